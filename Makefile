@@ -1,0 +1,32 @@
+# Every target makes its own .venv from nothing; only Python 3.11 to 3.13 and make are needed.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check bench clean
+
+.venv/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $@
+
+## demo: train on the standard library's own source, about three minutes, and print what it writes
+demo: .venv/.ready
+	$(BIN)/python -m ostinato.cli.demo
+
+## check: style, types and import contracts
+check: .venv/.ready
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/lint-imports
+	$(BIN)/pyright
+
+## test: all checks and all tests
+test: check
+	$(BIN)/pytest -n 2
+
+## bench: measured figures beside plain PyTorch, in one run
+bench: .venv/.ready
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf .venv build dist
