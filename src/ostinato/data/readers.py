@@ -1,0 +1,386 @@
+"""Reads documents from files of any size, a piece at a time.
+
+A plain text file (any suffix) is one document; in `.jsonl` every line is one, in `.parquet` every row.
+"""
+
+from __future__ import annotations
+
+import codecs
+import difflib
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from ostinato._errors import ConfigError, DataError, did_you_mean
+
+DEFAULT_COLUMN = "text"
+_BLOCK = 1 << 20  # bytes read at once
+_LONGEST_LINE = 1 << 28  # a JSONL document is parsed whole, so its line must fit in memory
+_JSONL = (".jsonl", ".ndjson")
+_PARQUET = (".parquet",)
+_FIRST_BYTES = {  # files that are taken for text by mistake
+    b"\x1f\x8b": "It looks like gzip: unpack it first",
+    b"PK\x03\x04": "It looks like a zip archive: unpack it first",
+    b"PAR1": "It looks like Parquet: give it the suffix .parquet",
+    b"%PDF": "It looks like a PDF: take its text out first",
+    b"\xff\xfe": "It looks like UTF-16: use --encoding utf-16",
+    b"\xfe\xff": "It looks like UTF-16: use --encoding utf-16",
+}
+
+Piece = TypeVar("Piece", str, bytes)
+
+
+class Documents(Generic[Piece]):
+    """An iterator of documents, each an iterator of pieces of at most about a million characters.
+
+    Read a document to its end before the next. `skipped` counts the rows without text met so far: null or "".
+    """
+
+    def __init__(self, read: Callable[[Documents], Iterator[Iterator[Piece]]]):
+        self.skipped = 0
+        self._documents = read(self)
+
+    def __iter__(self) -> Iterator[Iterator[Piece]]:
+        return self
+
+    def __next__(self) -> Iterator[Piece]:
+        return next(self._documents)
+
+
+def documents(path: Path, *, column: str | None = None, encoding: str = "utf-8") -> Documents[str]:
+    """Read the documents of `path` as text. "\\r\\n" reads as "\\n"; a byte order mark is left out.
+
+    `column` ("text" when None) is the key of a JSONL line or the column of a Parquet file. `encoding` is any
+    text encoding of Python; Parquet has its own. Raises DataError for a file that is missing, empty or
+    damaged, for bytes that are not in the encoding, for a row without the column; ConfigError for an unknown
+    encoding or a column asked of plain text. The first look at the file is at the call, the rest on reading.
+    """
+    path = Path(path)
+    check_file(path)
+    if _is_parquet(path):
+        return Documents(lambda d: _parquet_documents(path, column or DEFAULT_COLUMN, d))
+    encoding = _text_encoding(encoding)
+    if path.suffix.lower() in _JSONL:
+        return Documents(lambda d: _jsonl_documents(path, column or DEFAULT_COLUMN, encoding, d))
+    _refuse_column(path, column)
+    return Documents(lambda _: iter([_text_pieces(path, encoding)]))
+
+
+def byte_documents(path: Path, *, column: str | None = None, encoding: str = "utf-8") -> Documents[bytes]:
+    """Read the documents of `path` as bytes: a plain file just as it is, whatever it holds.
+
+    The text of a JSONL or Parquet column comes as UTF-8. Errors are those of `documents`.
+    """
+    path = Path(path)
+    check_file(path)
+    if _is_parquet(path) or path.suffix.lower() in _JSONL:
+        return Documents(lambda d: _encoded(documents(path, column=column, encoding=encoding), d))
+    _refuse_column(path, column)
+    return Documents(lambda _: iter([_blocks(path)]))
+
+
+def check_file(path: Path) -> None:
+    """Raise DataError unless `path` is a file that is not empty; near names are suggested."""
+    where = str(path)
+    if path.is_dir():
+        names = sorted(entry.name for entry in path.iterdir() if entry.is_file())
+        some = f"Files in it: {_some(names)}" if names else "It holds no files"
+        raise DataError(where, "a directory, where a file is needed", some, "Name one file")
+    if not path.exists():
+        raise _missing(path)
+    if not path.is_file():
+        raise DataError(where, "not a regular file", "It is read several times", "Write it to a file first")
+    if not os.access(path, os.R_OK):
+        raise DataError(where, "no permission to read it", "", f"Try: chmod u+r {path}")
+    if path.stat().st_size == 0:
+        raise DataError(
+            where, "the file is empty", "A model needs text to learn from", "Check how it was made"
+        )
+
+
+def _missing(path: Path) -> DataError:
+    folder = path.parent
+    if not folder.is_dir():
+        return DataError(str(path), "there is no such file", f"There is no folder '{folder}' either")
+    names = sorted(entry.name for entry in folder.iterdir() if entry.is_file())
+    near = difflib.get_close_matches(path.name, names, n=1, cutoff=0.55)
+    advice = f"Did you mean '{folder / near[0]}'?" if near else ""
+    possible = f"Files in '{folder}': {_some(names)}" if names else f"There are no files in '{folder}'"
+    return DataError(str(path), "there is no such file", possible, advice)
+
+
+def _some(names: list[str]) -> str:
+    more = f", … ({len(names)} in all)" if len(names) > 8 else ""
+    return ", ".join(names[:8]) + more
+
+
+def _is_parquet(path: Path) -> bool:
+    return path.suffix.lower() in _PARQUET
+
+
+def _refuse_column(path: Path, column: str | None) -> None:
+    if column is not None:
+        raise ConfigError(
+            "column",
+            f"'{column}' for {path}, which is read as plain text",
+            f"Files with columns: {', '.join(_JSONL + _PARQUET)}",
+            "Leave the column out, or name a file that has columns",
+        )
+
+
+def _text_encoding(name: str) -> str:
+    try:
+        info = codecs.lookup(name)
+    except (LookupError, ValueError):  # ValueError: a NUL in the name
+        info = None
+    # "hex" and its like are codecs from bytes to bytes.
+    if info is None or not getattr(info, "_is_text_encoding", True):
+        known = [
+            "utf-8",
+            "utf-16",
+            "utf-32",
+            "latin-1",
+            "cp1252",
+            "ascii",
+            "gb18030",
+            "big5",
+            "shift_jis",
+            "euc-kr",
+        ]
+        raise ConfigError(
+            "encoding",
+            f"'{name}' is no text encoding",
+            f"Possible: {', '.join(known)} and all others of Python",
+            did_you_mean(name, known),
+        )
+    return info.name
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            yield block
+
+
+def _text_pieces(path: Path, encoding: str) -> Iterator[str]:
+    """Decode a file block by block; a "\\r" at a block's end waits for what follows it."""
+    carry = ""
+    found = False
+    for text in _decoded(path, encoding):
+        text = carry + text
+        carry = "\r" if text.endswith("\r") else ""
+        text = _clean(text[: len(text) - len(carry)])
+        if text:
+            found = True
+            yield text
+    if carry:
+        yield carry
+    elif not found:
+        raise DataError(str(path), "the file holds no text", "It is a byte order mark and nothing else")
+
+
+def _decoded(path: Path, encoding: str) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder(encoding)("strict")
+    read = 0
+    with path.open("rb") as file:
+        while True:
+            block = file.read(_BLOCK)
+            skip = 3 if read == 0 and encoding == "utf-8" and block.startswith(codecs.BOM_UTF8) else 0
+            try:
+                text = decoder.decode(block[skip:], final=not block)
+            except UnicodeDecodeError as error:
+                # The decoder had kept the bytes of an unfinished character in front of this block.
+                offset = read + error.start - (len(error.object) - len(block))
+                raise _wrong_encoding(path, encoding, offset, error) from None
+            except UnicodeError as error:
+                raise DataError(str(path), f"not {encoding} ({error})", "", "Name its --encoding") from None
+            if not block:
+                yield text
+                return
+            read += len(block)
+            yield text
+
+
+def _wrong_encoding(path: Path, encoding: str, offset: int, error: UnicodeDecodeError) -> DataError:
+    with path.open("rb") as file:
+        first = file.read(4)
+    hints = [hint for start, hint in _FIRST_BYTES.items() if first.startswith(start)]
+    byte = error.object[error.start]
+    return DataError(
+        str(path),
+        f"not {encoding.upper()}: byte 0x{byte:02x} at offset {offset} ({error.reason})",
+        "Possible: --encoding latin-1 (or the encoding it has), or --tokens byte, which reads any file",
+        hints[0] if hints else "",
+    )
+
+
+def _clean(text: str) -> str:
+    """Return `text` with "\\n" for "\\r\\n", and without lone surrogates, which are no characters."""
+    text = text.replace("\r\n", "\n")
+    if text.isascii():
+        return text
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def _lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
+    """Give the lines of a file with their numbers from 1; only "\\n" ends a line."""
+    number, begun, length = 1, [], 0
+    for piece in _text_pieces(path, encoding):
+        *whole, rest = piece.split("\n")
+        for line in whole:
+            yield number, "".join([*begun, line])
+            number, begun, length = number + 1, [], 0
+        begun.append(rest)
+        length += len(rest)
+        if length > _LONGEST_LINE:
+            raise DataError(
+                f"{path}, line {number}",
+                f"longer than {_LONGEST_LINE >> 20} million characters",
+                "A JSONL file holds one object a line",
+                "Write each document on its own line, or give plain text the suffix .txt",
+            )
+    if length:
+        yield number, "".join(begun)
+
+
+def _jsonl_documents(path: Path, column: str, encoding: str, found: Documents) -> Iterator[Iterator[str]]:
+    any_text = False
+    for number, line in _lines(path, encoding):
+        if not line.strip():
+            continue
+        text = _json_text(line, column, f"{path}, line {number}")
+        if text:
+            any_text = True
+            yield _pieces(_clean(text))
+        else:
+            found.skipped += 1
+    if not any_text:
+        raise _no_documents(path, column, found.skipped)
+
+
+def _json_text(line: str, column: str, where: str) -> str | None:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        shown = line if len(line) <= 60 else line[:60] + "…"
+        raise DataError(
+            where,
+            f"not JSON: {shown} ({error})",
+            f'A line reads {{"{column}": "…"}}',
+            "Correct or remove the line",
+        ) from None
+    if not isinstance(row, dict):
+        raise DataError(
+            where,
+            f"{_json_type(row)}, not an object",
+            f'A line reads {{"{column}": "…"}}',
+            "Write one object a line",
+        )
+    if column not in row:
+        raise _no_column(where, column, list(row))
+    text = row[column]
+    if text is not None and not isinstance(text, str):
+        raise DataError(
+            where,
+            f"'{column}' holds {_json_type(text)}",
+            "A column of text holds strings or null",
+            "Name another with --column",
+        )
+    return text
+
+
+def _json_type(value: object) -> str:
+    names = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
+    return names.get(type(value), "a number")
+
+
+def _no_column(where: str, column: str, columns: list[str]) -> DataError:
+    near = did_you_mean(column, columns)
+    advice = f"{near} Name it with --column".strip() if near else "Name one with --column"
+    return DataError(where, f"no column '{column}'", f"Columns: {', '.join(columns) or 'none'}", advice)
+
+
+def _no_documents(path: Path, column: str, skipped: int) -> DataError:
+    return DataError(
+        str(path),
+        f"no text in column '{column}'; {skipped} rows are null or empty",
+        "A model needs text to learn from",
+        "Name another with --column",
+    )
+
+
+def _parquet_documents(path: Path, column: str, found: Documents) -> Iterator[Iterator[str]]:
+    import pyarrow as pa  # 50 MB that plain text does not need
+    import pyarrow.parquet as pq
+
+    where = str(path)
+    try:
+        file = pq.ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
+        raise _not_parquet(where, error) from None
+    with file:
+        schema = file.schema_arrow
+        if column not in schema.names:
+            raise _no_column(where, column, schema.names)
+        kind = schema.field(column).type
+        if pa.types.is_dictionary(kind):
+            kind = kind.value_type
+        if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
+            texts = [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
+            raise DataError(
+                where,
+                f"column '{column}' holds {kind}, not text",
+                f"Columns of text: {', '.join(texts) or 'none'}",
+                "Name one with --column",
+            )
+        any_text = False
+        for text in _parquet_column(file, column, where):
+            if text:
+                any_text = True
+                yield _pieces(_clean(text))
+            else:
+                found.skipped += 1
+        if not any_text:
+            raise _no_documents(path, column, found.skipped)
+
+
+def _parquet_column(file, column: str, where: str) -> Iterator[str | None]:
+    import pyarrow as pa
+
+    # Few rows at once: a row may be a whole book.
+    batches = file.iter_batches(batch_size=64, columns=[column], use_threads=False)
+    while True:
+        try:
+            batch = next(batches, None)
+            texts = [] if batch is None else batch.column(0).to_pylist()
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            raise _not_parquet(where, error) from None
+        if batch is None:
+            return
+        yield from texts
+
+
+def _not_parquet(where: str, error: Exception) -> DataError:
+    return DataError(
+        where,
+        f"not a Parquet file, or a damaged one ({str(error).splitlines()[0]})",
+        "The suffix .parquet stands for Apache Parquet",
+        "Give plain text the suffix .txt and JSON lines .jsonl, or fetch the file again",
+    )
+
+
+def _pieces(text: str) -> Iterator[str]:
+    return (text[start : start + _BLOCK] for start in range(0, len(text), _BLOCK))
+
+
+def _encoded(texts: Documents[str], found: Documents[bytes]) -> Iterator[Iterator[bytes]]:
+    for pieces in texts:
+        found.skipped = texts.skipped
+        yield (piece.encode("utf-8") for piece in pieces)
+    found.skipped = texts.skipped

@@ -1,0 +1,421 @@
+"""Streams: a corpus as one long row of symbols on disk, and the lanes that training reads it in.
+
+`write_stream` makes a folder of
+
+    train.bin, valid.bin                  the symbols, raw unsigned integers
+    train.starts.npy, valid.starts.npy    where documents start, int64
+    stream.json                           what the others hold, written last
+
+A folder without `stream.json` is not written yet, so a writer that was killed leaves nothing to repair.
+In the stream a document is the boundary symbol and then its symbols: reading the boundary a model predicts
+the first symbol from its initial state, and after the last it predicts the next boundary, the document's end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import os
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from ostinato._errors import ConfigError, DataError, RunError
+from ostinato.data.readers import Documents, byte_documents, check_file, documents
+from ostinato.data.vocabulary import Text, Vocabulary, count_characters
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Part = Literal["train", "valid"]
+Progress = Callable[[int, int], None]
+_FORMAT = 1
+_DESCRIPTION = "stream.json"
+
+
+def write_stream(
+    folder: Path,
+    path: Path,
+    vocabulary: Vocabulary,
+    *,
+    column: str | None = None,
+    encoding: str = "utf-8",
+    validation: float | Path = 0.1,
+    progress: Progress | None = None,
+) -> None:
+    """Write the symbols of `path` into `folder`, in two parts, reading in bounded memory.
+
+    `validation` is another file, or the fraction at the end of this one: of its characters (its bytes for a
+    byte vocabulary) where the file is one document, else of its documents. `progress` is called with the
+    characters written and how many there are. Each file is read twice: to count, then to write.
+    Raises ConfigError for a fraction outside (0, 1); DataError as `readers.documents`, for a file too small
+    to split, and for a second file with characters the vocabulary lacks; RunError when the disk refuses.
+    """
+    folder, path = Path(folder), Path(path)
+    description = _describe(path, vocabulary, column, encoding, validation)
+
+    def read(file: Path) -> Documents:
+        reader = byte_documents if vocabulary.kind == "byte" else documents
+        return reader(file, column=column, encoding=encoding)
+
+    if isinstance(validation, (int, float)):
+        counts = [_count(read(path))]
+        sources = _split(read(path), counts[0], validation, str(path))
+        names = (str(path), str(path))
+    else:
+        names = (str(path), str(validation))
+        counts = [_count(read(path)), _count(read(Path(validation)))]
+        sources = (read(path), read(Path(validation)))
+    report = _Report(sum(count.length for count in counts), progress)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _DESCRIPTION).unlink(missing_ok=True)
+        description["parts"] = {
+            part: _write_part(folder, part, source, vocabulary, name, report)
+            for part, source, name in zip(("train", "valid"), sources, names, strict=True)
+        }
+        description["skipped_rows"] = sum(count.skipped for count in counts)
+        if report.done != report.total:
+            raise DataError(
+                str(path), "the file changed while it was read", "", "Try again when it is complete"
+            )
+        _write_atomically(folder / _DESCRIPTION, json.dumps(description, indent=2))
+    except OSError as error:
+        advice = "Free some space, or choose another folder"
+        raise RunError(str(folder), f"the stream cannot be written ({error})", "", advice) from error
+
+
+def is_stream_current(
+    folder: Path,
+    path: Path,
+    vocabulary: Vocabulary,
+    *,
+    column: str | None = None,
+    encoding: str = "utf-8",
+    validation: float | Path = 0.1,
+) -> bool:
+    """Say whether `folder` holds, complete, what `write_stream` would write there now.
+
+    Files are compared by name, size and time of change.
+    """
+    try:
+        written = _read_description(Path(folder))
+    except RunError:
+        return False
+    wanted = _describe(Path(path), vocabulary, column, encoding, validation)
+    return wanted == {key: written.get(key) for key in wanted}
+
+
+@dataclass(frozen=True)
+class TokenStream:
+    """One part of a stream on disk. Only its description is in memory."""
+
+    path: Path
+    """The file of symbols."""
+    dtype: np.dtype
+    """How a symbol is stored."""
+    boundary: int
+    """The symbol that starts a document."""
+    length: int
+    """How many symbols there are, boundaries included."""
+    documents: int
+    """How many documents there are."""
+    characters: int
+    """How many characters they have, the boundaries not counted."""
+    bytes: int
+    """How many bytes those characters take in UTF-8 (byte vocabulary: as they are)."""
+
+    @classmethod
+    def open(cls, folder: Path, part: Part) -> TokenStream:
+        """Open what `write_stream` wrote; RunError when it is not written yet, or damaged."""
+        folder = Path(folder)
+        description = _read_description(folder)
+        path = folder / f"{part}.bin"
+        try:
+            counts = description["parts"][part]
+            stream = cls(
+                path=path,
+                dtype=np.dtype(description["dtype"]),
+                boundary=description["vocabulary"]["boundary"],
+                length=counts["tokens"],
+                documents=counts["documents"],
+                characters=counts["characters"],
+                bytes=counts["bytes"],
+            )
+        except (KeyError, TypeError) as error:
+            raise _damaged(folder / _DESCRIPTION, f"it lacks {error}") from None
+        size = path.stat().st_size if path.is_file() else 0
+        if size != stream.length * stream.dtype.itemsize:
+            raise _damaged(path, f"{size} bytes, where {stream.length * stream.dtype.itemsize} were written")
+        return stream
+
+    def __len__(self) -> int:
+        return self.length
+
+    @property
+    def tokens(self) -> np.memmap:
+        """The symbols (N,), mapped anew at each use.
+
+        A map that lives as long as the training would keep every page it ever touched in the resident set, a
+        whole corpus after one epoch. A map a call costs about 30 µs and gives its pages back at once (the
+        operating system still caches them); unlike an open file it needs no closing and survives a fork.
+        """
+        return np.memmap(self.path, self.dtype, mode="r", shape=(self.length,))
+
+    @property
+    def starts(self) -> np.ndarray:
+        """Where documents start: the places of the boundary symbols, int64 (documents,)."""
+        return np.load(self.path.with_suffix(".starts.npy"), mmap_mode="r", allow_pickle=False)
+
+
+class Segment(NamedTuple):
+    """`T` steps of `B` lanes: what a model reads, what it should predict, and where its state starts anew."""
+
+    inputs: Tensor
+    """Symbols (T, B), int64."""
+    targets: Tensor
+    """The symbol after each input (T, B), int64."""
+    reset: Tensor | None
+    """Bool (T, B): true where the input is a boundary; None where there is none."""
+
+
+class Lanes:
+    """Cuts a stream into `batch_size` contiguous rows read side by side, so that a state carries on.
+
+    Lane `b` reads the symbols from `b * length`; together they read all of the stream but the last few
+    symbols that do not fill a step. The loop it stands for:
+
+        state = None
+        for position in range(0, lanes.length, T):
+            inputs, targets, reset = lanes.segment(position, T)
+            state = train_on(inputs, targets, reset, state)
+
+    At position 0 every lane begins with the initial state, whatever it reads, so a boundary there asks for no
+    reset: a stream of one document never resets, and may run on engines that cannot.
+
+    Raises ConfigError for a batch size below 1, DataError when a lane would be shorter than `segment_length`.
+    """
+
+    def __init__(self, stream: TokenStream, batch_size: int, *, segment_length: int = 1):
+        for name, value in (("batch size", batch_size), ("segment length", segment_length)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ConfigError(name, f"{value!r}", "Possible: a whole number from 1")
+        needed = batch_size * segment_length + 1
+        if len(stream) < needed:
+            raise _too_short(stream, batch_size, segment_length)
+        self.stream = stream
+        self.batch_size = batch_size
+        self.length = (len(stream) - 1) // batch_size
+
+    def segment(self, position: int, length: int) -> Segment:
+        """Read `length` steps from step `position`, fewer at the end; ConfigError outside of the lanes."""
+        import torch  # here, so that writing and describing streams does without
+
+        if not 0 <= position < self.length or length < 1:
+            got = f"{length} steps from step {position}"
+            raise ConfigError("segment", got, f"The lanes have the steps 0 to {self.length - 1}")
+        end = min(position + length, self.length)
+        tokens = self.stream.tokens
+        used = self.batch_size * self.length
+        inputs = tokens[:used].reshape(self.batch_size, self.length)[:, position:end]
+        targets = tokens[1 : used + 1].reshape(self.batch_size, self.length)[:, position:end]
+        reset = np.ascontiguousarray(inputs.T) == self.stream.boundary
+        if position == 0:
+            reset[0] = False
+        return Segment(
+            torch.from_numpy(inputs.T.astype(np.int64, order="C")),
+            torch.from_numpy(targets.T.astype(np.int64, order="C")),
+            torch.from_numpy(reset) if reset.any() else None,
+        )
+
+    def segments(self, length: int, start: int = 0) -> Iterator[Segment]:
+        """Read all segments of `length` steps from step `start` on, the last one as short as it is."""
+        for position in range(start, self.length, length):
+            yield self.segment(position, length)
+
+
+class _Count(NamedTuple):
+    documents: int
+    length: int  # characters, or bytes
+    skipped: int
+
+
+def _count(source: Documents) -> _Count:
+    number = length = 0
+    for pieces in source:
+        number += 1
+        length += sum(len(piece) for piece in pieces)
+    return _Count(number, length, source.skipped)
+
+
+class _Report:
+    """Keeps how much is written, and tells it."""
+
+    def __init__(self, total: int, progress: Progress | None):
+        self.done, self.total, self._progress = 0, total, progress
+
+    def add(self, length: int) -> None:
+        self.done += length
+        if self._progress:
+            self._progress(self.done, self.total)
+
+
+def _split(source: Documents, count: _Count, fraction: float, where: str) -> tuple[Iterator, Iterator]:
+    """Return the documents to train on and those held out: the end of the only one, or the last ones."""
+    total = count.documents if count.documents > 1 else count.length
+    if total < 2:
+        raise DataError(
+            where,
+            f"a text of {total} character cannot be split",
+            "One part is to train on, the other to measure with",
+            "Use a longer text, or name a second file for validation",
+        )
+    kept = min(max(int(total * (1 - fraction)), 1), total - 1)
+    if count.documents > 1:
+        return itertools.islice(source, kept), source
+    cut = _Cut(next(source), kept)
+    return iter([cut.first()]), iter([cut.rest()])
+
+
+class _Cut:
+    """The first `length` characters (or bytes) of a text that comes in pieces, and then the rest of it."""
+
+    def __init__(self, pieces: Iterator, length: int):
+        self._pieces, self._length, self._over = pieces, length, None
+
+    def first(self) -> Iterator:
+        left = self._length
+        while left:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return
+            if len(piece) > left:
+                piece, self._over = piece[:left], piece[left:]
+            left -= len(piece)
+            yield piece
+
+    def rest(self) -> Iterator:
+        if self._over:
+            yield self._over
+        yield from self._pieces
+
+
+def _write_part(
+    folder: Path,
+    part: str,
+    source: Iterable[Iterator[Text]],
+    vocabulary: Vocabulary,
+    where: str,
+    report: _Report,
+) -> dict[str, int]:
+    """Write one part and return its counts."""
+    boundary = vocabulary.boundary.to_bytes(vocabulary.dtype.itemsize, "little")
+    stored = vocabulary.dtype.newbyteorder("<")
+    starts = array("q")
+    tokens = characters = size = 0
+
+    def counted(pieces: Iterable[Text]) -> Iterator[Text]:
+        nonlocal characters, size
+        for piece in pieces:
+            characters += count_characters(piece)
+            size += len(piece) if isinstance(piece, bytes) or piece.isascii() else len(piece.encode("utf-8"))
+            report.add(len(piece))
+            yield piece
+
+    with (folder / f"{part}.bin").open("wb") as file:
+        for pieces in source:
+            starts.append(tokens)
+            file.write(boundary)
+            tokens += 1
+            for ids in vocabulary.encode_pieces(counted(pieces), where):
+                file.write(ids.astype(stored, copy=False).data)
+                tokens += ids.size
+        file.flush()
+        os.fsync(file.fileno())
+    np.save(folder / f"{part}.starts.npy", np.array(starts, np.int64), allow_pickle=False)
+    return {"tokens": tokens, "documents": len(starts), "characters": characters, "bytes": size}
+
+
+def _describe(
+    path: Path, vocabulary: Vocabulary, column: str | None, encoding: str, validation: float | Path
+) -> dict[str, Any]:
+    """Return all that decides what a stream holds, as JSON keeps it."""
+    if isinstance(validation, (int, float)):
+        if isinstance(validation, bool) or not 0 < validation < 1:
+            raise ConfigError(
+                "validation",
+                f"{validation!r}",
+                "Possible: a fraction between 0 and 1, or a second file",
+                "0.1 holds out the last tenth",
+            )
+        held_out = validation
+    else:
+        held_out = _fingerprint(Path(validation))
+    return {
+        "format": _FORMAT,
+        "vocabulary": {
+            "kind": vocabulary.kind,
+            "size": vocabulary.size,
+            "boundary": vocabulary.boundary,
+            "sha256": hashlib.sha256(vocabulary.to_json().encode("utf-8")).hexdigest(),
+        },
+        "dtype": vocabulary.dtype.newbyteorder("<").str,
+        "source": _fingerprint(path),
+        "column": column,
+        "encoding": encoding,
+        "validation": held_out,
+    }
+
+
+def _fingerprint(path: Path) -> dict[str, Any]:
+    check_file(path)
+    status = path.stat()
+    return {"name": path.name, "bytes": status.st_size, "changed_ns": status.st_mtime_ns}
+
+
+def _read_description(folder: Path) -> dict[str, Any]:
+    path = folder / _DESCRIPTION
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        raise RunError(
+            str(folder), "no stream is written there", f"A complete one has a {_DESCRIPTION}"
+        ) from None
+    except ValueError as error:
+        raise _damaged(path, str(error)) from None
+    if not isinstance(description, dict) or description.get("format") != _FORMAT:
+        raise _damaged(path, "it is of another format")
+    return description
+
+
+def _damaged(path: Path, reason: str) -> RunError:
+    advice = f"Delete {path.parent}: the stream is written again from the text"
+    return RunError(str(path), f"the stream is damaged: {reason}", "", advice)
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def _too_short(stream: TokenStream, batch_size: int, segment_length: int) -> DataError:
+    usable = len(stream) - 1
+    needed = batch_size * segment_length + 1
+    smaller = [f"the batch size to {usable // segment_length}"] if usable >= segment_length else []
+    smaller += [f"the segment length to {usable // batch_size}"] if usable >= batch_size else []
+    lower = f"Lower {' or '.join(smaller)}" if smaller else "Lower the batch size and the segment length"
+    return DataError(
+        f"{stream.path.stem} part of the stream",
+        f"{len(stream)} symbols",
+        f"{batch_size} lanes of {segment_length} steps need {needed}",
+        f"{lower}, or use more text",
+    )
