@@ -1,0 +1,18 @@
+"""The public list: what `import ostinato` offers, alphabetical."""
+
+from ._errors import ConfigError as ConfigError
+from ._errors import DataError as DataError
+from ._errors import EngineError as EngineError
+from ._errors import EquationError as EquationError
+from ._errors import OstinatoError as OstinatoError
+from ._errors import RunError as RunError
+from .cells.catalogue import CATALOGUE as CATALOGUE
+from .cells.catalogue import CellInfo as CellInfo
+from .cells.cell import Cell as Cell
+from .cells.elman import Elman as Elman
+from .cells.equation_cell import EquationCell as EquationCell
+from .cells.equation_cell import cell as cell
+from .cells.gru import GRU as GRU
+from .cells.lstm import LSTM as LSTM
+from .unroll import plan as plan
+from .unroll import unroll as unroll

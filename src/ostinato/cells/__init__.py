@@ -1,0 +1,1 @@
+"""Cells: one step of a recurrent network, from its equations or as a plain module."""

@@ -1,0 +1,308 @@
+"""A cell that is its equations: parameters, shapes and the step all follow from the text."""
+
+from __future__ import annotations
+
+import functools
+from collections import namedtuple
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ostinato._errors import ConfigError, EquationError, did_you_mean
+from ostinato.cells.cell import Cell, State, StepAt
+from ostinato.cells.initialisers import Initialiser, initialise
+from ostinato.equations import sizes as size_rules
+from ostinato.equations.hoist import hoist
+from ostinato.equations.parse import parse
+from ostinato.equations.program import Program
+from ostinato.equations.storage import Stack, fuse, stacks, without_bias
+from ostinato.equations.torch_reader import compile_torch
+
+
+class EquationCell(Cell):
+    """One step of a recurrent network, from its equations.
+
+    >>> class MinimalGated(EquationCell):
+    ...     equations = '''
+    ...         f  = sigmoid(W_f @ x + U_f @ h + b_f)
+    ...         g  = tanh(W_g @ x + U_g @ (f * h) + b_g)
+    ...         h' = (1 - f) * h + f * g
+    ...     '''
+    >>> cell = MinimalGated(input_size=4, hidden_size=8)
+    >>> cell.weight_ih.shape, cell.W_g.shape
+    (torch.Size([16, 4]), torch.Size([8, 4]))
+
+    `bias=False` leaves out the vectors that are only added to products. `initialisers` maps a symbol (`b_f`), a stored
+    tensor (`weight_hh`) or a kind ("input", "recurrent", "bias", "other") to an initialiser's name or a number; a bare
+    name is used for all. Further keywords give the constants the equations name, and size symbols other than D and H
+    (`output_size` is O, `proj_size` is P).
+
+    Raises EquationError where the text cannot be read, ConfigError where a size or keyword is not possible.
+    """
+
+    equations: str = ""
+    sizes: Mapping[str, str] = {}
+    initialisers: Mapping[str, Initialiser] = {}
+    """What a family starts from unless its maker is told otherwise."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        bias: bool = True,
+        initialisers: Initialiser | Mapping[str, Initialiser] = "uniform",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        **values: Any,
+    ):
+        super().__init__()
+        self.program = program_of(type(self), bias=bias)
+        self.has_bias = bias
+        self.constants, extra = _split_values(type(self).__name__, self.program, values)
+        numbers = size_numbers(self.program, input_size, hidden_size, extra)
+        self.definition = define(self.program, numbers)
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.output_size = self.definition.output_size
+        self._check_symbols()
+        for stack in self.definition.stacks:
+            shape = self.definition.shape(stack)
+            self.register_parameter(stack.name, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
+        given = initialisers if isinstance(initialisers, Mapping) else {"": initialisers}
+        self._initialisers = {**self.initialisers, **given}
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw all parameters anew, as the initialisers say."""
+        initialise(self.definition, dict(self.named_parameters(recurse=False)), self._initialisers, self.hidden_size)
+
+    def resized(self, input_size: int, hidden_size: int) -> EquationCell:
+        """Return a fresh cell of the same equations and settings, with other sizes."""
+        numbers = self.definition.numbers
+        extra = {_argument(s): n for s, n in numbers.items() if s not in ("D", "H", "O") or (s == "O" and n != numbers.get("H"))}
+        like = next(self.parameters(), None)
+        place = {} if like is None else {"device": like.device, "dtype": like.dtype}
+        return type(self)(input_size, hidden_size, bias=self.has_bias, initialisers=self._initialisers, **place, **self.constants, **extra)
+
+    def initial_state(self, batch_size: int, *, device=None, dtype=None) -> State:
+        """Return zeros: a tensor (B, n) for one state, a named tuple of them for several."""
+        return self.bind().initial_state(batch_size, device=device, dtype=dtype)
+
+    def step(self, x: Tensor, state: State, dt: Tensor | None = None) -> tuple[Tensor, State]:
+        """Take one step: x (B, D), the state before it, and dt (B,) where the equations use it."""
+        return self.bind().step(x, state, dt)
+
+    @property
+    def uses_dt(self) -> bool:  # type: ignore[override]
+        """Whether the equations use the time since the last step."""
+        return self.program.uses_dt
+
+    def bind(self) -> BoundEquations:
+        """Return the equations with this cell's tensors."""
+        return BoundEquations(self.definition, dict(self._parameters), self.constants)  # type: ignore[arg-type]
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a stored tensor, or the rows of one that stand for a symbol: `cell.W_f`."""
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            definition = self.__dict__.get("definition")
+            place = definition.symbols.get(name) if definition else None
+            if place is None or place[0] not in self._parameters:
+                raise
+            stack, start, length = place
+            return self._parameters[stack].narrow(0, start, length)
+
+    def extra_repr(self) -> str:
+        return ", ".join([f"{self.input_size}, {self.hidden_size}", *(f"{k}={v:g}" for k, v in self.constants.items()), *([] if self.has_bias else ["bias=False"])])
+
+    def _check_symbols(self) -> None:
+        for parameter in self.program.parameters:
+            if hasattr(nn.Module, parameter.name) or hasattr(EquationCell, parameter.name):
+                raise ConfigError(f"cell {type(self).__name__}", f"the parameter '{parameter.name}' has the name of something every module has", "", "Choose another name for it")
+
+
+def cell(equations: str, input_size: int, hidden_size: int, *, sizes: Mapping[str, str] | None = None, **values: Any) -> EquationCell:
+    """Return a cell from the text of its equations.
+
+    >>> cell("h' = tanh(W @ x + U @ h + b)", input_size=32, hidden_size=128).weight_hh.shape
+    torch.Size([128, 128])
+
+    Keywords are those of `EquationCell`. Raises EquationError naming line and column where the text cannot be read.
+    """
+    return cell_class(equations, sizes)(input_size, hidden_size, **values)
+
+
+def cell_class(equations: str, sizes: Mapping[str, str] | None = None, name: str = "Equations") -> type[EquationCell]:
+    """Return a class of cells from the text of its equations; read at once, so that a mistake shows here."""
+    kind = type(name, (EquationCell,), {"equations": equations, "sizes": dict(sizes or {}), "__doc__": equations})
+    program_of(kind)
+    return kind
+
+
+def program_of(kind: type[EquationCell], *, bias: bool = True) -> Program:
+    """Return the program of a class of cells."""
+    return _read(kind.equations, tuple(sorted(kind.sizes.items())), bias)
+
+
+@functools.lru_cache(maxsize=512)
+def _read(text: str, sizes: tuple[tuple[str, str], ...], bias: bool) -> Program:
+    program = parse(text, dict(sizes))
+    return program if bias else without_bias(program)
+
+
+class Definition:
+    """A program whose sizes are numbers: what all cells of one kind and size share."""
+
+    def __init__(self, program: Program, numbers: Mapping[str, int]):
+        self.program, self.numbers = program, dict(numbers)
+        self.stacks: tuple[Stack, ...] = stacks(program)
+        self.states = {s.name: self._number(s.shape[0]) for s in program.states}
+        self.output_size = self._number(program.shape(program.output("y"))[0])
+        self.state_type = namedtuple("State", self.states) if len(self.states) > 1 else None  # type: ignore[misc]
+        self.symbols = {
+            symbol: (stack.name, self._number(start) if start else 0, self._number(size))
+            for stack in self.stacks if stack.shape
+            for symbol, start, size in stack.starts()
+        }  # fmt: skip
+
+    @functools.cached_property
+    def fused(self) -> Program:
+        """The program over the stored tensors."""
+        return fuse(self.program)
+
+    @functools.cached_property
+    def run_step(self):
+        return compile_torch(self.fused, self.numbers)
+
+    @functools.cached_property
+    def hoisted(self):
+        """(labels, run) of what leaves the loop, and the run of what stays."""
+        before, loop = hoist(self.fused)
+        labels = [label for label, _ in before.outputs]
+        return labels, compile_torch(before, self.numbers), compile_torch(loop, self.numbers)
+
+    def shape(self, stack: Stack) -> tuple[int, ...]:
+        return tuple(self._number(size) for size in stack.shape)
+
+    def pack_state(self, values: Sequence[Tensor]) -> State:
+        return values[0] if self.state_type is None else self.state_type(*values)
+
+    def state_values(self, state: State) -> Sequence[Tensor]:
+        return (state,) if self.state_type is None else tuple(state)
+
+    def _number(self, size: str) -> int:
+        return size_rules.value(size, self.numbers)
+
+
+@functools.lru_cache(maxsize=512)
+def _define(program: Program, numbers: tuple[tuple[str, int], ...]) -> Definition:
+    return Definition(program, dict(numbers))
+
+
+def define(program: Program, numbers: Mapping[str, int]) -> Definition:
+    """Return the definition of a program at these sizes (one object for equal ones)."""
+    return _define(program, tuple(sorted(numbers.items())))
+
+
+class BoundEquations:
+    """Equations with the tensors they read, as engines see them."""
+
+    def __init__(self, definition: Definition, tensors: Mapping[str, Tensor], constants: Mapping[str, float]):
+        self.definition, self.tensors, self.constants = definition, tensors, constants
+        self.fixed = {**tensors, **constants}
+        self.input_size = definition.numbers["D"]
+        self.output_size = definition.output_size
+        self.uses_dt = definition.program.uses_dt
+
+    def initial_state(self, batch_size: int, *, device=None, dtype=None) -> State:
+        """Return zeros."""
+        like = next(iter(self.tensors.values()), torch.empty(0))
+        options = {"device": device or like.device, "dtype": dtype or like.dtype}
+        return self.definition.pack_state([torch.zeros(batch_size, n, **options) for n in self.definition.states.values()])
+
+    def step(self, x: Tensor, state: State, dt: Tensor | None = None) -> tuple[Tensor, State]:
+        """Take one step."""
+        values = {"x": x, **self._state(state), **self.fixed}
+        if self.uses_dt:
+            values["dt"] = _column(dt)
+        output, *after = self.definition.run_step(values)
+        return output, self.definition.pack_state(after)
+
+    def over(self, data: Tensor, dt: Tensor | None, rows: Sequence[int]) -> StepAt:
+        """Return the step over all rows; the products with inputs are done here, before the loop."""
+        labels, before, loop = self.definition.hoisted
+        given = {"x": data, **self.fixed, **dict.fromkeys(self.definition.states)}
+        if self.uses_dt:
+            given["dt"] = _column(dt)
+        pieces = [value.split(list(rows)) for value in before(given)]
+
+        def step_at(k: int, state: State) -> tuple[Tensor, State]:
+            values = {**self.fixed, **self._state(state), **{n: p[k] for n, p in zip(labels, pieces, strict=True)}}
+            output, *after = loop(values)
+            return output, self.definition.pack_state(after)
+
+        return step_at
+
+    def _state(self, state: State) -> dict[str, Tensor]:
+        return dict(zip(self.definition.states, self.definition.state_values(state), strict=True))
+
+
+def _column(dt: Tensor | None) -> Tensor:
+    if dt is None:
+        raise ConfigError("dt", "none was given", "The equations use dt, the time since the last step", "Pass dt")
+    return dt.unsqueeze(-1)
+
+
+def size_numbers(program: Program, input_size: int, hidden_size: int, extra: Mapping[str, int]) -> dict[str, int]:
+    """Return a number for each size symbol of a program; ConfigError where one is missing or not possible."""
+    shapes = [e.shape for e in program.by_name.values()]
+    used = {symbol for shape in shapes for size in shape for symbol in size_rules.symbols(size)} | {"D"}
+    numbers = {"D": _whole("input_size", input_size), "H": _whole("hidden_size", hidden_size)}
+    for symbol in sorted(used - {"D", "H"}):
+        given = extra.get(_argument(symbol), hidden_size if symbol == "O" else None)
+        if given is None:
+            raise ConfigError(f"size {symbol}", "no number was given for it", f"The equations use the sizes {', '.join(sorted(used))}", f"Pass {_argument(symbol)}=…")
+        numbers[symbol] = _whole(_argument(symbol), given)
+    for shape in shapes:
+        for size in shape:
+            try:
+                size_rules.value(size, numbers)
+            except ValueError as error:
+                raise ConfigError(f"size {size}", str(error), "", "Choose a size that divides") from None
+    if program.states[0].shape == ("D",) and "H" not in used and hidden_size != input_size:
+        raise ConfigError("hidden_size", f"{hidden_size}, with input_size {input_size}", "These equations add x to the state, so both are equal", f"Pass hidden_size={input_size}")
+    return numbers
+
+
+def _whole(name: str, number: object) -> int:
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise ConfigError(name, f"{number!r} was given", "A size is a whole number", "")
+    if number < 1:
+        raise ConfigError(name, f"{number} was given", "A size is at least 1", "")
+    return number
+
+
+def _argument(symbol: str) -> str:
+    return size_rules.ARGUMENT_OF.get(symbol, symbol)
+
+
+def _split_values(name: str, program: Program, values: Mapping[str, Any]) -> tuple[dict[str, float], dict[str, int]]:
+    """Return (constants, sizes) from a cell's keywords; ConfigError for a keyword that is neither."""
+    constants = {i.name: float(i.default or 0.0) for i in program.role("constant")}
+    symbols = {_argument(s) for e in program.by_name.values() for size in e.shape for s in size_rules.symbols(size)}
+    extra = {}
+    for key, given in values.items():
+        if key in constants:
+            constants[key] = float(given)
+        elif key in symbols or key == "output_size":
+            extra[key] = given
+        else:
+            known = sorted({*constants, *symbols, "bias", "initialisers", "device", "dtype"})
+            raise ConfigError(f"cell {name}", f"unknown keyword '{key}'", f"Known are {', '.join(known)}", did_you_mean(key, known))
+    return constants, extra
+
+
+__all__ = ["BoundEquations", "Definition", "EquationCell", "EquationError", "cell", "cell_class", "define", "program_of"]

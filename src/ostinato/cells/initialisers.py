@@ -1,0 +1,102 @@
+"""Initialisers by name: how a cell's parameters start.
+
+A cell's setting maps a symbol, a stored tensor or a kind of parameter to one of these names, or to a number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from ostinato._errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:
+    from ostinato.cells.equation_cell import Definition
+
+Initialiser = str | float
+KINDS = ("input", "recurrent", "bias", "other")
+
+
+def _uniform(tensor: Tensor, hidden_size: int) -> None:
+    """Uniform on ±1/√H, as `torch.nn` draws every parameter of a recurrent layer."""
+    bound = 1 / math.sqrt(hidden_size)
+    tensor.uniform_(-bound, bound)
+
+
+def _orthogonal(tensor: Tensor, hidden_size: int) -> None:
+    """A random rotation (Saxe et al., 2014, arXiv:1312.6120); what is no matrix starts at zero."""
+    nn.init.orthogonal_(tensor) if tensor.dim() == 2 else tensor.zero_()
+
+
+def _identity(tensor: Tensor, hidden_size: int) -> None:
+    """The identity (Le, Jaitly and Hinton, 2015, arXiv:1504.00941); what is no matrix starts at zero."""
+    nn.init.eye_(tensor) if tensor.dim() == 2 else tensor.zero_()
+
+
+def _glorot(tensor: Tensor, hidden_size: int) -> None:
+    """Uniform on ±√(6 / (rows + columns)) (Glorot and Bengio, 2010, eq. 16); what is no matrix starts at zero."""
+    nn.init.xavier_uniform_(tensor) if tensor.dim() == 2 else tensor.zero_()
+
+
+def _zeros(tensor: Tensor, hidden_size: int) -> None:
+    """Zero."""
+    tensor.zero_()
+
+
+INITIALISERS: dict[str, Callable[[Tensor, int], None]] = {
+    "uniform": _uniform, "orthogonal": _orthogonal, "identity": _identity, "glorot": _glorot, "zeros": _zeros,
+}  # fmt: skip
+SCHEMES: dict[str, dict[str, Initialiser]] = {
+    "orthogonal": {"recurrent": "orthogonal", "input": "glorot", "bias": "zeros", "other": "uniform"},
+    "identity": {"recurrent": "identity", "input": "glorot", "bias": "zeros", "other": "uniform"},
+}
+"""What a bare name means for a whole cell, where it is not the same for all parameters."""
+
+
+def initialise(definition: Definition, tensors: Mapping[str, Tensor], setting: Mapping[str, Initialiser], hidden_size: int) -> None:
+    """Draw all parameters; ConfigError where `setting` names what does not exist.
+
+    A stack whose symbols share one initialiser "uniform" is drawn whole, so that the same seed gives torch's numbers.
+    """
+    chosen = {**setting}
+    scheme = chosen.pop("", "uniform")
+    chosen = {**(SCHEMES.get(scheme, {}) if isinstance(scheme, str) else {}), **chosen}
+    _check(definition, chosen, scheme)
+    with torch.no_grad():
+        for stack in definition.stacks:
+            tensor = tensors[stack.name]
+            kind = _kind(definition, stack)
+            names = {s: chosen.get(s, chosen.get(stack.name, chosen.get(kind, scheme))) for s in stack.symbols}
+            if set(names.values()) == {"uniform"}:
+                _uniform(tensor, hidden_size)
+                continue
+            for symbol, name in names.items():
+                start, length = definition.symbols[symbol][1:] if stack.shape else (0, 1)
+                _fill(tensor.narrow(0, start, length) if stack.shape else tensor, name, hidden_size)
+
+
+def _fill(part: Tensor, name: Initialiser, hidden_size: int) -> None:
+    if isinstance(name, str):
+        INITIALISERS[name](part, hidden_size)
+    else:
+        part.fill_(name)
+
+
+def _kind(definition: Definition, stack) -> str:
+    if len(stack.shape) == 2:
+        return "input" if stack.operand == "x" else "recurrent"
+    return "bias" if stack.operand or stack.name == "bias" else "other"
+
+
+def _check(definition: Definition, setting: Mapping[str, Initialiser], scheme: Initialiser) -> None:
+    places = [*KINDS, *(s.name for s in definition.stacks), *definition.symbols]
+    for place in setting:
+        if place not in places:
+            raise ConfigError("initialisers", f"'{place}' is no parameter of this cell", f"Possible are {', '.join(places)}", did_you_mean(place, places))
+    for name in [scheme, *setting.values()]:
+        if isinstance(name, str) and name not in INITIALISERS:
+            raise ConfigError("initialisers", f"unknown initialiser '{name}'", f"Known are {', '.join(INITIALISERS)}, or a number", did_you_mean(name, INITIALISERS))

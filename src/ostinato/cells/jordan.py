@@ -1,0 +1,13 @@
+"""The network whose output comes back as its context (Jordan, 1986, ICS report 8604)."""
+
+from ostinato.cells.equation_cell import EquationCell
+
+
+class Jordan(EquationCell):
+    """Recurrence from the output: the state is `y`; `output_size` (default: `hidden_size`) is its length."""
+
+    equations = """
+        h  = tanh(W_h @ x + U_h @ y + b_h)
+        y' = tanh(W_y @ h + b_y)
+    """
+    sizes = {"h": "H", "y": "O"}

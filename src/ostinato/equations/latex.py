@@ -1,0 +1,78 @@
+"""The LaTeX reader: a program as the equations a paper would print."""
+
+from __future__ import annotations
+
+import re
+
+from ostinato.equations.functions import FUNCTIONS
+from ostinato.equations.program import Input, Op, Program
+
+_GREEK = "alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi rho sigma tau phi chi psi omega".split()
+_TIGHTNESS = {"add": 1, "sub": 1, "neg": 1, "mul": 2, "div": 4, "matmul": 3, "matmul_t": 3, "pow": 4}
+
+
+def latex(program: Program) -> str:
+    r"""Return an `aligned` block, one line for each named value; a state before the step carries t-1."""
+    printer = _Printer(program)
+    lines = [printer.equation(op) for op in program.ops if not op.out.startswith("%")]
+    output = program.output("y")
+    if output != program.output(program.states[0].name):
+        lines.append(f"y_t &= {printer.value(output)}") if output != "y" else None
+    body = " \\\\\n".join(lines)
+    return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
+
+
+class _Printer:
+    def __init__(self, program: Program):
+        self.program = program
+        self.next_of = {value: label for label, value in program.outputs if label != "y"}
+
+    def equation(self, op: Op) -> str:
+        return f"{self.symbol(op.out)} &= {self.call(op)}"
+
+    def symbol(self, name: str) -> str:
+        """Return how a value is written: W_{f}, c_{t-1}, \\tilde{h}."""
+        entry = self.program.by_name.get(name)
+        if isinstance(entry, Input) and entry.role in ("parameter", "constant"):
+            return _letter(name)
+        base = name.removesuffix("'")
+        time = "t-1" if isinstance(entry, Input) and entry.role == "state" else "t"
+        stem, _, index = base.partition("_")
+        below = f"{_word(index)},{time}" if index else time
+        return f"{_word(stem)}_{{{below}}}"
+
+    def value(self, name: str | float, tightness: int = 0) -> str:
+        if not isinstance(name, str):
+            text = f"{name:g}"
+            return f"({text})" if name < 0 and tightness else text
+        entry = self.program.by_name[name]
+        if isinstance(entry, Input) or not entry.out.startswith("%"):
+            return self.symbol(name)
+        own = _TIGHTNESS.get(entry.fn, 9)
+        text = self.call(entry)
+        return f"\\left({text}\\right)" if own < tightness and entry.fn != "div" else text
+
+    def call(self, op: Op) -> str:
+        if op.fn in ("matmul", "matmul_t"):
+            turned = "^\\top" if op.fn == "matmul_t" else ""
+            return f"{self.symbol(str(op.args[0]))}{turned} {self.value(op.args[1], 3)}"
+        own = _TIGHTNESS.get(op.fn, 0)
+        args = [self.value(a, 0 if op.fn == "div" else own + (k > 0 and op.fn in ("sub", "pow"))) for k, a in enumerate(op.args)]
+        if op.fn == "pow":
+            args[0], args[1] = self.value(op.args[0], 5), self.value(op.args[1])
+        if op.fn == "mul" and not all(self.program.shape(a) for a in op.args):
+            return f"{args[0]} \\, {args[1]}"
+        return FUNCTIONS[op.fn].latex.format(*args)
+
+
+def _letter(name: str) -> str:
+    stem, _, index = name.partition("_")
+    return f"{_word(stem)}_{{{_word(index)}}}" if index else _word(stem)
+
+
+def _word(text: str) -> str:
+    if text in _GREEK:
+        return f"\\{text}"
+    if len(text) == 1:
+        return text
+    return rf"\mathrm{{{re.sub('_', ',', text)}}}" if text else ""

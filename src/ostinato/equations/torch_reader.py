@@ -1,0 +1,109 @@
+"""The eager reader: runs a program with torch operations, differentiable by autograd."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ostinato.equations import sizes
+from ostinato.equations.functions import EPSILON, FUNCTIONS
+from ostinato.equations.program import Op, Program
+
+Run = Callable[[Mapping[str, Tensor | float]], list[Tensor]]
+
+
+def compile_torch(program: Program, numbers: Mapping[str, int]) -> Run:
+    """Return a function from input values to output values, in the order of `program.outputs`.
+
+    `numbers` gives each size symbol its number. Values carry any batch axes before their own; parameters carry none.
+    """
+    slots = {name: k for k, name in enumerate(program.by_name)}
+    inputs = [i.name for i in program.inputs]
+    plan = [(slots[op.out], _operation(op, program, numbers), _arguments(op, slots)) for op in program.ops]
+    outputs = [slots[value] for _, value in program.outputs]
+
+    def run(values: Mapping[str, Tensor | float]) -> list[Tensor]:
+        seen: list = [None] * len(slots)
+        for k, name in enumerate(inputs):
+            seen[k] = values[name]
+        for out, operation, args in plan:
+            seen[out] = operation(*[seen[a] if type(a) is int else a for a in args])
+        return [seen[k] for k in outputs]
+
+    return run
+
+
+def _arguments(op: Op, slots: Mapping[str, int]) -> Sequence[int | float]:
+    return [slots[a] if isinstance(a, str) else float(a) for a in op.args]
+
+
+def _operation(op: Op, program: Program, numbers: Mapping[str, int]) -> Callable[..., Tensor]:
+    match op.fn:
+        case "matmul" | "affine":
+            return _linear
+        case "matmul_t":
+            return lambda weight, v: _linear(weight.t(), v)
+        case "slice":
+            start = sizes.value(op.start, numbers) if op.start else 0
+            length = sizes.value(op.shape[0], numbers)
+            axis = 0 if _is_parameter(op, program) else -1
+            return lambda v: v.narrow(axis, start, length)
+        case "layer_norm" | "rms_norm":
+            return functools.partial(_norm, _named(op.fn), (sizes.value(op.shape[0], numbers),))
+        case "softmax":
+            return lambda a: torch.softmax(a, -1)
+        case "sum" | "mean":
+            return lambda a, f=_named(op.fn): f(a, -1, keepdim=True)
+        case "maximum" | "minimum" | "where" | "gt" | "ge" | "lt" | "le":
+            return functools.partial(_with_numbers, _named(op.fn))
+        case "sub" | "div" | "add" | "mul" | "pow":
+            return {"sub": _sub, "div": _div, "add": _add, "mul": _mul, "pow": _pow}[op.fn]
+    return _named(op.fn)
+
+
+def _is_parameter(op: Op, program: Program) -> bool:
+    return any(i.name == op.args[0] for i in program.parameters)
+
+
+def _named(fn: str) -> Callable[..., Tensor]:
+    return functools.reduce(getattr, FUNCTIONS[fn].torch.split("."), torch)  # type: ignore[return-value]
+
+
+def _linear(weight: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:
+    # a carried state stays float32 beside bfloat16 weights; the product is done in the weights' type
+    return F.linear(v if v.dtype == weight.dtype else v.to(weight.dtype), weight, bias)
+
+
+def _norm(function: Callable[..., Tensor], shape: tuple[int], a: Tensor) -> Tensor:
+    return function(a, shape, eps=EPSILON)
+
+
+def _with_numbers(function: Callable[..., Tensor], *args: Tensor | float) -> Tensor:
+    like = next((a for a in args if isinstance(a, Tensor) and a.dtype != torch.bool), None)
+    if like is None:  # where(…, 1, 0): torch gives its default type
+        return function(*args)
+    return function(*[a if isinstance(a, Tensor) else like.new_full((), a) for a in args])
+
+
+def _add(a, b):
+    return a + b
+
+
+def _sub(a, b):
+    return a - b
+
+
+def _mul(a, b):
+    return a * b
+
+
+def _div(a, b):
+    return a / b
+
+
+def _pow(a, b):
+    return a**b

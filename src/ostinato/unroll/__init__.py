@@ -1,0 +1,134 @@
+"""`unroll`: a cell over time, with one contract for every engine (docs/design/0001-state-and-time.md)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.utils import _pytree as pytree
+
+from ostinato._errors import ConfigError
+from ostinato.cells.cell import Bound, Cell, State
+from ostinato.unroll import eager, vendor
+from ostinato.unroll.layout import Layout, layout
+from ostinato.unroll.plan import Plan, call_of, make_plan
+
+__all__ = ["plan", "unroll"]
+
+
+def unroll(
+    cell: Cell | Bound,
+    inputs: Tensor,
+    state: State = None,
+    *,
+    lengths: Tensor | None = None,
+    reset: Tensor | None = None,
+    dt: Tensor | None = None,
+    reverse: bool = False,
+    engine: str = "auto",
+    return_states: bool = False,
+) -> tuple:
+    """Apply a cell along time. It stands for these lines:
+
+        for x in inputs:                       # (T, B, D)
+            y, state = cell.step(x, state)
+            outputs.append(y)
+
+    Returns (outputs (T, B, O), state), and with `return_states` every step's state (T, B, …) as a third.
+
+    state    before the first step; None is the cell's initial state. Returned as the same structure.
+    lengths  (B,) from 0 to T, in any order. Outputs beyond a length are zero; the state returned is the one after the
+             row's last real step. Steps beyond it cost nothing and pass no gradient.
+    reset    (T, B) bool; where true, the state is the cell's initial one before that step.
+    dt       (T, B), the time since the last step, for cells whose equations use it.
+    reverse  each row starts at its own last real step and ends at its first.
+    engine   "auto", or one by name.
+
+    Under lower-precision compute the carried state stays float32.
+    Raises ConfigError for shapes that do not fit, EngineError where an engine asked for by name cannot run.
+    """
+    bound = cell.bind() if isinstance(cell, Cell) else cell
+    _check_inputs(bound, inputs, reset, dt)
+    steps, batch = inputs.shape[:2]
+    order = layout(steps, batch, lengths, reverse, inputs.device)
+    data = order.pack(inputs)
+    state = _starting_state(bound, state, batch, data)
+    chosen = make_plan(bound, _call(bound, data, order, reset, return_states), engine)
+    sorted_state = order.sort(state)
+    times = order.pack(_reversed_times(dt, lengths) if reverse else dt) if dt is not None and bound.uses_dt else None
+    if chosen.engine == "vendor":
+        packed, last, states = vendor.run(bound, data, sorted_state, order)  # type: ignore[arg-type]
+        states = packed if return_states else None
+    else:
+        again = None if reset is None else order.pack(reset)
+        packed, last, states = eager.run(bound, data, sorted_state, order, reset=again, dt=times, keep=return_states)
+    outputs = order.unpack(packed.to(inputs.dtype))
+    last = order.unsort(last)
+    if not return_states:
+        return outputs, last
+    if states is None:
+        states = pytree.tree_map(lambda s: s.new_zeros(0, *s.shape[1:]), last)
+    return outputs, last, pytree.tree_map(order.unpack, states)
+
+
+def plan(cell: Cell | Bound, *, dtype: torch.dtype = torch.float32, engine: str = "auto", resets: bool = False, return_states: bool = False) -> Plan:
+    """Return the engine that such a call would run on, with the reasons; nothing is run."""
+    from ostinato.unroll.plan import Call
+
+    bound = cell.bind() if isinstance(cell, Cell) else cell
+    return make_plan(bound, Call(dtype, _weights_dtype(bound, dtype), resets=resets, return_states=return_states), engine)
+
+
+def _call(bound: Bound, data: Tensor, order: Layout, reset: Tensor | None, return_states: bool):
+    resets = reset is not None and bool(reset.any())
+    return call_of(data, _weights_dtype(bound, data.dtype), steps=len(order.rows), rows=order.batch, resets=resets, return_states=return_states)
+
+
+def _weights_dtype(bound: Bound, default: torch.dtype) -> torch.dtype:
+    return next((t.dtype for t in getattr(bound, "tensors", {}).values()), default)
+
+
+def _starting_state(bound: Bound, state: State, batch: int, data: Tensor) -> State:
+    """Return the state given, or the initial one; float32 where the compute is narrower."""
+    narrow = data.dtype in (torch.bfloat16, torch.float16)
+    dtype = torch.float32 if narrow else data.dtype
+    expected = bound.initial_state(batch, device=data.device, dtype=dtype)
+    if state is None:
+        return expected
+    _check_state(state, expected)
+    return pytree.tree_map(lambda s: s.to(dtype) if narrow else s, state)
+
+
+def _check_inputs(bound: Bound, inputs: Tensor, reset: Tensor | None, dt: Tensor | None) -> None:
+    if inputs.dim() != 3:
+        raise ConfigError("inputs", f"{inputs.dim()} axes, shape {tuple(inputs.shape)}", "Inputs are (T, B, D): steps, rows, numbers", "")
+    if inputs.shape[2] != bound.input_size:
+        raise ConfigError("inputs", f"{inputs.shape[2]} numbers a step", f"The cell takes {bound.input_size}", "")
+    if not inputs.is_floating_point():
+        raise ConfigError("inputs", f"{inputs.dtype}", "A cell takes floating-point numbers", "Embed symbols first")
+    for name, value in (("reset", reset), ("dt", dt)):
+        if value is not None and value.shape != inputs.shape[:2]:
+            raise ConfigError(name, f"shape {tuple(value.shape)}", f"It is (T, B) = {tuple(inputs.shape[:2])}", "")
+    if reset is not None and reset.dtype != torch.bool:
+        raise ConfigError("reset", f"{reset.dtype}", "It is bool", "")
+    if dt is None and bound.uses_dt:
+        raise ConfigError("dt", "none was given", "The equations use dt, the time since the last step", "Pass dt of shape (T, B)")
+
+
+def _check_state(state: State, expected: State) -> None:
+    got, want = pytree.tree_leaves(state), pytree.tree_leaves(expected)
+    shapes = [tuple(s.shape) for s in want]
+    if len(got) != len(want) or any(not isinstance(s, Tensor) for s in got) or [tuple(s.shape) for s in got] != shapes:
+        given = [tuple(s.shape) if isinstance(s, Tensor) else type(s).__name__ for s in got]
+        raise ConfigError("state", f"shapes {given}", f"This cell's state has shapes {shapes}", "")
+
+
+def _reversed_times(dt: Tensor, lengths: Tensor | None) -> Tensor:
+    """Return, for each step, the time to the step that comes before it in reverse order.
+
+    That is the next step's dt; the step a row starts with takes the row's first dt.
+    """
+    rolled = torch.cat([dt[1:], dt[:1]])
+    if lengths is None or len(dt) == 0:
+        return rolled
+    last = (torch.as_tensor(lengths).to(dt.device) - 1).clamp(min=0)
+    return rolled.scatter(0, last[None], dt[:1])

@@ -1,0 +1,71 @@
+"""The eager engine: one step after the other with torch operations. Every other engine is compared with it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.utils import _pytree as pytree
+
+from ostinato.cells.cell import Bound, State
+from ostinato.unroll.layout import Layout
+
+
+def run(bound: Bound, data: Tensor, state: State, layout: Layout, *, reset: Tensor | None = None, dt: Tensor | None = None, keep: bool = False):
+    """Apply the step along a layout.
+
+    data (N, D), dt (N,) and reset (N,) are laid out; state is in the layout's order.
+    Returns outputs (N, O), the state after each row's last step, and with `keep` the states (N, …) after every step.
+    """
+    step_at = bound.over(data, dt, layout.rows)
+    resets = _resets(reset, layout)
+    carried = [leaf.dtype for leaf in pytree.tree_leaves(state)]
+    outputs, states, finished = [], [], []
+    alive = layout.batch
+    for k, rows in enumerate(layout.rows):
+        if rows < alive:
+            finished.append(_rows(state, rows, alive))
+            state, alive = _rows(state, 0, rows), rows
+        if resets and resets[k] is not None:
+            state = _restart(bound, state, resets[k], data)
+        output, state = step_at(k, state)
+        state = _typed(state, carried)
+        outputs.append(output)
+        if keep:
+            states.append(state)
+    if alive and not layout.rows:
+        alive = layout.batch
+    last = _joined([state, *reversed(finished)]) if finished else state
+    empty = data.new_zeros(0, bound.output_size)
+    return torch.cat(outputs) if outputs else empty, last, (_joined(states) if states else None)
+
+
+def _rows(state: State, start: int, stop: int) -> State:
+    return pytree.tree_map(lambda s: s[start:stop], state)
+
+
+def _joined(states: list[State]) -> State:
+    return pytree.tree_map(lambda *parts: torch.cat(parts), *states)
+
+
+def _typed(state: State, dtypes: list[torch.dtype]) -> State:
+    leaves, structure = pytree.tree_flatten(state)
+    if all(leaf.dtype == dtype for leaf, dtype in zip(leaves, dtypes, strict=True)):
+        return state
+    return pytree.tree_unflatten([leaf.to(dtype) for leaf, dtype in zip(leaves, dtypes, strict=True)], structure)
+
+
+def _resets(reset: Tensor | None, layout: Layout) -> list[Tensor | None] | None:
+    """Return, for each step, which rows start again (None where none does)."""
+    if reset is None:
+        return None
+    pieces = reset.split(list(layout.rows))
+    return [piece if bool(piece.any()) else None for piece in pieces]
+
+
+def _restart(bound: Bound, state: State, which: Tensor, data: Tensor) -> State:
+    initial = bound.initial_state(len(which), device=data.device, dtype=data.dtype)
+
+    def chosen(old: Tensor, new: Tensor) -> Tensor:
+        return torch.where(which.view(-1, *[1] * (old.dim() - 1)), new.to(old.dtype), old)
+
+    return pytree.tree_map(chosen, state, initial)

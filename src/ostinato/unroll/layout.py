@@ -1,0 +1,87 @@
+"""Which rows are alive at which step: lengths, order and direction, settled once before the loop.
+
+Steps are laid out one after the other, each with only the rows that reach it (longest first), as
+`torch.nn.utils.rnn.PackedSequence` does, so that work is proportional to the sum of the lengths.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.utils import _pytree as pytree
+
+from ostinato._errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Layout:
+    """`index` says where each laid-out row stands in the (T·B) rows of the input; None where they are in place."""
+
+    steps: int
+    batch: int
+    rows: tuple[int, ...]
+    """How many rows are alive at each step; never growing, never zero."""
+    index: Tensor | None
+    order: Tensor | None
+    """The batch rows, longest first; None where the order is the one given."""
+
+    def pack(self, values: Tensor) -> Tensor:
+        """(T, B, …) to (N, …), N the sum of the lengths."""
+        flat = values.flatten(0, 1)
+        return flat if self.index is None else flat.index_select(0, self.index)
+
+    def unpack(self, packed: Tensor) -> Tensor:
+        """(N, …) to (T, B, …), zero beyond the lengths."""
+        shape = (self.steps, self.batch, *packed.shape[1:])
+        if self.index is None:
+            return packed.view(shape)
+        flat = packed.new_zeros(self.steps * self.batch, *packed.shape[1:])
+        return flat.index_copy(0, self.index, packed).view(shape)
+
+    def sort(self, state):
+        """Put the rows of a state in the order of the layout."""
+        order = self.order
+        return state if order is None else pytree.tree_map(lambda s: s.index_select(0, order), state)
+
+    def unsort(self, state):
+        """Put the rows of a state back in the order given."""
+        if self.order is None:
+            return state
+        back = torch.argsort(self.order)
+        return pytree.tree_map(lambda s: s.index_select(0, back), state)
+
+
+def layout(steps: int, batch: int, lengths: Tensor | None, reverse: bool, device: torch.device) -> Layout:
+    """Return the layout of a batch; ConfigError where `lengths` does not fit it."""
+    if lengths is not None:
+        lengths = checked_lengths(lengths, steps, batch)
+        if bool((lengths == steps).all()):
+            lengths = None
+    if lengths is None:
+        return Layout(steps, batch, (batch,) * steps, _reversed(steps, batch, device) if reverse else None, None)
+    order = torch.argsort(lengths, descending=True, stable=True)
+    ordered = lengths[order]
+    alive = [int(n) for n in (ordered[None, :] > torch.arange(steps)[:, None]).sum(1) if n > 0]
+    times = [torch.full((n,), t) for t, n in enumerate(alive)]
+    if reverse:
+        times = [ordered[:n] - 1 - t for t, n in enumerate(alive)]
+    pieces = [t * batch + order[:n] for t, n in zip(times, alive, strict=True)]
+    index = torch.cat(pieces) if pieces else torch.zeros(0, dtype=torch.int64)
+    return Layout(steps, batch, tuple(alive), index.to(device), order.to(device))
+
+
+def checked_lengths(lengths: Tensor, steps: int, batch: int) -> Tensor:
+    """Return lengths as int64 on the CPU; ConfigError where their number or values are not possible."""
+    lengths = torch.as_tensor(lengths)
+    if lengths.is_floating_point() or lengths.shape != (batch,):
+        raise ConfigError("lengths", f"{lengths.dtype} of shape {tuple(lengths.shape)}", f"One whole number for each of the {batch} rows", "")
+    lengths = lengths.detach().to("cpu", torch.int64)
+    if batch and not (0 <= int(lengths.min()) and int(lengths.max()) <= steps):
+        raise ConfigError("lengths", f"values from {int(lengths.min())} to {int(lengths.max())}", f"A length is between 0 and the {steps} steps of the input", "")
+    return lengths
+
+
+def _reversed(steps: int, batch: int, device: torch.device) -> Tensor:
+    return (torch.arange(steps - 1, -1, -1, device=device)[:, None] * batch + torch.arange(batch, device=device)).flatten()

@@ -1,0 +1,87 @@
+"""Which engine runs a call, and why the others do not. Pure facts in, a `Plan` out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ostinato._errors import ConfigError, EngineError, did_you_mean
+from ostinato.cells.cell import Bound
+from ostinato.cells.equation_cell import BoundEquations
+from ostinato.unroll.vendor import kernel_of
+
+ENGINES = ("vendor", "eager")
+"""Fastest first; `auto` takes the first that can run."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The engine chosen and, for each faster one that was passed over, the reason."""
+
+    engine: str
+    passed_over: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        if not self.passed_over:
+            return self.engine
+        return f"{self.engine} ({'; '.join(f'not {name}: {reason}' for name, reason in self.passed_over)})"
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a plan needs to know of one call."""
+
+    dtype: torch.dtype = torch.float32
+    weights_dtype: torch.dtype = torch.float32
+    steps: int = 1
+    rows: int = 1
+    resets: bool = False
+    return_states: bool = False
+    autocast: bool = False
+    transformed: bool = False
+    """Under `torch.func` (vmap, jvp, …) or forward-mode differentiation."""
+
+
+def call_of(data: Tensor, weights_dtype: torch.dtype, *, steps: int, rows: int, resets: bool, return_states: bool) -> Call:
+    """Return the facts of a call with this laid-out input."""
+    transformed = torch._C._functorch.peek_interpreter_stack() is not None or torch.autograd.forward_ad._current_level >= 0
+    autocast = torch.is_autocast_enabled(data.device.type)
+    return Call(data.dtype, weights_dtype, steps, rows, resets, return_states, autocast, transformed)
+
+
+def make_plan(bound: Bound, call: Call, engine: str = "auto") -> Plan:
+    """Choose the engine; EngineError where `engine` is asked for by name and cannot run."""
+    if engine not in ("auto", *ENGINES):
+        raise ConfigError("engine", f"unknown engine '{engine}'", f"Known are auto, {', '.join(ENGINES)}", did_you_mean(engine, ENGINES))
+    reason = why_not_vendor(bound, call)
+    if engine == "eager":
+        return Plan("eager")
+    if reason is None:
+        return Plan("vendor")
+    if engine == "vendor":
+        raise EngineError("engine 'vendor'", f"it cannot run this call: {reason}", "", "Use engine='auto', which says what it takes and why")
+    return Plan("eager", (("vendor", reason),))
+
+
+def why_not_vendor(bound: Bound, call: Call) -> str | None:
+    """Return why torch's own kernels cannot run this call; None where they can."""
+    if not isinstance(bound, BoundEquations):
+        return "a plain cell has no equations to compare"
+    kernel = kernel_of(bound.definition.program)
+    if kernel is None:
+        return "torch has no kernel for these equations"
+    if call.dtype not in (torch.float32, torch.float64) or call.autocast:
+        return "torch's kernels carry the state in the type of the compute, not in float32"
+    if call.dtype != call.weights_dtype:
+        return f"the input is {call.dtype} and the weights are {call.weights_dtype}"
+    if call.resets:
+        return "torch's kernels cannot reset a row's state inside a sequence"
+    if call.return_states and len(bound.definition.states) > 1:
+        return "torch's kernels return the last state only"
+    if call.transformed:
+        return "torch.func and forward-mode differentiation need plain operations"
+    if call.steps == 0 or call.rows == 0:
+        return "there is nothing to run"
+    return None
