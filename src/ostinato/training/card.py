@@ -1,0 +1,68 @@
+"""The model card of a run: its README.md, what the model is, what it reached and how to use it."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ostinato._version import __version__
+from ostinato.cells.catalogue import CATALOGUE
+from ostinato.data.vocabulary import Vocabulary
+from ostinato.training.config import Run
+
+
+def card(run: Run, folder: Path, vocabulary: Vocabulary, model: Any, figures: dict[str, Any]) -> str:
+    """Return the text of the card; `figures` (step, nats, …) are those of the best weights."""
+    settings, training = run.model, run.training
+    equations = CATALOGUE[settings.cell].equations if settings.cell in CATALOGUE else settings.cell
+    parameters = sum(p.numel() for p in model.parameters())
+    return f"""# {folder.name}
+
+A language model trained by Ostinato {__version__} on `{run.data.file.name}`.
+
+```
+ostinato generate {folder}
+ostinato train language-model --out {folder} --resume
+```
+
+## Network
+
+{settings.num_layers} layer{"s" if settings.num_layers > 1 else ""} of {settings.hidden_size} units,
+{parameters:,} parameters, engine {"; ".join(model.plans())}.
+Each layer applies these equations at every step:
+
+```
+{_plain(equations)}
+```
+
+It reads and writes {vocabulary.size} symbols ({vocabulary.kind}).
+
+## Scores
+
+| | on the validation text |
+|---|---|
+| nats a symbol | {figures["nats"]:.4f} |
+| bits a character | {figures["bits_per_character"]:.4f} |
+| perplexity | {figures["perplexity"]:.4f} |
+| symbols scored | {figures["symbols"]:,} |
+| step of these weights | {figures["step"]:,} of {figures["steps"]:,} |
+
+Trained with {training.optimizer}, {training.batch_size} lanes, {_gradient(run)}.
+Every setting stands in `config.yaml`, every measurement in `metrics.jsonl`.
+
+Written by torch {torch.__version__}, Python {platform.python_version()}.
+"""
+
+
+def _gradient(run: Run) -> str:
+    if run.training.gradient == "full":
+        return "the full gradient over each lane"
+    return f"gradients truncated to {run.training.k1} steps"
+
+
+def _plain(equations: str) -> str:
+    lines = [line.strip() for line in equations.strip().splitlines()]
+    return "\n".join(line for line in lines if line)

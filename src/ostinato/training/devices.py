@@ -1,0 +1,48 @@
+"""Where a run computes and in which precision, chosen by `accelerate`; what is not there is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from accelerate.utils import is_tensorboard_available
+
+from ostinato._errors import ConfigError
+from ostinato.training.config import Training, above_zero
+
+
+def make_accelerator(training: Training, folder: Path) -> Accelerator:
+    """Return the accelerator the settings ask for. Raises ConfigError for what this machine has not."""
+    above_zero("threads", training.threads)
+    if training.threads is not None:
+        torch.set_num_threads(training.threads)
+    _refuse_missing(training)
+    # accelerate keeps one state a process, and refuses a second run with another precision
+    AcceleratorState._reset_state(reset_partial_state=True)
+    accelerator = Accelerator(
+        cpu=training.device == "cpu",
+        mixed_precision="no" if training.precision == "fp32" else training.precision,
+        log_with=None if training.tracker == "none" else training.tracker,
+        project_dir=folder,
+    )
+    if accelerator.num_processes > 1:
+        raise ConfigError(
+            "accelerate",
+            f"{accelerator.num_processes} processes were started",
+            "Training runs in one for now",
+        )
+    return accelerator
+
+
+def _refuse_missing(training: Training) -> None:
+    cuda = torch.cuda.is_available()
+    if training.device == "cuda" and not cuda:
+        raise ConfigError("--device", "torch finds no CUDA device", "", "Use --device cpu or --device auto")
+    if training.precision == "fp16" and (training.device == "cpu" or not cuda):
+        raise ConfigError("--precision", "fp16 needs a CUDA device", "On a CPU: fp32 or bf16")
+    if training.tracker == "tensorboard" and not is_tensorboard_available():
+        raise ConfigError(
+            "--tracker", "tensorboard is not installed", "", "Type: pip install 'ostinato[tensorboard]'"
+        )

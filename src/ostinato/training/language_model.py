@@ -1,0 +1,326 @@
+"""Trains a language model from a text: vocabulary, tokens, model and loop, in a run folder.
+
+This is the one call behind `ostinato train language-model`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ostinato._errors import ConfigError, DataError, RunError
+from ostinato._version import __version__
+from ostinato.data.readers import check_file, documents
+from ostinato.data.streams import Lanes, TokenStream, write_stream
+from ostinato.data.vocabulary import Vocabulary
+from ostinato.decoding.sampling import Sampling
+from ostinato.training import config
+from ostinato.training.card import card
+from ostinato.training.config import NOT_GIVEN, Data, Run, Training, above_zero
+from ostinato.training.devices import make_accelerator
+from ostinato.training.gradient import method
+from ostinato.training.loop import Loop
+from ostinato.training.optimizers import default_learning_rate
+from ostinato.training.progress import Display, Silent, make_display
+from ostinato.training.run_folder import RunFolder, saved_settings, write_text
+from ostinato.training.task import Outcome, Task
+from ostinato.training.trained import build_model, score, write
+
+DEFAULT_EPOCHS = 20
+DEFAULT_SYMBOLS = 20_000_000
+VALIDATIONS = 20
+SAMPLE_TEMPERATURE = 0.8
+
+
+def train_language_model(
+    file: str | Path | None = None,
+    *,
+    out: str | Path | None = None,
+    recipe: str | None = None,
+    config_file: str | Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: bool = True,
+    **settings: Any,
+) -> Outcome:
+    """Train a language model on `file` and return how it went; the model lies in the run folder.
+
+    `settings` are those of the command line: `cell="gru"`, `epochs=3`, … Raises ConfigError,
+    DataError or RunError before anything is lost.
+    """
+    base = saved_settings(Path(out)) if resume and out is not None else None
+    run = config.starting_point(recipe, Path(config_file) if config_file else None, base)
+    if file is not None:
+        settings = {"file": str(file), **settings}
+    run = config.override(run, "train_language_model", settings)
+    run = replace(run, out=Path(out) if out is not None else None, resume=resume, overwrite=overwrite)
+    return train(run, make_display() if progress else Silent())
+
+
+def train(run: Run, display: Display) -> Outcome:
+    """Train as `run` says and show it on `display`. Raises OstinatoError for what cannot be done."""
+    folder = RunFolder(config.folder_of(run))
+    if run.resume and run.overwrite:
+        raise ConfigError(
+            "--resume", "--overwrite was given too", "Going on, or beginning anew", "Leave one out"
+        )
+    try:
+        with torch.random.fork_rng(), _threads():
+            if run.resume and folder.is_run():
+                return _go_on(run, folder, display)
+            return _begin(run, folder, display)
+    finally:
+        display.close()
+
+
+def _begin(run: Run, folder: RunFolder, display: Display) -> Outcome:
+    run = config.with_cell_text(run)
+    if run.resume:
+        display.say(f"{folder.path}: no run is there yet, it begins now")
+    with folder.beginning(run.overwrite) as staging:
+        vocabulary = _write_text_of(run.data, staging, display)
+        run, _ = _assemble(run, staging, vocabulary)
+        write_text(staging.config, config.to_yaml(run, __version__))
+        folder.settle(staging, run.overwrite)
+        return _fit(run, folder, vocabulary, display, resume=False)
+
+
+def _go_on(asked: Run, folder: RunFolder, display: Display) -> Outcome:
+    saved = folder.read_config()
+    run = _agreed(config.with_cell_text(asked), saved, folder)
+    with folder.locked():
+        vocabulary = Vocabulary.load(folder.tokenizer)
+        run, _ = _assemble(run, folder, vocabulary)
+        if run != saved:
+            write_text(folder.config, config.to_yaml(run, __version__))
+        return _fit(run, folder, vocabulary, display, resume=True)
+
+
+def _fit(run: Run, folder: RunFolder, vocabulary: Vocabulary, display: Display, resume: bool) -> Outcome:
+    training = run.training
+    accelerator = make_accelerator(training, folder.path)
+    run, parts = _assemble(run, folder, vocabulary)
+    task = _task(run, folder, vocabulary, parts)
+    loop = Loop(task, training, folder, display, accelerator)
+    if resume and folder.last.exists():
+        loop.resume(task.model.initial_state(training.batch_size))
+    folder.cut_metrics(loop.counters.step)
+    _announce(run, folder, vocabulary, parts, display, loop.counters.step)
+    if training.tracker != "none":
+        accelerator.init_trackers("tensorboard")
+    outcome = loop.fit()
+    accelerator.end_training()
+    return outcome
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What a run is made of, once its sizes are known to fit."""
+
+    model: Any
+    lanes: Lanes
+    train: TokenStream
+    valid: TokenStream
+    updates: int
+    validation_lanes: int
+    validation_limit: int
+
+
+def _assemble(run: Run, folder: RunFolder, vocabulary: Vocabulary) -> tuple[Run, _Parts]:
+    """Make the model and the lanes from the run's seed; return the run with every default filled in."""
+    training = run.training
+    for name in ("batch_size", "validate_every"):
+        above_zero(name, getattr(training, name))
+    if training.sample_length < 0:
+        raise ConfigError("--sample-length", f"sample_length is {training.sample_length}", "It is 0 or more")
+    train, valid = (TokenStream.open(folder.tokens, part) for part in ("train", "valid"))
+    lanes = Lanes(train, training.batch_size)
+    updates = method(training).updates(lanes.length)
+    training = _resolved(training, updates, lanes.length * training.batch_size)
+    torch.manual_seed(training.seed)
+    model = build_model(vocabulary.size, run.model)
+    every = (training.validate_every or 1) * lanes.length * training.batch_size // updates
+    parts = _Parts(
+        model, lanes, train, valid, updates,
+        # a lane begins without memory, so a short text is read in few
+        validation_lanes=max(1, min(training.batch_size, (len(valid) - 1) // 256)),
+        validation_limit=max(100_000, every // 8),
+    )  # fmt: skip
+    return replace(run, training=training), parts
+
+
+def _resolved(training: Training, updates: int, symbols: int) -> Training:
+    """Fill in what depends on the text's size: length of the run, validations, warm-up, learning rate."""
+    above_zero("epochs", training.epochs)
+    above_zero("steps", training.steps)
+    epochs = training.epochs
+    if epochs is None and training.steps is None:
+        epochs = min(DEFAULT_EPOCHS, DEFAULT_SYMBOLS / symbols)
+    limits = [math.ceil(epochs * updates)] if epochs is not None else []
+    limits += [training.steps] if training.steps is not None else []
+    steps = min(limits)
+    return replace(
+        training,
+        steps=steps,
+        epochs=None,
+        validate_every=training.validate_every or max(math.ceil(steps / VALIDATIONS), min(steps, 50)),
+        warmup=min(100, steps // 10) if training.warmup is None else training.warmup,
+        learning_rate=training.learning_rate
+        if training.learning_rate is not None
+        else default_learning_rate(training.optimizer),
+    )
+
+
+def _write_text_of(data: Data, folder: RunFolder, display: Display) -> Vocabulary:
+    """Learn the vocabulary and write the tokens of the text into the folder."""
+    _check_text(data.file)
+    validation = _validation(data.validation)
+    if isinstance(validation, Path):
+        check_file(validation)
+    texts = [] if data.tokens == "byte" else documents(data.file, column=data.column, encoding=data.encoding)
+    vocabulary = Vocabulary.learn(data.tokens, texts, data.vocabulary_size)
+    write_text(folder.tokenizer, vocabulary.to_json())
+    write_stream(
+        folder.tokens,
+        data.file,
+        vocabulary,
+        column=data.column,
+        encoding=data.encoding,
+        validation=validation,
+    )
+    return vocabulary
+
+
+def _check_text(file: Path) -> None:
+    if file == NOT_GIVEN:
+        raise ConfigError("file", "no text was given", "", "Give a file to learn from")
+    if RunFolder(file).is_run():
+        raise DataError(
+            str(file),
+            "this is a run folder, not a text",
+            "",
+            f"To go on with the run: ostinato train language-model --out {file} --resume",
+        )
+    check_file(file)
+
+
+def _validation(text: str) -> float | Path:
+    try:
+        return float(text)
+    except ValueError:
+        return Path(text)
+
+
+def _task(run: Run, folder: RunFolder, vocabulary: Vocabulary, parts: _Parts) -> Task:
+    def validate(model: Any) -> dict[str, float]:
+        return score(model, parts.valid, parts.validation_lanes, parts.validation_limit)
+
+    def sample(model: Any, step: int) -> str:
+        return sample_text(model, vocabulary, run.training.sample_length, seed=run.training.seed + step)
+
+    def write_card(figures: dict[str, Any]) -> None:
+        write_text(folder.card, card(run, folder.path, vocabulary, parts.model, figures))
+
+    symbols_per_character = (len(parts.train) - 1) / max(1, parts.train.characters)
+    return Task(parts.model, parts.lanes, validate, sample, write_card, 1 / symbols_per_character)
+
+
+def sample_text(model: Any, vocabulary: Vocabulary, length: int, seed: int) -> str:
+    """Return a text of `length` symbols drawn from the model, a little bolder than by chance alone."""
+    sampling = Sampling(temperature=SAMPLE_TEMPERATURE)
+    return "".join(write(model, vocabulary, "", length=length, sampling=sampling, seed=seed))
+
+
+def _announce(
+    run: Run, folder: RunFolder, vocabulary: Vocabulary, parts: _Parts, display: Display, step: int
+) -> None:
+    training, symbols = run.training, parts.lanes.length * run.training.batch_size
+    assert training.steps is not None
+    epochs = training.steps / parts.updates
+    parameters = sum(p.numel() for p in parts.model.parameters())
+    checked = min(len(parts.valid) - 1, parts.validation_limit)
+    display.say(
+        "\n".join(
+            [
+                f"text    {run.data.file.name}: {len(parts.train):,} symbols to learn from, "
+                f"{checked:,} of {len(parts.valid):,} to validate; "
+                f"{vocabulary.size} different ({vocabulary.kind})",
+                f"model   {run.model.num_layers} x {run.model.hidden_size} {_cell_name(run)}, "
+                f"{parameters:,} parameters, engine {'; '.join(parts.model.plans())}",
+                f"length  {training.steps:,} steps, {epochs:.2f} epochs, {round(symbols * epochs):,} symbols",
+                f"run     {folder.path}" + (f", from step {step:,} on" if step else ""),
+            ]
+        )
+    )
+
+
+def _cell_name(run: Run) -> str:
+    return "cell of its own equations" if "=" in run.model.cell else run.model.cell
+
+
+# what may be asked otherwise of a run that goes on
+MAY_DIFFER = {"epochs", "steps", "sample_length", "device", "threads", "tracker"}
+
+
+def _agreed(asked: Run, saved: Run, folder: RunFolder) -> Run:
+    """Return the settings to go on with. Raises RunError for one that contradicts the run's own."""
+    if asked.data.file == NOT_GIVEN:
+        asked = replace(asked, data=replace(asked.data, file=saved.data.file))
+    for section in config.SECTIONS:
+        wanted, written = asdict(getattr(asked, section)), asdict(getattr(saved, section))
+        for name in wanted:
+            if name not in MAY_DIFFER and not _same(name, wanted[name], written[name]):
+                raise RunError(
+                    f"{folder.path} [{section}]",
+                    f"{name} is {_shown(wanted[name])} now, the run began with {_shown(written[name])}",
+                    "A run goes on with the settings it began with, only epochs and steps may grow",
+                    "Leave the setting out, or begin anew with --overwrite",
+                )
+    _refuse_changed_text(asked.data.file, folder)
+    training = asked.training
+    if training.epochs is not None and training.steps == saved.training.steps:
+        training = replace(training, steps=None)
+    data = replace(asked.data, file=saved.data.file)
+    return replace(saved, data=data, training=training, out=asked.out)
+
+
+def _same(name: str, asked: Any, saved: Any) -> bool:
+    if name == "file":
+        return asked.name == saved.name
+    return asked == saved or (asked is None and saved is not None)
+
+
+def _shown(value: Any) -> str:
+    return str(value) if isinstance(value, Path) else repr(value)
+
+
+def _refuse_changed_text(file: Path, folder: RunFolder) -> None:
+    """Refuse a text that is there but is no longer the one the run began with."""
+    description = folder.tokens / "stream.json"
+    if not (file.is_file() and description.is_file()):
+        return
+    began = json.loads(description.read_text(encoding="utf-8"))["source"]["bytes"]
+    if file.stat().st_size != began:
+        raise RunError(
+            str(file),
+            f"the text has {file.stat().st_size:,} bytes, the run began with {began:,}",
+            "A run goes on with the text it began with",
+            f"Begin anew with --overwrite, or move the text: the run keeps its own copy in {folder.tokens}",
+        )
+
+
+@contextmanager
+def _threads() -> Iterator[None]:
+    """Leave torch's number of threads as it was found."""
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,248 @@
+"""The training loop: segments in, steps out, for every model. What a gradient is, it asks `gradient.Method`.
+
+One step, without devices, reports and checkpoints:
+
+    nats, count, state = method.accumulate(model, lanes.segment(position, length), state, backward)
+    norm = clip_grad_norm_(model.parameters(), clip_norm)
+    optimizer.step(); optimizer.zero_grad()
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+
+from ostinato._errors import RunError
+from ostinato.training import checkpoint
+from ostinato.training.config import Training
+from ostinato.training.gradient import State, method
+from ostinato.training.interrupts import StopRequest
+from ostinato.training.meter import Meter
+from ostinato.training.optimizers import Schedule, make_optimizer
+from ostinato.training.progress import Display, Figures
+from ostinato.training.run_folder import RunFolder, write_tensors
+from ostinato.training.task import Counters, Outcome, Task
+
+READ_EVERY_S = 0.5
+SAVE_EVERY_S = 60.0
+
+
+class Loop:
+    """One run of training. `fit` is the loop; the rest is what happens around a step."""
+
+    def __init__(
+        self, task: Task, training: Training, folder: RunFolder, display: Display, accelerator: Accelerator
+    ):
+        self.task, self.training, self.folder, self.display = task, training, folder, display
+        self.accelerator, self.device = accelerator, accelerator.device
+        self.method = method(training)
+        self.updates = self.method.updates(task.lanes.length)
+        self.total = training.steps or 0
+        self.schedule = make_schedule(training)
+        self.model: Any = accelerator.prepare_model(task.model)
+        self.parameters = list(self.model.parameters())
+        self._optimizer = make_optimizer(training, self.parameters)
+        self.optimizer = accelerator.prepare_optimizer(self._optimizer)
+        self.counters = Counters()
+        self.meter = Meter(check_norm=training.precision != "fp16")
+        self.state: State = None
+        self.figures: dict[str, float] = {}
+        self._began = self._read_at = self._saved_at = time.monotonic()
+        self._last_saved_step: int | None = None
+        self._speed = _Speed()
+
+    def fit(self) -> Outcome:
+        """Train to the last step, or until a signal asks to stop; the state is saved either way."""
+        self._began = self._read_at = self._saved_at = time.monotonic()
+        self.model.train()
+        with StopRequest() as request:
+            for position, length in self._segments():
+                self._learn(position, length)
+                self._attend()
+                if request.signal or self.counters.step >= self.total:
+                    break
+            if self.counters.step != self._last_saved_step:
+                self.save()
+        return self._outcome(request.signal)
+
+    def resume(self, initial: State) -> None:
+        """Restore the last checkpoint; `initial` is a state of the right structure."""
+        self.state, facts = checkpoint.load(
+            self.folder.last, self._bare(), self._optimizer, initial, self.device
+        )
+        try:
+            self.counters = Counters(**facts["counters"])
+        except (KeyError, TypeError) as error:
+            raise RunError(
+                str(self.folder.last), f"damaged: {error}", "", "Begin anew with --overwrite"
+            ) from None
+        if self.accelerator.scaler is not None and facts.get("scaler"):
+            self.accelerator.scaler.load_state_dict(facts["scaler"])
+        self.meter.nats, self.meter.count = self.counters.nats, self.counters.count
+        self._last_saved_step = self.counters.step
+
+    def save(self) -> None:
+        """Write the last checkpoint."""
+        self.meter.read()
+        self.counters.nats, self.counters.count = self.meter.nats, self.meter.count
+        self.counters.seconds = self._elapsed()
+        self._began = time.monotonic()
+        scaler = self.accelerator.scaler
+        facts = {
+            "counters": asdict(self.counters),
+            "steps": self.total,
+            "scaler": scaler.state_dict() if scaler is not None else None,
+        }
+        checkpoint.save(self.folder.last, self._bare(), self._optimizer, self.state, self.device, facts)
+        self._last_saved_step = self.counters.step
+        self._saved_at = time.monotonic()
+
+    def _segments(self) -> Iterator[tuple[int, int]]:
+        """Yield segments from where the counters stand, reading after reading, each from no state."""
+        counters = self.counters
+        while counters.step < self.total:
+            for update, cut in enumerate(self.method.segments(self.task.lanes.length, counters.epoch)):
+                if update < counters.update:
+                    continue
+                counters.update = update + 1
+                yield cut
+            counters.epoch, counters.update, self.state = counters.epoch + 1, 0, None
+
+    def _learn(self, position: int, length: int) -> None:
+        counters = self.counters
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.schedule.at(counters.step)
+        segment = self.task.lanes.segment(position, length)
+        if self.device.type != "cpu":
+            segment = move(segment, self.device)
+        nats, count, self.state = self.method.accumulate(
+            self.model, segment, self.state, self.accelerator.backward
+        )
+        limit = math.inf if self.training.clip_norm is None else self.training.clip_norm
+        norm = self.accelerator.clip_grad_norm_(self.parameters, limit)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        counters.step += 1
+        counters.symbols += count
+        self._speed.add(count)
+        assert norm is not None  # the type is wider than what this call returns
+        self.meter.add(counters.step, nats, count, norm)
+
+    def _attend(self) -> None:
+        """Report, validate and save when they are due."""
+        step, now = self.counters.step, time.monotonic()
+        every = self.training.validate_every or self.total
+        if step % every == 0 or step >= self.total:
+            self._validate()
+            self.save()
+        elif now - self._saved_at > SAVE_EVERY_S:
+            self.save()
+        elif now - self._read_at > READ_EVERY_S:
+            self.meter.read()
+            self._read_at = now
+            self.display.update(self._figures())
+
+    def _validate(self) -> None:
+        self.meter.read()
+        figures = self._figures()
+        self.model.eval()
+        with torch.no_grad():
+            self.figures = self.task.validate(self._bare())
+            sample = self.task.sample(self._bare(), self.counters.step) if self.training.sample_length else ""
+        self.model.train()
+        nats, counters = self.figures["nats"], self.counters
+        best = counters.best is None or nats < counters.best
+        if best:
+            counters.best, counters.best_step = nats, counters.step
+        self._record(figures)
+        if best:
+            write_tensors(
+                self.folder.model, self._bare().state_dict(), {"step": counters.step, **self.figures}
+            )
+            self.task.write_card({"step": counters.step, "steps": self.total, **self.figures})
+        self.display.validated(figures, self.figures, best, sample)
+        self.meter.restart()
+        self._speed.restart()
+
+    def _record(self, figures: Figures) -> None:
+        line = {
+            "step": figures.step,
+            "epoch": round(figures.epoch, 4),
+            "symbols": self.counters.symbols,
+            "train_nats": figures.nats,
+            "gradient_norm": figures.norm,
+            "learning_rate": self.schedule.at(figures.step - 1),
+            **{f"valid_{name}": value for name, value in self.figures.items()},
+            "seconds": round(self._elapsed(), 3),
+        }
+        self.folder.append_metrics(line)
+        self.accelerator.log({k: v for k, v in line.items() if k != "step"}, step=figures.step)
+
+    def _figures(self) -> Figures:
+        counters, mean = self.counters, self.meter.mean
+        speed = self._speed.value()
+        per_step = counters.symbols / max(1, counters.step)
+        return Figures(
+            step=counters.step,
+            steps=self.total,
+            epoch=counters.epoch + counters.update / self.updates,
+            nats=mean,
+            bits_per_character=mean / math.log(2) / self.task.characters_per_symbol,
+            norm=self.meter.norm,
+            symbols_per_s=speed,
+            seconds_left=(self.total - counters.step) * per_step / speed if speed else math.nan,
+        )
+
+    def _elapsed(self) -> float:
+        return self.counters.seconds + time.monotonic() - self._began
+
+    def _bare(self) -> Any:
+        return self.accelerator.unwrap_model(self.model, keep_torch_compile=False)
+
+    def _outcome(self, stopped: signal.Signals | None) -> Outcome:
+        counters = self.counters
+        early = stopped if counters.step < self.total else None
+        return Outcome(
+            self.folder.path, counters.step, self.total, counters.best, counters.best_step, counters.seconds,
+            early, self.figures,
+        )  # fmt: skip
+
+
+class _Speed:
+    """Symbols a second since the last restart."""
+
+    def __init__(self):
+        self.restart()
+
+    def restart(self) -> None:
+        self._began, self._count = time.monotonic(), 0
+
+    def add(self, count: int) -> None:
+        self._count += count
+
+    def value(self) -> float:
+        return self._count / max(1e-9, time.monotonic() - self._began)
+
+
+def make_schedule(training: Training) -> Schedule:
+    """Return the learning rates of a run whose settings are resolved."""
+    assert training.learning_rate is not None
+    assert training.warmup is not None
+    assert training.steps is not None
+    return Schedule(training.learning_rate, training.warmup, training.steps, training.final_fraction)
+
+
+def move(segment: Any, device: torch.device) -> Any:
+    """Return the segment with its tensors on `device`."""
+    parts = {
+        name: value.to(device, non_blocking=True) if isinstance(value, torch.Tensor) else value
+        for name, value in ((n, getattr(segment, n)) for n in ("inputs", "targets", "reset"))
+    }
+    return type(segment)(**parts)

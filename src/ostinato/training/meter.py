@@ -1,0 +1,66 @@
+"""Figures of the run, read from the device seldom: a step leaves its tensors here and waits for nothing."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ostinato._errors import OstinatoError
+
+
+class NonFiniteError(OstinatoError):
+    """The loss or the gradient became infinite or not a number."""
+
+
+@dataclass
+class Meter:
+    """Sums of losses and norms between two reports. `nats` and `count` are what a checkpoint keeps."""
+
+    nats: float = 0.0
+    count: int = 0
+    norm: float = 0.0
+    check_norm: bool = True
+    _waiting: list[tuple[int, int, Tensor, Tensor]] = field(default_factory=list)
+
+    def add(self, step: int, nats: Tensor, count: int, norm: Tensor) -> None:
+        """Leave the figures of a step; nothing is read yet."""
+        self._waiting.append((step, count, nats, norm))
+
+    def read(self) -> None:
+        """Read what waits, in order. Raises NonFiniteError naming the first step that is not finite."""
+        if not self._waiting:
+            return
+        nats = torch.stack([entry[2].float() for entry in self._waiting]).tolist()
+        norms = torch.stack([entry[3].float() for entry in self._waiting]).tolist()
+        for (step, count, *_), loss, norm in zip(self._waiting, nats, norms, strict=True):
+            self._refuse_non_finite(step, loss, norm)
+            self.nats += loss
+            self.count += count
+            self.norm = norm
+        self._waiting.clear()
+
+    def restart(self) -> None:
+        """Begin a new sum."""
+        self.nats, self.count = 0.0, 0
+
+    @property
+    def mean(self) -> float:
+        """Mean loss in nats a symbol since the last restart; NaN before the first step."""
+        return self.nats / self.count if self.count else math.nan
+
+    def _refuse_non_finite(self, step: int, loss: float, norm: float) -> None:
+        if not math.isfinite(loss):
+            what = f"the loss is {loss}"
+        elif self.check_norm and not math.isfinite(norm):
+            what = f"the gradient norm is {norm}"
+        else:
+            return
+        raise NonFiniteError(
+            f"step {step}",
+            what,
+            "The best checkpoint before it is kept",
+            "Begin anew with a smaller --learning-rate or --clip-norm",
+        )

@@ -1,0 +1,191 @@
+"""What a run shows while it learns: a live line on a terminal, plain aligned lines where output is piped."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from dataclasses import dataclass
+from typing import Protocol, TextIO
+
+PLAIN_EVERY_S = 10.0
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The figures of a moment. `nats` is the mean training loss a symbol since the last validation."""
+
+    step: int
+    steps: int
+    epoch: float
+    nats: float
+    bits_per_character: float
+    norm: float
+    symbols_per_s: float
+    seconds_left: float
+
+
+class Display(Protocol):
+    """Where a run is shown."""
+
+    def say(self, text: str) -> None:
+        """Show lines that stay."""
+        ...
+
+    def update(self, figures: Figures) -> None:
+        """Show the figures of a moment."""
+        ...
+
+    def validated(self, figures: Figures, scores: dict[str, float], best: bool, sample: str) -> None:
+        """Show the scores of a validation, and a sample of text."""
+        ...
+
+    def close(self) -> None:
+        """Leave the terminal as it was found."""
+        ...
+
+
+class Silent:
+    """Shows nothing."""
+
+    def say(self, text: str) -> None:
+        """Say nothing."""
+
+    def update(self, figures: Figures) -> None:
+        """Show nothing."""
+
+    def validated(self, figures: Figures, scores: dict[str, float], best: bool, sample: str) -> None:
+        """Show nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class Plain:
+    """One aligned line about every ten seconds and at each validation."""
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+        self._said_at = -math.inf
+        self._headed = False
+
+    def say(self, text: str) -> None:
+        """Print the text."""
+        print(text, file=self._stream, flush=True)
+
+    def update(self, figures: Figures) -> None:
+        """Print a line when the last is ten seconds old."""
+        if time.monotonic() - self._said_at >= PLAIN_EVERY_S:
+            self._line(figures, "")
+
+    def validated(self, figures: Figures, scores: dict[str, float], best: bool, sample: str) -> None:
+        """Print a line with the validation's score, then the sample."""
+        self._line(figures, _scores(scores, best))
+        if sample:
+            self.say(_indented(sample))
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def _line(self, figures: Figures, tail: str) -> None:
+        if not self._headed:
+            self._headed = True
+            self.say(HEADING)
+        self._said_at = time.monotonic()
+        self.say(row(figures) + tail)
+
+
+class Live:
+    """A live line with a bar, by rich; validations and samples scroll by above it."""
+
+    def __init__(self):
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        self._console = Console(highlight=False)
+        self._progress = Progress(
+            TextColumn("step {task.completed}/{task.total}"),
+            BarColumn(bar_width=12),
+            TextColumn("{task.description}"),
+            console=self._console,
+            auto_refresh=False,
+        )
+        self._task = self._progress.add_task("", total=None, visible=False)
+
+    def say(self, text: str) -> None:
+        """Print the text above the live line."""
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def update(self, figures: Figures) -> None:
+        """Refresh the live line."""
+        if not self._progress.live.is_started:
+            self._progress.start()
+        self._progress.update(
+            self._task,
+            completed=figures.step,
+            total=figures.steps,
+            visible=True,
+            description=(
+                f"loss {figures.nats:.3f}  {figures.bits_per_character:.3f} bits/char  "
+                f"norm {figures.norm:.2f}  {figures.symbols_per_s:,.0f} symbols/s  "
+                f"{duration(figures.seconds_left)} left"
+            ),
+            refresh=True,
+        )
+
+    def validated(self, figures: Figures, scores: dict[str, float], best: bool, sample: str) -> None:
+        """Print the validation's score and the sample, and refresh the live line."""
+        self.update(figures)
+        self.say(
+            f"step {figures.step}, epoch {figures.epoch:.2f}: loss {figures.nats:.4f},"
+            + _scores(scores, best)
+        )
+        if sample:
+            self._console.print(_indented(sample), markup=False, soft_wrap=True, style="dim")
+
+    def close(self) -> None:
+        """Stop the live line."""
+        if self._progress.live.is_started:
+            self._progress.stop()
+
+
+def make_display(stream: TextIO | None = None) -> Display:
+    """Return a live display on a terminal, plain lines elsewhere."""
+    if stream is None and sys.stdout.isatty():
+        return Live()
+    return Plain(stream or sys.stdout)
+
+
+HEADING = "        step   epoch    loss bits/char   norm symbols/s     left  validation"
+
+
+def row(figures: Figures) -> str:
+    """Return the figures as one aligned line under `HEADING`."""
+    step = f"{figures.step}/{figures.steps}"
+    return (
+        f"{step:>12} {figures.epoch:>7.2f} {figures.nats:>7.4f} {figures.bits_per_character:>9.4f} "
+        f"{figures.norm:>6.2f} {figures.symbols_per_s:>9,.0f} {duration(figures.seconds_left):>8}"
+    )
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as h:mm:ss.
+
+    >>> duration(3725)
+    '1:02:05'
+    """
+    if not math.isfinite(seconds):
+        return "?"
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}"
+
+
+def _scores(scores: dict[str, float], best: bool) -> str:
+    mark = ", the best so far" if best else ""
+    return f"  {scores['nats']:.4f} nats, {scores['bits_per_character']:.4f} bits/char{mark}"
+
+
+def _indented(sample: str) -> str:
+    shown = "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in sample)
+    return "\n".join("    | " + line for line in shown.splitlines())

@@ -1,0 +1,208 @@
+"""A trained language model, opened from its run folder: it writes text and scores files."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ostinato._errors import RunError
+from ostinato.data.readers import byte_documents, documents
+from ostinato.data.streams import Lanes, Segment, TokenStream
+from ostinato.data.vocabulary import Vocabulary, count_characters
+from ostinato.decoding.sampling import Sampling, generate, until_stop
+from ostinato.models.language_model import LanguageModel
+from ostinato.training.config import Data, Model, Run
+from ostinato.training.loop import move
+from ostinato.training.run_folder import RunFolder, load_weights, read_tensors
+
+LANE_SYMBOLS = 50_000  # a lane begins without memory; one in 50,000 symbols does not show in a mean
+SCORES_AT_ONCE = 1 << 24  # numbers a forward pass may hold: 64 MB
+
+
+class TrainedLanguageModel:
+    """A run, opened for use. `model` and `vocabulary` are there for what this class does not do."""
+
+    def __init__(self, run: Run, model: LanguageModel, vocabulary: Vocabulary):
+        self.run, self.model, self.vocabulary = run, model, vocabulary
+
+    def write(
+        self,
+        prompt: str = "",
+        *,
+        length: int = 500,
+        sampling: Sampling | None = None,
+        seed: int | None = None,
+        stop: Sequence[str] = (),
+    ) -> Iterator[str]:
+        """Yield the text that follows `prompt`, piece by piece as it is drawn, at most `length` symbols.
+
+        `seed` makes it repeatable. Text ends early at one of the strings in `stop`, or where the model ends
+        the document. Raises DataError for characters the vocabulary lacks.
+        """
+        text = write(
+            self.model,
+            self.vocabulary,
+            prompt,
+            length=length,
+            sampling=sampling,
+            seed=seed,
+            ends=has_documents(self.run.data.file),
+        )
+        return until_stop(text, stop)
+
+    def evaluate(self, file: Path | str) -> dict[str, float]:
+        """Score a file: `nats` a symbol, `bits_per_character`, `perplexity`, number of `symbols` and `lanes`.
+
+        Every symbol is counted. A long text is read in several lanes, each at least 50,000 symbols, with the
+        state carried through each. Raises DataError as training does.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            stream = _write_whole(Path(folder), Path(file), self.vocabulary, self.run.data)
+            lanes = max(1, min(32, len(stream) // LANE_SYMBOLS))
+            return score(self.model, stream, lanes) | {"lanes": lanes}
+
+
+def load(folder: Path | str) -> TrainedLanguageModel:
+    """Open the best model of a run. Raises RunError for what is missing, damaged or of another kind."""
+    parts = RunFolder(Path(folder))
+    run = parts.read_config()
+    vocabulary = Vocabulary.load(parts.tokenizer)
+    if not parts.model.exists():
+        raise RunError(
+            str(parts.path),
+            "the run has no model yet, it is written at the first validation",
+            "",
+            f"Go on with it: ostinato train language-model --out {parts.path} --resume",
+        )
+    tensors, _ = read_tensors(parts.model)
+    model = build_model(vocabulary.size, run.model)
+    load_weights(parts.model, model, tensors)
+    return TrainedLanguageModel(run, model.eval(), vocabulary)
+
+
+def build_model(vocabulary_size: int, settings: Model) -> LanguageModel:
+    """Return a new model of these settings."""
+    return LanguageModel(vocabulary_size, **asdict(settings))
+
+
+def write(
+    model: Any,
+    vocabulary: Vocabulary,
+    prompt: str,
+    *,
+    length: int,
+    sampling: Sampling | None = None,
+    seed: int | None = None,
+    ends: bool = False,
+) -> Iterator[str]:
+    """Yield text drawn from `model`, which is in evaluation mode; see `TrainedLanguageModel.write`.
+
+    `ends` lets the model end the document: for plain text it never saw an end, and would draw one by chance.
+    """
+    device = next(model.parameters()).device
+    generator = torch.Generator(device)
+    if seed is None:
+        generator.seed()
+    else:
+        generator.manual_seed(seed)
+    ids = torch.tensor([vocabulary.boundary, *vocabulary.encode(prompt).tolist()], device=device)
+    drawn = generate(
+        model.step,
+        model.initial_state(1),
+        ids,
+        sampling=sampling or Sampling(),
+        length=length,
+        generator=generator,
+        stop_ids=(vocabulary.boundary,),
+        never_ids=() if ends else (vocabulary.boundary,),
+    )
+    return _decoded(vocabulary, drawn)
+
+
+def has_documents(file: Path) -> bool:
+    """Whether the file holds many documents, and not one long text."""
+    return file.suffix.lower() in (".jsonl", ".ndjson", ".parquet")
+
+
+def score(model: Any, stream: TokenStream, lanes: int, limit: int | None = None) -> dict[str, float]:
+    """Score a stream read in `lanes` rows, the state carried; `limit` reads about so many symbols only."""
+    device = next(model.parameters()).device
+    total, count = torch.zeros((), dtype=torch.float64, device=device), 0
+    for nats, symbols in _segment_losses(model, stream, lanes, limit, device):
+        total += nats
+        count += symbols
+    nats = float(total) / count
+    symbols_per_character = (len(stream) - 1) / max(1, stream.characters)
+    return {
+        "nats": nats,
+        "bits_per_character": nats * symbols_per_character / math.log(2),
+        "perplexity": math.exp(min(nats, 700)),
+        "symbols": count,
+    }
+
+
+@torch.no_grad()
+def _segment_losses(
+    model, stream, lanes: int, limit: int | None, device
+) -> Iterator[tuple[torch.Tensor, int]]:
+    rows = Lanes(stream, lanes)
+    length = rows.length if limit is None else min(rows.length, -(-limit // lanes))
+    at_once = max(1, min(256, SCORES_AT_ONCE // (lanes * model.vocabulary_size)))
+    state = None
+    for position in range(0, length, at_once):
+        segment = rows.segment(position, min(at_once, length - position))
+        nats, count, state = model.loss(move(segment, device), state)
+        yield nats, count
+    rest = len(stream) - 1 - rows.length * lanes
+    if rest and limit is None:
+        nats, count, _ = model.loss(move(_rest(stream, rest), device))
+        yield nats, count
+
+
+def _rest(stream: TokenStream, steps: int) -> Segment:
+    """Return the last few symbols, which do not fill a step of all lanes, as one short lane."""
+    tokens = torch.from_numpy(stream.tokens[-steps - 1 :].astype("int64"))[:, None]
+    reset = tokens[:-1] == stream.boundary
+    return Segment(tokens[:-1], tokens[1:], reset if bool(reset.any()) else None)
+
+
+def _decoded(vocabulary: Vocabulary, drawn: Iterator[torch.Tensor]) -> Iterator[str]:
+    decoder = vocabulary.decoder()
+    for symbol in drawn:
+        if piece := decoder.push(int(symbol)):
+            yield piece
+    if piece := decoder.flush():
+        yield piece
+
+
+def _write_whole(folder: Path, file: Path, vocabulary: Vocabulary, settings: Data) -> TokenStream:
+    """Write the symbols of a whole file into `folder`, in bounded memory, and open them."""
+    read = byte_documents if vocabulary.kind == "byte" else documents
+    column = settings.column if has_documents(file) else None
+    stored = vocabulary.dtype.newbyteorder("<")
+    path = folder / "whole.bin"
+    symbols = characters = count = size = 0
+
+    def counted(pieces):
+        nonlocal characters, size
+        for piece in pieces:
+            characters += count_characters(piece)
+            size += len(piece)
+            yield piece
+
+    with path.open("wb") as output:
+        for document in read(file, column=column, encoding=settings.encoding):
+            arrays = vocabulary.encode_pieces(counted(document), str(file))
+            for ids in itertools.chain([np.array([vocabulary.boundary])], arrays):
+                output.write(ids.astype(stored).data)
+                symbols += ids.size
+            count += 1
+    return TokenStream(path, stored, vocabulary.boundary, symbols, count, characters, size)
