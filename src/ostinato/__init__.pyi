@@ -16,3 +16,6 @@ from .cells.gru import GRU as GRU
 from .cells.lstm import LSTM as LSTM
 from .unroll import plan as plan
 from .unroll import unroll as unroll
+from .layers.recurrent import Recurrent as Recurrent
+from .models.language_model import LanguageModel as LanguageModel
+from .unroll.explain import explain as explain

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from inspect import getdoc, getmodule
+from typing import Any
 
 from ostinato._errors import ConfigError, did_you_mean
 from ostinato.cells.cell import Cell
@@ -41,7 +42,8 @@ class CellInfo:
 
     def build(self, input_size: int, hidden_size: int, **values) -> EquationCell:
         """Return a cell; sizes it cannot do without default to half of `hidden_size`."""
-        return self.kind(input_size, hidden_size, **{n: max(1, hidden_size // 2) for n in self.needs} | values)
+        sizes: dict[str, Any] = {name: max(1, hidden_size // 2) for name in self.needs}
+        return self.kind(input_size, hidden_size, **sizes | values)
 
 
 CATALOGUE: Mapping[str, CellInfo] = {
@@ -66,10 +68,20 @@ def build_cell(cell: str | type[Cell] | Cell, input_size: int, hidden_size: int,
     if isinstance(cell, type):
         return cell(input_size, hidden_size, **values)
     if not isinstance(cell, str):
-        raise ConfigError("cell", f"{type(cell).__name__} was given", "A cell is a name, the text of its equations, or a class", "")
+        raise ConfigError(
+            "cell",
+            f"{type(cell).__name__} was given",
+            "A cell is a name, the text of its equations, or a class",
+            "",
+        )
     if "=" in cell:
         return cell_class(cell)(input_size, hidden_size, **values)
     if cell not in CATALOGUE:
         near = did_you_mean(cell, CATALOGUE)
-        raise ConfigError("cell", f"unknown cell '{cell}'", f"Known are {', '.join(CATALOGUE)}; or the text of equations, or a .eq file", near)
+        raise ConfigError(
+            "cell",
+            f"unknown cell '{cell}'",
+            f"Known are {', '.join(CATALOGUE)}; or the text of equations, or a .eq file",
+            near,
+        )
     return CATALOGUE[cell].build(input_size, hidden_size, **values)

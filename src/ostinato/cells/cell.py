@@ -25,7 +25,9 @@ class Cell(nn.Module):
     uses_dt = False
     """Whether `step` takes the time since the last step, as a third argument (B,)."""
 
-    def initial_state(self, batch_size: int, *, device: torch.device | None = None, dtype: torch.dtype | None = None) -> State:
+    def initial_state(
+        self, batch_size: int, *, device: torch.device | None = None, dtype: torch.dtype | None = None
+    ) -> State:
         """Return the state before the first step, for `batch_size` rows."""
         raise TypeError(f"{type(self).__name__} does not define initial_state(batch_size, *, device, dtype)")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections import namedtuple
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -43,8 +43,8 @@ class EquationCell(Cell):
     """
 
     equations: str = ""
-    sizes: Mapping[str, str] = {}
-    initialisers: Mapping[str, Initialiser] = {}
+    sizes: ClassVar[Mapping[str, str]] = {}
+    initialisers: ClassVar[Mapping[str, Initialiser]] = {}
     """What a family starts from unless its maker is told otherwise."""
 
     def __init__(
@@ -81,10 +81,22 @@ class EquationCell(Cell):
     def resized(self, input_size: int, hidden_size: int) -> EquationCell:
         """Return a fresh cell of the same equations and settings, with other sizes."""
         numbers = self.definition.numbers
-        extra = {_argument(s): n for s, n in numbers.items() if s not in ("D", "H", "O") or (s == "O" and n != numbers.get("H"))}
+        extra = {
+            _argument(s): n
+            for s, n in numbers.items()
+            if s not in ("D", "H", "O") or (s == "O" and n != numbers.get("H"))
+        }
         like = next(self.parameters(), None)
-        place = {} if like is None else {"device": like.device, "dtype": like.dtype}
-        return type(self)(input_size, hidden_size, bias=self.has_bias, initialisers=self._initialisers, **place, **self.constants, **extra)
+        place: dict[str, Any] = {} if like is None else {"device": like.device, "dtype": like.dtype}
+        return type(self)(
+            input_size,
+            hidden_size,
+            bias=self.has_bias,
+            initialisers=self._initialisers,
+            **place,
+            **self.constants,
+            **extra,
+        )
 
     def initial_state(self, batch_size: int, *, device=None, dtype=None) -> State:
         """Return zeros: a tensor (B, n) for one state, a named tuple of them for several."""
@@ -113,18 +125,36 @@ class EquationCell(Cell):
             if place is None or place[0] not in self._parameters:
                 raise
             stack, start, length = place
-            return self._parameters[stack].narrow(0, start, length)
+            return cast(Tensor, self._parameters[stack]).narrow(0, start, length)
 
     def extra_repr(self) -> str:
-        return ", ".join([f"{self.input_size}, {self.hidden_size}", *(f"{k}={v:g}" for k, v in self.constants.items()), *([] if self.has_bias else ["bias=False"])])
+        return ", ".join(
+            [
+                f"{self.input_size}, {self.hidden_size}",
+                *(f"{k}={v:g}" for k, v in self.constants.items()),
+                *([] if self.has_bias else ["bias=False"]),
+            ]
+        )
 
     def _check_symbols(self) -> None:
         for parameter in self.program.parameters:
             if hasattr(nn.Module, parameter.name) or hasattr(EquationCell, parameter.name):
-                raise ConfigError(f"cell {type(self).__name__}", f"the parameter '{parameter.name}' has the name of something every module has", "", "Choose another name for it")
+                raise ConfigError(
+                    f"cell {type(self).__name__}",
+                    f"the parameter '{parameter.name}' has the name of something every module has",
+                    "",
+                    "Choose another name for it",
+                )
 
 
-def cell(equations: str, input_size: int, hidden_size: int, *, sizes: Mapping[str, str] | None = None, **values: Any) -> EquationCell:
+def cell(
+    equations: str,
+    input_size: int,
+    hidden_size: int,
+    *,
+    sizes: Mapping[str, str] | None = None,
+    **values: Any,
+) -> EquationCell:
     """Return a cell from the text of its equations.
 
     >>> cell("h' = tanh(W @ x + U @ h + b)", input_size=32, hidden_size=128).weight_hh.shape
@@ -221,7 +251,9 @@ class BoundEquations:
         """Return zeros."""
         like = next(iter(self.tensors.values()), torch.empty(0))
         options = {"device": device or like.device, "dtype": dtype or like.dtype}
-        return self.definition.pack_state([torch.zeros(batch_size, n, **options) for n in self.definition.states.values()])
+        return self.definition.pack_state(
+            [torch.zeros(batch_size, n, **options) for n in self.definition.states.values()]
+        )
 
     def step(self, x: Tensor, state: State, dt: Tensor | None = None) -> tuple[Tensor, State]:
         """Take one step."""
@@ -240,7 +272,11 @@ class BoundEquations:
         pieces = [value.split(list(rows)) for value in before(given)]
 
         def step_at(k: int, state: State) -> tuple[Tensor, State]:
-            values = {**self.fixed, **self._state(state), **{n: p[k] for n, p in zip(labels, pieces, strict=True)}}
+            values = {
+                **self.fixed,
+                **self._state(state),
+                **{n: p[k] for n, p in zip(labels, pieces, strict=True)},
+            }
             output, *after = loop(values)
             return output, self.definition.pack_state(after)
 
@@ -264,7 +300,12 @@ def size_numbers(program: Program, input_size: int, hidden_size: int, extra: Map
     for symbol in sorted(used - {"D", "H"}):
         given = extra.get(_argument(symbol), hidden_size if symbol == "O" else None)
         if given is None:
-            raise ConfigError(f"size {symbol}", "no number was given for it", f"The equations use the sizes {', '.join(sorted(used))}", f"Pass {_argument(symbol)}=…")
+            raise ConfigError(
+                f"size {symbol}",
+                "no number was given for it",
+                f"The equations use the sizes {', '.join(sorted(used))}",
+                f"Pass {_argument(symbol)}=…",
+            )
         numbers[symbol] = _whole(_argument(symbol), given)
     for shape in shapes:
         for size in shape:
@@ -273,7 +314,12 @@ def size_numbers(program: Program, input_size: int, hidden_size: int, extra: Map
             except ValueError as error:
                 raise ConfigError(f"size {size}", str(error), "", "Choose a size that divides") from None
     if program.states[0].shape == ("D",) and "H" not in used and hidden_size != input_size:
-        raise ConfigError("hidden_size", f"{hidden_size}, with input_size {input_size}", "These equations add x to the state, so both are equal", f"Pass hidden_size={input_size}")
+        raise ConfigError(
+            "hidden_size",
+            f"{hidden_size}, with input_size {input_size}",
+            "These equations add x to the state, so both are equal",
+            f"Pass hidden_size={input_size}",
+        )
     return numbers
 
 
@@ -301,8 +347,22 @@ def _split_values(name: str, program: Program, values: Mapping[str, Any]) -> tup
             extra[key] = given
         else:
             known = sorted({*constants, *symbols, "bias", "initialisers", "device", "dtype"})
-            raise ConfigError(f"cell {name}", f"unknown keyword '{key}'", f"Known are {', '.join(known)}", did_you_mean(key, known))
+            raise ConfigError(
+                f"cell {name}",
+                f"unknown keyword '{key}'",
+                f"Known are {', '.join(known)}",
+                did_you_mean(key, known),
+            )
     return constants, extra
 
 
-__all__ = ["BoundEquations", "Definition", "EquationCell", "EquationError", "cell", "cell_class", "define", "program_of"]
+__all__ = [
+    "BoundEquations",
+    "Definition",
+    "EquationCell",
+    "EquationError",
+    "cell",
+    "cell_class",
+    "define",
+    "program_of",
+]

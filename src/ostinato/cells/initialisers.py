@@ -57,7 +57,12 @@ SCHEMES: dict[str, dict[str, Initialiser]] = {
 """What a bare name means for a whole cell, where it is not the same for all parameters."""
 
 
-def initialise(definition: Definition, tensors: Mapping[str, Tensor], setting: Mapping[str, Initialiser], hidden_size: int) -> None:
+def initialise(
+    definition: Definition,
+    tensors: Mapping[str, Tensor],
+    setting: Mapping[str, Initialiser],
+    hidden_size: int,
+) -> None:
     """Draw all parameters; ConfigError where `setting` names what does not exist.
 
     A stack whose symbols share one initialiser "uniform" is drawn whole, so that the same seed gives torch's numbers.
@@ -96,7 +101,17 @@ def _check(definition: Definition, setting: Mapping[str, Initialiser], scheme: I
     places = [*KINDS, *(s.name for s in definition.stacks), *definition.symbols]
     for place in setting:
         if place not in places:
-            raise ConfigError("initialisers", f"'{place}' is no parameter of this cell", f"Possible are {', '.join(places)}", did_you_mean(place, places))
+            raise ConfigError(
+                "initialisers",
+                f"'{place}' is no parameter of this cell",
+                f"Possible are {', '.join(places)}",
+                did_you_mean(place, places),
+            )
     for name in [scheme, *setting.values()]:
         if isinstance(name, str) and name not in INITIALISERS:
-            raise ConfigError("initialisers", f"unknown initialiser '{name}'", f"Known are {', '.join(INITIALISERS)}, or a number", did_you_mean(name, INITIALISERS))
+            raise ConfigError(
+                "initialisers",
+                f"unknown initialiser '{name}'",
+                f"Known are {', '.join(INITIALISERS)}, or a number",
+                did_you_mean(name, INITIALISERS),
+            )

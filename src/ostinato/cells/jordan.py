@@ -1,5 +1,7 @@
 """The network whose output comes back as its context (Jordan, 1986, ICS report 8604)."""
 
+from typing import ClassVar
+
 from ostinato.cells.equation_cell import EquationCell
 
 
@@ -10,4 +12,4 @@ class Jordan(EquationCell):
         h  = tanh(W_h @ x + U_h @ y + b_h)
         y' = tanh(W_y @ h + b_y)
     """
-    sizes = {"h": "H", "y": "O"}
+    sizes: ClassVar = {"h": "H", "y": "O"}

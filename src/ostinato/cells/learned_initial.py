@@ -17,7 +17,11 @@ class LearnedInitialState(Cell):
     def __init__(self, inner: Cell):
         super().__init__()
         self.inner = inner
-        self.input_size, self.hidden_size, self.output_size = inner.input_size, inner.hidden_size, inner.output_size
+        self.input_size, self.hidden_size, self.output_size = (
+            inner.input_size,
+            inner.hidden_size,
+            inner.output_size,
+        )
         leaves, self._structure = pytree.tree_flatten(inner.initial_state(1))
         self.initial = nn.ParameterList([nn.Parameter(leaf[0].clone()) for leaf in leaves])
 
@@ -42,4 +46,6 @@ class LearnedInitialState(Cell):
 
 
 def _expanded(leaves: list[Tensor], structure, batch_size: int, dtype: torch.dtype | None) -> State:
-    return pytree.tree_unflatten([(leaf if dtype is None else leaf.to(dtype)).expand(batch_size, -1) for leaf in leaves], structure)
+    return pytree.tree_unflatten(
+        [(leaf if dtype is None else leaf.to(dtype)).expand(batch_size, -1) for leaf in leaves], structure
+    )

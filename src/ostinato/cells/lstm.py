@@ -1,4 +1,9 @@
-"""Long short-term memory (Hochreiter and Schmidhuber, 1997) with a forget gate (Graves, 2013, arXiv:1308.0850, eq. 7 to 11, without its peepholes)."""
+"""Long short-term memory (Hochreiter and Schmidhuber, 1997), with a forget gate and without peepholes.
+
+The equations are those of Graves (2013, arXiv:1308.0850, eq. 7 to 11) less the terms in c.
+"""
+
+from typing import ClassVar
 
 from ostinato.cells.equation_cell import EquationCell
 
@@ -29,4 +34,4 @@ class ProjectedLSTM(EquationCell):
         h' = weight_hr @ (o * tanh(c'))
         y  = h'
     """
-    sizes = {"h": "P", "c": "H"}
+    sizes: ClassVar = {"h": "P", "c": "H"}

@@ -61,7 +61,12 @@ def _through(op: Op, g: str | float, builder: Builder, gradients: dict[str, str 
             names: dict[str, str | float] = dict(zip("abc", op.args, strict=False)) | {"y": op.out, "g": g}
             for arg, text in zip(op.args, FUNCTIONS[op.fn].derivatives, strict=True):
                 if text and arg in wanted:
-                    _add(builder, gradients, str(arg), _fit(builder, lower(_derivative(text), names, builder), arg))
+                    _add(
+                        builder,
+                        gradients,
+                        str(arg),
+                        _fit(builder, lower(_derivative(text), names, builder), arg),
+                    )
 
 
 @cache

@@ -13,14 +13,22 @@ from ostinato._errors import EquationError, did_you_mean
 from ostinato.equations.functions import ALIASES, FUNCTIONS, WRITTEN
 from ostinato.equations.lines import PRIME, Line, shown
 
-_BINARY = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Pow: "pow", ast.MatMult: "matmul"}
+_BINARY = {
+    ast.Add: "add",
+    ast.Sub: "sub",
+    ast.Mult: "mul",
+    ast.Div: "div",
+    ast.Pow: "pow",
+    ast.MatMult: "matmul",
+}
 _COMPARE = {ast.Gt: "gt", ast.GtE: "ge", ast.Lt: "lt", ast.LtE: "le"}
 OUR_OWN = 0
 """The line number of texts that no user wrote."""
 _INSTEAD = {
     ast.FloorDiv: "write / for division", ast.Mod: "there is no remainder; write it with sin or where",
     ast.BitXor: "a power is written **", ast.BitAnd: "a choice is written where(a > b, this, that)",
-    ast.BitOr: "a choice is written where(a > b, this, that)", ast.LShift: "write a product", ast.RShift: "write a quotient",
+    ast.BitOr: "a choice is written where(a > b, this, that)", ast.LShift: "write a product",
+    ast.RShift: "write a quotient",
 }  # fmt: skip
 
 
@@ -59,17 +67,44 @@ def read_statement(line: Line) -> Statement:
     tree = _python_tree(line)
     reader = _Reader(line)
     if len(tree.body) != 1:
-        raise reader.error(tree.body[1], "a second statement stands on this line", "", "Put each equation on its own line, without ;")
+        raise reader.error(
+            tree.body[1],
+            "a second statement stands on this line",
+            "",
+            "Put each equation on its own line, without ;",
+        )
     match tree.body[0]:
         case ast.Assign(targets=[ast.Name(id=name) as target], value=value):
-            return Statement(reader.name(name, target), reader.expression(value), None, reader.place(target), shown(line.text))
+            return Statement(
+                reader.name(name, target),
+                reader.expression(value),
+                None,
+                reader.place(target),
+                shown(line.text),
+            )
         case ast.AnnAssign(target=ast.Name(id=name) as target, annotation=annotation, value=None):
-            return Statement(reader.name(name, target), None, reader.source(annotation), reader.place(annotation), shown(line.text))
+            return Statement(
+                reader.name(name, target),
+                None,
+                reader.source(annotation),
+                reader.place(annotation),
+                shown(line.text),
+            )
         case ast.Assign(targets=targets):
             bad = targets[1] if len(targets) > 1 else targets[0]
-            raise reader.error(bad, f"'{reader.source(bad)}' stands left of =", "One name is defined by each equation", "Write name = expression")
+            raise reader.error(
+                bad,
+                f"'{reader.source(bad)}' stands left of =",
+                "One name is defined by each equation",
+                "Write name = expression",
+            )
         case other:
-            raise reader.error(other, f"'{reader.source(other)}' is not an equation", "A line reads name = expression", "Give the value a name")
+            raise reader.error(
+                other,
+                f"'{reader.source(other)}' is not an equation",
+                "A line reads name = expression",
+                "Give the value a name",
+            )
 
 
 def _python_tree(line: Line) -> ast.Module:
@@ -80,9 +115,19 @@ def _python_tree(line: Line) -> ast.Module:
     except SyntaxError as error:
         row, offset = error.lineno or 1, (error.offset or 1) - 1
         place = line.place(row, max(0, offset))
-        raise EquationError(*place, f"'{shown(line.text)}' cannot be read ({shown(error.msg)})", "A line reads name = expression", "Check the operators and brackets around this place") from None
+        raise EquationError(
+            *place,
+            f"'{shown(line.text)}' cannot be read ({shown(error.msg)})",
+            "A line reads name = expression",
+            "Check the operators and brackets around this place",
+        ) from None
     except (RecursionError, MemoryError, ValueError):
-        raise EquationError(*line.place(1, 0), "this equation is nested too deeply", "", "Name its parts on lines of their own") from None
+        raise EquationError(
+            *line.place(1, 0),
+            "this equation is nested too deeply",
+            "",
+            "Name its parts on lines of their own",
+        ) from None
 
 
 class _Reader:
@@ -115,7 +160,9 @@ class _Reader:
         try:
             return self._read(root)
         except RecursionError:
-            raise self.error(root, "this equation is nested too deeply", "", "Name its parts on lines of their own") from None
+            raise self.error(
+                root, "this equation is nested too deeply", "", "Name its parts on lines of their own"
+            ) from None
 
     def _node(self, fn: str, node: ast.expr, args=(), value: str | float = "") -> Node:
         return Node(fn, tuple(args), value, self.place(node), self.source(node))
@@ -140,17 +187,44 @@ class _Reader:
             case ast.Attribute(attr="T", value=ast.Name(id=name) as owner):
                 return self._node("transposed", node, value=self.name(name, owner))
             case ast.Compare():
-                raise self.error(node, f"the comparison '{self.source(node)}' stands on its own", "A comparison is the first argument of where", "Write where(a > b, this, that)")
+                raise self.error(
+                    node,
+                    f"the comparison '{self.source(node)}' stands on its own",
+                    "A comparison is the first argument of where",
+                    "Write where(a > b, this, that)",
+                )
             case ast.IfExp():
-                raise self.error(node, f"'{self.source(node)}' is not an expression of equations", "", "Write where(a > b, this, that)")
+                raise self.error(
+                    node,
+                    f"'{self.source(node)}' is not an expression of equations",
+                    "",
+                    "Write where(a > b, this, that)",
+                )
             case ast.BoolOp() | ast.UnaryOp():
-                raise self.error(node, f"'{self.source(node)}' combines truths", "Only comparisons inside where are read", "Nest where(a > b, this, that)")
+                raise self.error(
+                    node,
+                    f"'{self.source(node)}' combines truths",
+                    "Only comparisons inside where are read",
+                    "Nest where(a > b, this, that)",
+                )
             case ast.Subscript():
-                raise self.error(node, f"'{self.source(node)}' takes a part of a vector", "Parts cannot be taken", "Give each part its own parameter")
+                raise self.error(
+                    node,
+                    f"'{self.source(node)}' takes a part of a vector",
+                    "Parts cannot be taken",
+                    "Give each part its own parameter",
+                )
             case ast.Attribute(attr=attr):
-                raise self.error(node, f"'.{attr}' was read", "Only .T, the transpose of a matrix parameter, is known", "")
+                raise self.error(
+                    node, f"'.{attr}' was read", "Only .T, the transpose of a matrix parameter, is known", ""
+                )
             case _:
-                raise self.error(node, f"'{self.source(node)}' is not an expression of equations", "Known are names, numbers, + - * / ** @ and functions", "")
+                raise self.error(
+                    node,
+                    f"'{self.source(node)}' is not an expression of equations",
+                    "Known are names, numbers, + - * / ** @ and functions",
+                    "",
+                )
 
     def _number(self, node: ast.expr, number) -> Node:
         if type(number) in (int, float):
@@ -160,12 +234,22 @@ class _Reader:
                 value = math.inf
             if math.isfinite(value):
                 return self._node("number", node, value=value)
-        raise self.error(node, f"'{self.source(node)[:40]}' is not a number of equations", "Numbers are finite and real", "")
+        raise self.error(
+            node,
+            f"'{self.source(node)[:40]}' is not a number of equations",
+            "Numbers are finite and real",
+            "",
+        )
 
     def _binary(self, node: ast.expr, op: ast.operator, left: ast.expr, right: ast.expr) -> Node:
         fn = _BINARY.get(type(op))
         if fn is None:
-            raise self.error(node, f"the operator in '{self.source(node)}' is not known", "Known are + - * / ** @", _INSTEAD.get(type(op), "").capitalize())
+            raise self.error(
+                node,
+                f"the operator in '{self.source(node)}' is not known",
+                "Known are + - * / ** @",
+                _INSTEAD.get(type(op), "").capitalize(),
+            )
         a, b = self._read(left), self._read(right)
         if fn == "matmul":
             return self._product(node, a, b)
@@ -175,20 +259,39 @@ class _Reader:
         if a.fn == "matmul":  # Python groups A @ B @ x to the left; a cell means A @ (B @ x)
             return self._node("matmul", node, [a.args[0], self._product(node, a.args[1], b)])
         if a.fn not in ("name", "transposed"):
-            raise a.error(f"'{a.text}' stands left of @", "Only a parameter, or its transpose W.T, multiplies from the left", "Write * for a product number by number")
+            raise a.error(
+                f"'{a.text}' stands left of @",
+                "Only a parameter, or its transpose W.T, multiplies from the left",
+                "Write * for a product number by number",
+            )
         return self._node("matmul", node, [a, b])
 
     def _call(self, node: ast.Call) -> Node:
         if not isinstance(node.func, ast.Name):
-            raise self.error(node, f"'{self.source(node.func)}' is called as a function", "A function is called by its name", "Write * between the factors of a product")
+            raise self.error(
+                node,
+                f"'{self.source(node.func)}' is called as a function",
+                "A function is called by its name",
+                "Write * between the factors of a product",
+            )
         name = ALIASES.get(node.func.id, node.func.id)
         if name == "count" and self.line.number == OUR_OWN:
             return self._node("count", node, [self._read(node.args[0])])
         if name not in WRITTEN:
             near = did_you_mean(name, WRITTEN)
-            raise self.error(node, f"the function '{shown(node.func.id)}' is not known", f"Known are {', '.join(WRITTEN)}", near or "Write * between the factors of a product")
+            raise self.error(
+                node,
+                f"the function '{shown(node.func.id)}' is not known",
+                f"Known are {', '.join(WRITTEN)}",
+                near or "Write * between the factors of a product",
+            )
         if node.keywords or any(isinstance(a, ast.Starred) for a in node.args):
-            raise self.error(node, f"'{self.source(node)}' passes an argument by name or by star", f"{name} takes plain arguments", "")
+            raise self.error(
+                node,
+                f"'{self.source(node)}' passes an argument by name or by star",
+                f"{name} takes plain arguments",
+                "",
+            )
         arity = FUNCTIONS[name].arity
         if len(node.args) != arity:
             raise self.error(node, f"{name} was given {len(node.args)} arguments", f"It takes {arity}", "")
@@ -200,7 +303,12 @@ class _Reader:
         match node:
             case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _COMPARE:
                 return self._node(_COMPARE[type(op)], node, [self._read(left), self._read(right)])
-        raise self.error(node, f"'{self.source(node)}' is the first argument of where", "It is one comparison: a > b, a >= b, a < b or a <= b", "")
+        raise self.error(
+            node,
+            f"'{self.source(node)}' is the first argument of where",
+            "It is one comparison: a > b, a >= b, a < b or a <= b",
+            "",
+        )
 
 
 def read_template(text: str) -> Node:

@@ -7,7 +7,28 @@ import re
 from ostinato.equations.functions import FUNCTIONS
 from ostinato.equations.program import Input, Op, Program
 
-_GREEK = "alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi rho sigma tau phi chi psi omega".split()
+_GREEK = [
+    "alpha",
+    "beta",
+    "gamma",
+    "delta",
+    "epsilon",
+    "zeta",
+    "eta",
+    "theta",
+    "kappa",
+    "lambda",
+    "mu",
+    "nu",
+    "xi",
+    "rho",
+    "sigma",
+    "tau",
+    "phi",
+    "chi",
+    "psi",
+    "omega",
+]
 _TIGHTNESS = {"add": 1, "sub": 1, "neg": 1, "mul": 2, "div": 4, "matmul": 3, "matmul_t": 3, "pow": 4}
 
 
@@ -57,7 +78,10 @@ class _Printer:
             turned = "^\\top" if op.fn == "matmul_t" else ""
             return f"{self.symbol(str(op.args[0]))}{turned} {self.value(op.args[1], 3)}"
         own = _TIGHTNESS.get(op.fn, 0)
-        args = [self.value(a, 0 if op.fn == "div" else own + (k > 0 and op.fn in ("sub", "pow"))) for k, a in enumerate(op.args)]
+        args = [
+            self.value(a, 0 if op.fn == "div" else own + (k > 0 and op.fn in ("sub", "pow")))
+            for k, a in enumerate(op.args)
+        ]
         if op.fn == "pow":
             args[0], args[1] = self.value(op.args[0], 5), self.value(op.args[1])
         if op.fn == "mul" and not all(self.program.shape(a) for a in op.args):

@@ -16,7 +16,20 @@ MAX_CHARACTERS = 20_000
 MAX_LINE_CHARACTERS = 2_000
 MAX_DEPTH = 40
 _OPENING, _CLOSING = {"(": ")", "[": "]", "{": "}"}, {")": "(", "]": "[", "}": "{"}
-_ONE_FOR_ONE = str.maketrans({"⊙": "*", "∘": "*", "×": "*", "−": "-", "′": PRIME, "’": PRIME, "'": PRIME, "\t": " ", "\f": " ", "\v": " "})
+_ONE_FOR_ONE = str.maketrans(
+    {
+        "⊙": "*",
+        "∘": "*",
+        "×": "*",
+        "−": "-",
+        "′": PRIME,
+        "’": PRIME,
+        "'": PRIME,
+        "\t": " ",
+        "\f": " ",
+        "\v": " ",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -48,12 +61,24 @@ def logical_lines(text: str) -> list[Line]:
         _follow_brackets(code, number, indent if number == start else 0, opened)
         held = f"{held}\n{code}" if held else code
         if len(held) > MAX_LINE_CHARACTERS:
-            raise EquationError(start, 1, f"this equation has {len(held):,} characters", f"At most {MAX_LINE_CHARACTERS:,} are read", "Name its parts on lines of their own")
+            raise EquationError(
+                start,
+                1,
+                f"this equation has {len(held):,} characters",
+                f"At most {MAX_LINE_CHARACTERS:,} are read",
+                "Name its parts on lines of their own",
+            )
         if not opened:
             lines.append(Line(held, start, indent))
     if opened:
         bracket, number, column = opened[-1]
-        raise EquationError(number, column, f"'{bracket}' is opened here and never closed", "", f"Add the '{_OPENING[bracket]}' it needs")
+        raise EquationError(
+            number,
+            column,
+            f"'{bracket}' is opened here and never closed",
+            "",
+            f"Add the '{_OPENING[bracket]}' it needs",
+        )
     return [line for line in lines if line.text.strip()]
 
 
@@ -64,11 +89,27 @@ def shown(text: str) -> str:
 
 def _check_characters(text: str) -> None:
     if len(text) > MAX_CHARACTERS:
-        raise EquationError(1, 1, f"the text has {len(text):,} characters", f"At most {MAX_CHARACTERS:,} are read", "A cell is a few lines; is this the right file?")
+        raise EquationError(
+            1,
+            1,
+            f"the text has {len(text):,} characters",
+            f"At most {MAX_CHARACTERS:,} are read",
+            "A cell is a few lines; is this the right file?",
+        )
     for number, line in enumerate(text.splitlines(), start=1):
         for column, character in enumerate(line, start=1):
-            if (ord(character) < 32 and character not in "\t\f\v") or 0xD800 <= ord(character) < 0xE000 or character == PRIME:
-                raise EquationError(number, column, f"the character U+{ord(character):04X} was read", "Equations are plain text", "Remove it")
+            if (
+                (ord(character) < 32 and character not in "\t\f\v")
+                or 0xD800 <= ord(character) < 0xE000
+                or character == PRIME
+            ):
+                raise EquationError(
+                    number,
+                    column,
+                    f"the character U+{ord(character):04X} was read",
+                    "Equations are plain text",
+                    "Remove it",
+                )
 
 
 def _symbols(code: str) -> str:
@@ -83,9 +124,19 @@ def _follow_brackets(code: str, number: int, indent: int, opened: list[tuple[str
         if character in _OPENING:
             opened.append((character, number, column))
             if len(opened) > MAX_DEPTH:
-                raise EquationError(number, column, f"brackets are nested more than {MAX_DEPTH} deep", "", "Name the inner part on a line of its own")
+                raise EquationError(
+                    number,
+                    column,
+                    f"brackets are nested more than {MAX_DEPTH} deep",
+                    "",
+                    "Name the inner part on a line of its own",
+                )
         elif character in _CLOSING:
             if not opened or opened[-1][0] != _CLOSING[character]:
-                got = f"'{character}' closes a bracket that was not opened" if not opened else f"'{character}' closes '{opened[-1][0]}'"
+                got = (
+                    f"'{character}' closes a bracket that was not opened"
+                    if not opened
+                    else f"'{character}' closes '{opened[-1][0]}'"
+                )
                 raise EquationError(number, column, got, "", f"Remove it, or open it with '{_CLOSING[character]}'")
             opened.pop()

@@ -5,7 +5,8 @@ It shares nothing with the torch reader but the program; tests compare every eng
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -41,7 +42,7 @@ def evaluate(program: Program, values: Values) -> dict[str, np.ndarray]:
     return results
 
 
-def _apply(op: Op, args: list[np.ndarray]) -> np.ndarray:
+def _apply(op: Op, args: Sequence[Any]) -> Any:
     match op.fn:
         case "matmul":
             return args[1] @ args[0].T
@@ -69,7 +70,15 @@ def run(program: Program, fixed: Values, inputs: np.ndarray, state: Values, dt: 
     return np.stack(outputs), state, before
 
 
-def backpropagate(program: Program, fixed: Values, inputs: np.ndarray, state: Values, d_outputs: np.ndarray, d_state: Values, dt=None):
+def backpropagate(
+    program: Program,
+    fixed: Values,
+    inputs: np.ndarray,
+    state: Values,
+    d_outputs: np.ndarray,
+    d_state: Values,
+    dt=None,
+):
     """Return the gradients of sum(outputs · d_outputs) + sum(last state · d_state).
 
     Keys: "x" (T, B, D), each state (its initial value), each parameter; found by the adjoint program, step by step.

@@ -1,6 +1,6 @@
 """The text of a cell to its `Program`: which names are states, parameters and constants, and how large each is.
 
-    read each line -> name what is free -> unify the sizes -> emit the operations -> check
+read each line -> name what is free -> unify the sizes -> emit the operations -> check
 """
 
 from __future__ import annotations
@@ -31,7 +31,12 @@ def parse(text: str, sizes: Mapping[str, str] | None = None) -> Program:
         raise EquationError(1, 1, f"equations are text, got {type(text).__name__}", "", "Pass the lines as one string")
     statements = [read_statement(line) for line in logical_lines(text)]
     if len(statements) > MAX_EQUATIONS:
-        raise EquationError(*statements[MAX_EQUATIONS].place, f"the text has {len(statements)} equations", f"At most {MAX_EQUATIONS} are read", "")
+        raise EquationError(
+            *statements[MAX_EQUATIONS].place,
+            f"the text has {len(statements)} equations",
+            f"At most {MAX_EQUATIONS} are read",
+            "",
+        )
     names = _Names(statements, sizes or {})
     measured = _Sizes(names)
     return _emit(names, measured)
@@ -62,19 +67,38 @@ class _Names:
         name, plain = statement.target, statement.target.removesuffix("'")
         if statement.size is not None:
             if plain in self.declared:
-                raise EquationError(*statement.place, f"the size of '{plain}' is declared twice", "", "Keep one declaration")
+                raise EquationError(
+                    *statement.place, f"the size of '{plain}' is declared twice", "", "Keep one declaration"
+                )
             self.declared[plain] = _declared(statement.size, plain, statement.place)
             return
         if plain in ("x", "dt"):
-            raise EquationError(*statement.place, f"'{name}' is defined", f"{plain} is {'the input of the step' if plain == 'x' else 'the time since the last step'}", "Choose another name")
+            raise EquationError(
+                *statement.place,
+                f"'{name}' is defined",
+                f"{plain} is {'the input of the step' if plain == 'x' else 'the time since the last step'}",
+                "Choose another name",
+            )
         if plain in FUNCTIONS or plain in ALIASES:
-            raise EquationError(*statement.place, f"'{name}' is defined", f"{plain} is a function", "Choose another name")
+            raise EquationError(
+                *statement.place, f"'{name}' is defined", f"{plain} is a function", "Choose another name"
+            )
         if name in self.defined:
             first = self.defined[name].place[0]
-            raise EquationError(*statement.place, f"'{name}' is defined twice", f"It was defined on line {first}", "Give one of them another name")
+            raise EquationError(
+                *statement.place,
+                f"'{name}' is defined twice",
+                f"It was defined on line {first}",
+                "Give one of them another name",
+            )
         other = plain if name.endswith("'") else f"{plain}'"
         if other in self.defined:
-            raise EquationError(*statement.place, f"both '{plain}' and '{plain}'' are defined", f"{plain} is the state before the step, {plain}' after it", f"Give the line without the prime another name than '{plain}'")
+            raise EquationError(
+                *statement.place,
+                f"both '{plain}' and '{plain}'' are defined",
+                f"{plain} is the state before the step, {plain}' after it",
+                f"Give the line without the prime another name than '{plain}'",
+            )
         self.defined[name] = statement
         assert statement.expression is not None
         if statement.expression.fn == "number" and not name.endswith("'"):
@@ -84,9 +108,23 @@ class _Names:
 
     def _no_state(self) -> None:
         if not self.equations:
-            raise EquationError(1, 1, "there is no equation", "A cell defines at least one state", "Write h' = tanh(W @ x + U @ h + b)")
-        own = next((s for s in self.equations if s.expression and s.target in {n.value for n in s.expression.walk()}), self.equations[-1])
-        raise EquationError(*own.place, "no line defines a state", "A state's next value is written with a prime", f"Write {own.target}' = … for what the next step remembers")
+            raise EquationError(
+                1,
+                1,
+                "there is no equation",
+                "A cell defines at least one state",
+                "Write h' = tanh(W @ x + U @ h + b)",
+            )
+        own = next(
+            (s for s in self.equations if s.expression and s.target in {n.value for n in s.expression.walk()}),
+            self.equations[-1],
+        )
+        raise EquationError(
+            *own.place,
+            "no line defines a state",
+            "A state's next value is written with a prime",
+            f"Write {own.target}' = … for what the next step remembers",
+        )
 
     def _classify(self, position: int, statement: Statement) -> None:
         earlier = {s.target for s in self.equations[:position]}
@@ -113,12 +151,20 @@ class _Names:
                 self.vectors.setdefault(name, node)
         for name in self.matrices.keys() & self.vectors.keys():
             node = self.vectors[name]
-            raise node.error(f"'{name}' is used as a vector", f"On line {self.matrices[name].place[0]} it stands left of @, which makes it a matrix", "Give the vector another name")
+            raise node.error(
+                f"'{name}' is used as a vector",
+                f"On line {self.matrices[name].place[0]} it stands left of @, which makes it a matrix",
+                "Give the vector another name",
+            )
 
     def _matrix(self, node: Node, name: str) -> None:
         plain = name.removesuffix("'")
         if plain in self.defined or name in self.defined or plain in self.states or plain in ("x", "dt"):
-            raise node.error(f"'{name}' stands left of @", f"{name} is a vector; only a parameter multiplies from the left", "Write * for a product number by number")
+            raise node.error(
+                f"'{name}' stands left of @",
+                f"{name} is a vector; only a parameter multiplies from the left",
+                "Write * for a product number by number",
+            )
         if name in FUNCTIONS or name in ALIASES or name.endswith("'"):
             raise node.error(f"'{name}' stands left of @", "Only a parameter multiplies from the left", "")
         self.matrices.setdefault(name, node)
@@ -127,28 +173,65 @@ class _Names:
         if name in earlier:
             return
         if name in self.defined:
-            raise node.error(f"'{name}' is used before it is defined", f"It is defined on line {self.defined[name].place[0]}", "Move that line up, or drop the prime to read the value before the step")
+            raise node.error(
+                f"'{name}' is used before it is defined",
+                f"It is defined on line {self.defined[name].place[0]}",
+                "Move that line up, or drop the prime to read the value before the step",
+            )
         near = did_you_mean(name, [f"{s}'" for s in self.states])
-        raise node.error(f"'{name}' is used, and no line defines it", f"Defined are {', '.join(s + chr(39) for s in self.states)}", near)
+        raise node.error(
+            f"'{name}' is used, and no line defines it",
+            f"Defined are {', '.join(s + chr(39) for s in self.states)}",
+            near,
+        )
 
     def _too_early(self, node: Node, name: str, statement: Statement) -> None:
         if name == statement.target:
-            raise node.error(f"'{name}' is used in its own definition", "A value that the next step remembers is a state", f"Write {name}' = … to make it one")
-        raise node.error(f"'{name}' is used before it is defined", f"It is defined on line {self.defined[name].place[0]}", "Move that line up")
+            raise node.error(
+                f"'{name}' is used in its own definition",
+                "A value that the next step remembers is a state",
+                f"Write {name}' = … to make it one",
+            )
+        raise node.error(
+            f"'{name}' is used before it is defined",
+            f"It is defined on line {self.defined[name].place[0]}",
+            "Move that line up",
+        )
 
     def _check_declared(self) -> None:
         known = {*self.matrices, *self.vectors, *(s.target.removesuffix("'") for s in self.equations)}
         for name, (size, place) in self.declared.items():
             if name not in known:
-                raise EquationError(*place, f"a size is declared for '{name}', which no equation uses", f"Used are {', '.join(sorted(known))}", did_you_mean(name, known))
+                raise EquationError(
+                    *place,
+                    f"a size is declared for '{name}', which no equation uses",
+                    f"Used are {', '.join(sorted(known))}",
+                    did_you_mean(name, known),
+                )
             if name in self.matrices:
-                raise EquationError(*place, f"the size {size} is declared for the matrix '{name}'", "The sizes of a matrix follow from what it multiplies", "Declare the size of that vector")
+                raise EquationError(
+                    *place,
+                    f"the size {size} is declared for the matrix '{name}'",
+                    "The sizes of a matrix follow from what it multiplies",
+                    "Declare the size of that vector",
+                )
 
     def _check_used(self) -> None:
-        used = {str(n.value) for s in self.equations if s.expression for n in s.expression.walk() if n.fn in ("name", "transposed")}
+        used = {
+            str(n.value)
+            for s in self.equations
+            if s.expression
+            for n in s.expression.walk()
+            if n.fn in ("name", "transposed")
+        }
         for name, statement in self.defined.items():
             if name not in used and not name.endswith("'") and name != "y":
-                raise EquationError(*statement.place, f"'{name}' is defined and never used", "Every line leads to a state or to the output y", "Use it, or remove the line")
+                raise EquationError(
+                    *statement.place,
+                    f"'{name}' is defined and never used",
+                    "Every line leads to a state or to the output y",
+                    "Use it, or remove the line",
+                )
 
 
 def _declared(size: str, name: str, place: tuple[int, int]) -> tuple[str, tuple[int, int]]:
@@ -157,7 +240,12 @@ def _declared(size: str, name: str, place: tuple[int, int]) -> tuple[str, tuple[
     try:
         return size_rules.normal(size), place
     except ValueError:
-        raise EquationError(*place, f"'{size}' is declared as the size of '{name}'", "A size reads 3, H, 2*H, H//2, H + D or scalar", "") from None
+        raise EquationError(
+            *place,
+            f"'{size}' is declared as the size of '{name}'",
+            "A size reads 3, H, 2*H, H//2, H + D or scalar",
+            "",
+        ) from None
 
 
 @dataclass
@@ -176,7 +264,10 @@ class _Sizes:
         for name in [*names.states, *names.vectors]:
             self.vector[name] = self._declared(name)
         for name in names.matrices:
-            self.matrix[name] = (self._unknown(f"the rows of {name}"), self._unknown(f"the columns of {name}"))
+            self.matrix[name] = (
+                self._unknown(f"the rows of {name}"),
+                self._unknown(f"the columns of {name}"),
+            )
         for statement in names.equations:
             self._equation(statement)
         first = self.vector[names.states[0]]
@@ -198,13 +289,23 @@ class _Sizes:
         target, plain = statement.target, statement.target.removesuffix("'")
         assert statement.expression is not None
         size = self._measure(statement.expression)
-        wanted = self.vector[plain] if target.endswith("'") else (self._declared(plain) if plain in self.names.declared else size)
+        wanted = (
+            self.vector[plain]
+            if target.endswith("'")
+            else (self._declared(plain) if plain in self.names.declared else size)
+        )
         if wanted is not None and size is not None:
             self._agree(wanted, size, statement.expression)
         elif wanted is not None and target.endswith("'"):
-            raise statement.expression.error(f"'{statement.text}' gives one number", f"The state {plain} is a vector", f"Declare {plain} : 1 for a state of one number, or use a vector on the right")
+            raise statement.expression.error(
+                f"'{statement.text}' gives one number",
+                f"The state {plain} is a vector",
+                f"Declare {plain} : 1 for a state of one number, or use a vector on the right",
+            )
         if wanted is None and size is not None:
-            raise statement.expression.error(f"'{plain}' is declared {SCALAR}", "Its equation gives a vector", "Use sum or mean")
+            raise statement.expression.error(
+                f"'{plain}' is declared {SCALAR}", "Its equation gives a vector", "Use sum or mean"
+            )
         self.vector[target] = wanted if wanted is not None else size
 
     def _agree(self, left: Unknown, right: Unknown, node: Node) -> Unknown:
@@ -212,7 +313,11 @@ class _Sizes:
             return unify(left, right)
         except SizeConflict as conflict:
             a, b = conflict.left, conflict.right
-            raise node.error(f"sizes conflict in '{node.text}': {a.size} and {b.size}", f"{a.because} ({a.size}); {b.because} ({b.size})", "Make them equal, or put a matrix between them") from None
+            raise node.error(
+                f"sizes conflict in '{node.text}': {a.size} and {b.size}",
+                f"{a.because} ({a.size}); {b.because} ({b.size})",
+                "Make them equal, or put a matrix between them",
+            ) from None
 
     def _measure(self, node: Node) -> Unknown | None:
         """Return the size of a piece (None for a single number)."""
@@ -224,11 +329,19 @@ class _Sizes:
             return self._product(node)
         parts = [(arg, self._measure(arg)) for arg in node.args]
         if node.fn == "pow" and not (node.args[1].fn == "number" or node.args[1].value in self.names.constants):
-            raise node.args[1].error(f"'{node.args[1].text}' is an exponent", "Powers are by a number or a constant", "Write exp(b * log(a))")
+            raise node.args[1].error(
+                f"'{node.args[1].text}' is an exponent",
+                "Powers are by a number or a constant",
+                "Write exp(b * log(a))",
+            )
         kind = FUNCTIONS[node.fn].kind
         if kind in ("row", "reduction"):
             if parts[0][1] is None:
-                raise node.error(f"{node.fn} was given one number, '{node.args[0].text}'", f"{node.fn} works over a vector", "")
+                raise node.error(
+                    f"{node.fn} was given one number, '{node.args[0].text}'",
+                    f"{node.fn} works over a vector",
+                    "",
+                )
             return parts[0][1] if kind == "row" else None
         vectors = [size for _, size in parts if size is not None]
         for size in vectors[1:]:
@@ -239,7 +352,11 @@ class _Sizes:
         matrix, operand = node.args
         size = self._measure(operand)
         if size is None:
-            raise operand.error(f"'{operand.text}' is one number and stands right of @", "A matrix multiplies a vector", "Write * instead")
+            raise operand.error(
+                f"'{operand.text}' is one number and stands right of @",
+                "A matrix multiplies a vector",
+                "Write * instead",
+            )
         rows, columns = self.matrix[str(matrix.value)]
         if matrix.fn == "transposed":
             rows, columns = columns, rows
@@ -270,7 +387,9 @@ def _emit(names: _Names, sizes: _Sizes) -> Program:
     outputs = [(s, values[f"{s}'"]) for s in states]
     shown = values["y"] if "y" in names.defined else outputs[0][1]
     if not isinstance(shown, str) or not builder.shape(shown):
-        raise EquationError(*names.defined["y"].place, "the output y is one number", "The output of a cell is a vector", "")
+        raise EquationError(
+            *names.defined["y"].place, "the output y is one number", "The output of a cell is a vector", ""
+        )
     return builder.program((("y", shown), *((s, str(v)) for s, v in outputs)))
 
 

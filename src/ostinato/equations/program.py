@@ -18,7 +18,18 @@ Shape = tuple[str, ...]
 """() one number, ("H",) a vector, ("H", "D") a matrix."""
 PRODUCTS = {"matmul", "matmul_t", "affine"}
 STRUCTURAL = PRODUCTS | {"outer", "slice", "count"}
-_INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**", "gt": ">", "ge": ">=", "lt": "<", "le": "<=", "matmul": "@"}
+_INFIX = {
+    "add": "+",
+    "sub": "-",
+    "mul": "*",
+    "div": "/",
+    "pow": "**",
+    "gt": ">",
+    "ge": ">=",
+    "lt": "<",
+    "le": "<=",
+    "matmul": "@",
+}
 
 
 @dataclass(frozen=True)
@@ -107,7 +118,7 @@ class Program:
 
 
 def check(program: Program) -> Program:
-    """Return `program` if every name is defined once and before its use, sizes agree, and states come out as they went in.
+    """Return `program` if each name is defined once, before its use, sizes agree, and states come out as they went in.
 
     AssertionError otherwise: a program that fails here is our mistake, never the user's.
     """
@@ -132,7 +143,8 @@ def check(program: Program) -> Program:
 def _shape(op: Op, args: list[Shape]) -> Shape:
     match op.fn:
         case "matmul" | "affine":
-            assert args[1] == args[0][1:] and args[2:] in ([], [args[0][:1]]), f"{op}: sizes {args} do not multiply"
+            assert args[1] == args[0][1:], f"{op}: sizes {args} do not multiply"
+            assert args[2:] in ([], [args[0][:1]]), f"{op}: the bias of {args} does not fit"
             return args[0][:1]
         case "matmul_t":
             assert args[1] == args[0][:1], f"{op}: sizes {args} do not multiply"
@@ -180,7 +192,8 @@ def canonical(program: Program) -> Program:
                 names.setdefault(arg, f"p{len(names)}")
         names[op.out] = f"v{len(names)}"
     inputs = sorted(
-        (replace(i, name=names.get(i.name, i.name)) for i in program.inputs), key=lambda i: (i.role, len(i.name), i.name)
+        (replace(i, name=names.get(i.name, i.name)) for i in program.inputs),
+        key=lambda i: (i.role, len(i.name), i.name),
     )
     ops = tuple(
         replace(op, out=names[op.out], args=tuple(names[a] if isinstance(a, str) else a for a in op.args))
@@ -203,7 +216,14 @@ class Builder:
     def shape(self, name: str | float) -> Shape:
         return self.shapes[name] if isinstance(name, str) else ()
 
-    def emit(self, fn: str, args: tuple[str | float, ...], name: str | None = None, start: str | None = None, shape: Shape = ()):
+    def emit(
+        self,
+        fn: str,
+        args: tuple[str | float, ...],
+        name: str | None = None,
+        start: str | None = None,
+        shape: Shape = (),
+    ):
         """Append an operation and return the name of its value (or a number, where all arguments are numbers)."""
         if fn in FUNCTIONS and all(isinstance(a, float) for a in args) and FUNCTIONS[fn].kind == "elementwise":
             folded = _fold(fn, args)

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 ARGUMENT_OF = {"D": "input_size", "H": "hidden_size", "O": "output_size", "P": "proj_size"}
 """The constructor argument that gives a size its number; any other symbol is its own argument."""
 
-_TERM = re.compile(r"(?:(?P<factor>\d+)\s*\*\s*)?(?P<symbol>[A-Za-z]\w*)(?:\s*//\s*(?P<divisor>\d+))?$|(?P<number>\d+)$")
+_TERM = re.compile(
+    r"(?:(?P<factor>\d+)\s*\*\s*)?(?P<symbol>[A-Za-z]\w*)(?:\s*//\s*(?P<divisor>\d+))?$|(?P<number>\d+)$"
+)
 
 
 def normal(text: str) -> str:

@@ -52,7 +52,15 @@ def stacks(program: Program) -> tuple[Stack, ...]:
             entries.append(_stack(program, f"bias_{title}" if operand else "bias", symbols, operand))
     stacked = {s for entry in entries for s in entry.symbols}
     entries += [Stack(p.name, (p.name,), p.shape[:1], p.shape) for p in program.parameters if p.name not in stacked]
-    return tuple(sorted(entries, key=lambda e: (e.name.startswith("bias"), [p.name for p in program.parameters].index(e.symbols[0]))))
+    return tuple(
+        sorted(
+            entries,
+            key=lambda e: (
+                e.name.startswith("bias"),
+                [p.name for p in program.parameters].index(e.symbols[0]),
+            ),
+        )
+    )
 
 
 def _stack(program: Program, name: str, symbols: list[str], operand: str | None) -> Stack:
@@ -104,9 +112,9 @@ def _sums(program: Program) -> Iterator[list[Op | Input]]:
         if isinstance(entry, Op) and entry.fn == "add" and (uses[entry.out] == 1 or entry is root):
             for arg in entry.args:
                 yield from terms(arg)
-        elif isinstance(entry, Op) and entry.fn == "matmul":
-            yield entry
-        elif isinstance(entry, Input) and entry.role == "parameter" and len(entry.shape) == 1 and uses[entry.name] == 1:
+        elif (isinstance(entry, Op) and entry.fn == "matmul") or (
+            isinstance(entry, Input) and entry.role == "parameter" and len(entry.shape) == 1 and uses[entry.name] == 1
+        ):
             yield entry
 
     for root in program.ops:
@@ -127,14 +135,18 @@ def fuse(program: Program) -> Program:
     weight_of = {s: e for e in entries if len(e.shape) == 2 for s in e.symbols}
     bias_of = {s: e for e in entries if len(e.shape) == 1 for s in e.symbols}
     weight_at = {e.operand: e for e in entries if len(e.shape) == 2 and e.operand and len(e.symbols) > 0}
-    folded = {e.name: weight_at[e.operand] for e in bias_of.values() if e.operand in weight_at and e.rows == weight_at[e.operand].rows}
+    folded = {
+        e.name: weight_at[e.operand]
+        for e in bias_of.values()
+        if e.operand in weight_at and e.rows == weight_at[e.operand].rows
+    }
     values: dict[str, str | float] = {i.name: i.name for i in program.inputs if i.role != "parameter"}
 
     def part(entry: Stack, symbol: str, whole: str) -> str:
         if len(entry.symbols) == 1:
             return whole
         _, start, size = next(p for p in entry.starts() if p[0] == symbol)
-        return builder.emit("slice", (whole,), start=start, shape=(size, *builder.shape(whole)[1:]))
+        return str(builder.emit("slice", (whole,), start=start, shape=(size, *builder.shape(whole)[1:])))
 
     def read(arg: str | float) -> str | float:
         if arg in values or not isinstance(arg, str):
@@ -143,7 +155,12 @@ def fuse(program: Program) -> Program:
         return part(entry, arg, entry.name) if entry else arg
 
     for op in program.ops:
-        inside = op.fn == "add" and isinstance(op.args[1], str) and op.args[1] in bias_of and bias_of[op.args[1]].name in folded
+        inside = (
+            op.fn == "add"
+            and isinstance(op.args[1], str)
+            and op.args[1] in bias_of
+            and bias_of[op.args[1]].name in folded
+        )
         if op.fn == "matmul" and op.args[0] in weight_of:
             values[op.out] = _product(program, builder, weight_of[str(op.args[0])], op, read, folded, part)
         elif inside:

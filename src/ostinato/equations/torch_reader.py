@@ -57,7 +57,7 @@ def _operation(op: Op, program: Program, numbers: Mapping[str, int]) -> Callable
         case "softmax":
             return lambda a: torch.softmax(a, -1)
         case "sum" | "mean":
-            return lambda a, f=_named(op.fn): f(a, -1, keepdim=True)
+            return functools.partial(_reduced, _named(op.fn))
         case "maximum" | "minimum" | "where" | "gt" | "ge" | "lt" | "le":
             return functools.partial(_with_numbers, _named(op.fn))
         case "sub" | "div" | "add" | "mul" | "pow":
@@ -80,6 +80,10 @@ def _linear(weight: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:
 
 def _norm(function: Callable[..., Tensor], shape: tuple[int], a: Tensor) -> Tensor:
     return function(a, shape, eps=EPSILON)
+
+
+def _reduced(function: Callable[..., Tensor], a: Tensor) -> Tensor:
+    return function(a, -1, keepdim=True)
 
 
 def _with_numbers(function: Callable[..., Tensor], *args: Tensor | float) -> Tensor:

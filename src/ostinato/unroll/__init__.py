@@ -70,17 +70,33 @@ def unroll(
     return outputs, last, pytree.tree_map(order.unpack, states)
 
 
-def plan(cell: Cell | Bound, *, dtype: torch.dtype = torch.float32, engine: str = "auto", resets: bool = False, return_states: bool = False) -> Plan:
+def plan(
+    cell: Cell | Bound,
+    *,
+    dtype: torch.dtype = torch.float32,
+    engine: str = "auto",
+    resets: bool = False,
+    return_states: bool = False,
+) -> Plan:
     """Return the engine that such a call would run on, with the reasons; nothing is run."""
     from ostinato.unroll.plan import Call
 
     bound = cell.bind() if isinstance(cell, Cell) else cell
-    return make_plan(bound, Call(dtype, _weights_dtype(bound, dtype), resets=resets, return_states=return_states), engine)
+    return make_plan(
+        bound, Call(dtype, _weights_dtype(bound, dtype), resets=resets, return_states=return_states), engine
+    )
 
 
 def _call(bound: Bound, data: Tensor, order: Layout, reset: Tensor | None, return_states: bool):
     resets = reset is not None and bool(reset.any())
-    return call_of(data, _weights_dtype(bound, data.dtype), steps=len(order.rows), rows=order.batch, resets=resets, return_states=return_states)
+    return call_of(
+        data,
+        _weights_dtype(bound, data.dtype),
+        steps=len(order.rows),
+        rows=order.batch,
+        resets=resets,
+        return_states=return_states,
+    )
 
 
 def _weights_dtype(bound: Bound, default: torch.dtype) -> torch.dtype:
@@ -100,7 +116,12 @@ def _starting_state(bound: Bound, state: State, batch: int, data: Tensor) -> Sta
 
 def _check_inputs(bound: Bound, inputs: Tensor, reset: Tensor | None, dt: Tensor | None) -> None:
     if inputs.dim() != 3:
-        raise ConfigError("inputs", f"{inputs.dim()} axes, shape {tuple(inputs.shape)}", "Inputs are (T, B, D): steps, rows, numbers", "")
+        raise ConfigError(
+            "inputs",
+            f"{inputs.dim()} axes, shape {tuple(inputs.shape)}",
+            "Inputs are (T, B, D): steps, rows, numbers",
+            "",
+        )
     if inputs.shape[2] != bound.input_size:
         raise ConfigError("inputs", f"{inputs.shape[2]} numbers a step", f"The cell takes {bound.input_size}", "")
     if not inputs.is_floating_point():
@@ -111,7 +132,12 @@ def _check_inputs(bound: Bound, inputs: Tensor, reset: Tensor | None, dt: Tensor
     if reset is not None and reset.dtype != torch.bool:
         raise ConfigError("reset", f"{reset.dtype}", "It is bool", "")
     if dt is None and bound.uses_dt:
-        raise ConfigError("dt", "none was given", "The equations use dt, the time since the last step", "Pass dt of shape (T, B)")
+        raise ConfigError(
+            "dt",
+            "none was given",
+            "The equations use dt, the time since the last step",
+            "Pass dt of shape (T, B)",
+        )
 
 
 def _check_state(state: State, expected: State) -> None:

@@ -10,7 +10,16 @@ from ostinato.cells.cell import Bound, State
 from ostinato.unroll.layout import Layout
 
 
-def run(bound: Bound, data: Tensor, state: State, layout: Layout, *, reset: Tensor | None = None, dt: Tensor | None = None, keep: bool = False):
+def run(
+    bound: Bound,
+    data: Tensor,
+    state: State,
+    layout: Layout,
+    *,
+    reset: Tensor | None = None,
+    dt: Tensor | None = None,
+    keep: bool = False,
+):
     """Apply the step along a layout.
 
     data (N, D), dt (N,) and reset (N,) are laid out; state is in the layout's order.
@@ -25,15 +34,14 @@ def run(bound: Bound, data: Tensor, state: State, layout: Layout, *, reset: Tens
         if rows < alive:
             finished.append(_rows(state, rows, alive))
             state, alive = _rows(state, 0, rows), rows
-        if resets and resets[k] is not None:
-            state = _restart(bound, state, resets[k], data)
+        restarted = resets[k] if resets else None
+        if restarted is not None:
+            state = _restart(bound, state, restarted, data)
         output, state = step_at(k, state)
         state = _typed(state, carried)
         outputs.append(output)
         if keep:
             states.append(state)
-    if alive and not layout.rows:
-        alive = layout.batch
     last = _joined([state, *reversed(finished)]) if finished else state
     empty = data.new_zeros(0, bound.output_size)
     return torch.cat(outputs) if outputs else empty, last, (_joined(states) if states else None)

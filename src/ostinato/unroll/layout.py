@@ -76,12 +76,24 @@ def checked_lengths(lengths: Tensor, steps: int, batch: int) -> Tensor:
     """Return lengths as int64 on the CPU; ConfigError where their number or values are not possible."""
     lengths = torch.as_tensor(lengths)
     if lengths.is_floating_point() or lengths.shape != (batch,):
-        raise ConfigError("lengths", f"{lengths.dtype} of shape {tuple(lengths.shape)}", f"One whole number for each of the {batch} rows", "")
+        raise ConfigError(
+            "lengths",
+            f"{lengths.dtype} of shape {tuple(lengths.shape)}",
+            f"One whole number for each of the {batch} rows",
+            "",
+        )
     lengths = lengths.detach().to("cpu", torch.int64)
-    if batch and not (0 <= int(lengths.min()) and int(lengths.max()) <= steps):
-        raise ConfigError("lengths", f"values from {int(lengths.min())} to {int(lengths.max())}", f"A length is between 0 and the {steps} steps of the input", "")
+    if batch and not (int(lengths.min()) >= 0 and int(lengths.max()) <= steps):
+        raise ConfigError(
+            "lengths",
+            f"values from {int(lengths.min())} to {int(lengths.max())}",
+            f"A length is between 0 and the {steps} steps of the input",
+            "",
+        )
     return lengths
 
 
 def _reversed(steps: int, batch: int, device: torch.device) -> Tensor:
-    return (torch.arange(steps - 1, -1, -1, device=device)[:, None] * batch + torch.arange(batch, device=device)).flatten()
+    return (
+        torch.arange(steps - 1, -1, -1, device=device)[:, None] * batch + torch.arange(batch, device=device)
+    ).flatten()

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch._C import _functorch  # no public call says whether torch.func is at work
+from torch.autograd import forward_ad
 
 from ostinato._errors import ConfigError, EngineError, did_you_mean
 from ostinato.cells.cell import Bound
 from ostinato.cells.equation_cell import BoundEquations
+from ostinato.cells.lstm import ProjectedLSTM
 from ostinato.unroll.vendor import kernel_of
 
 ENGINES = ("vendor", "eager")
@@ -40,28 +43,41 @@ class Call:
     resets: bool = False
     return_states: bool = False
     autocast: bool = False
+    device: str = "cpu"
     transformed: bool = False
     """Under `torch.func` (vmap, jvp, …) or forward-mode differentiation."""
 
 
-def call_of(data: Tensor, weights_dtype: torch.dtype, *, steps: int, rows: int, resets: bool, return_states: bool) -> Call:
+def call_of(
+    data: Tensor, weights_dtype: torch.dtype, *, steps: int, rows: int, resets: bool, return_states: bool
+) -> Call:
     """Return the facts of a call with this laid-out input."""
-    transformed = torch._C._functorch.peek_interpreter_stack() is not None or torch.autograd.forward_ad._current_level >= 0
+    transformed = _functorch.peek_interpreter_stack() is not None or forward_ad._current_level >= 0
     autocast = torch.is_autocast_enabled(data.device.type)
-    return Call(data.dtype, weights_dtype, steps, rows, resets, return_states, autocast, transformed)
+    return Call(data.dtype, weights_dtype, steps, rows, resets, return_states, autocast, data.device.type, transformed)
 
 
 def make_plan(bound: Bound, call: Call, engine: str = "auto") -> Plan:
     """Choose the engine; EngineError where `engine` is asked for by name and cannot run."""
     if engine not in ("auto", *ENGINES):
-        raise ConfigError("engine", f"unknown engine '{engine}'", f"Known are auto, {', '.join(ENGINES)}", did_you_mean(engine, ENGINES))
+        raise ConfigError(
+            "engine",
+            f"unknown engine '{engine}'",
+            f"Known are auto, {', '.join(ENGINES)}",
+            did_you_mean(engine, ENGINES),
+        )
     reason = why_not_vendor(bound, call)
     if engine == "eager":
         return Plan("eager")
     if reason is None:
         return Plan("vendor")
     if engine == "vendor":
-        raise EngineError("engine 'vendor'", f"it cannot run this call: {reason}", "", "Use engine='auto', which says what it takes and why")
+        raise EngineError(
+            "engine 'vendor'",
+            f"it cannot run this call: {reason}",
+            "",
+            "Use engine='auto', which says what it takes and why",
+        )
     return Plan("eager", (("vendor", reason),))
 
 
@@ -72,6 +88,8 @@ def why_not_vendor(bound: Bound, call: Call) -> str | None:
     kernel = kernel_of(bound.definition.program)
     if kernel is None:
         return "torch has no kernel for these equations"
+    if kernel.cell is ProjectedLSTM and call.device == "cpu":
+        return "oneDNN has no projection"
     if call.dtype not in (torch.float32, torch.float64) or call.autocast:
         return "torch's kernels carry the state in the type of the compute, not in float32"
     if call.dtype != call.weights_dtype:

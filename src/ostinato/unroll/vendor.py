@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ostinato.cells.cell import State
 from ostinato.cells.elman import Elman, ElmanReLU
 from ostinato.cells.equation_cell import BoundEquations, Definition, EquationCell, program_of
-from ostinato.cells.cell import State
 from ostinato.cells.gru import GRU
 from ostinato.cells.lstm import LSTM, ProjectedLSTM
 from ostinato.equations.program import Program, canonical
+from ostinato.equations.storage import stacks
 from ostinato.unroll.layout import Layout
 
 
@@ -45,14 +46,8 @@ def _known() -> dict[Program, tuple[Kernel, tuple[str, ...]]]:
     for kernel in _KERNELS:
         for bias in (True, False):
             program = program_of(kernel.cell, bias=bias)
-            known[canonical(program)] = (kernel, tuple(s.name for s in _stacks(program)))
+            known[canonical(program)] = (kernel, tuple(s.name for s in stacks(program)))
     return known
-
-
-def _stacks(program: Program):
-    from ostinato.equations.storage import stacks
-
-    return stacks(program)
 
 
 @functools.lru_cache(maxsize=512)
@@ -63,7 +58,7 @@ def kernel_of(program: Program) -> Kernel | None:
 
 
 def tensors_of(definition: Definition, tensors) -> dict[str, Tensor]:
-    """Return a cell's stored tensors under the names of the kernel's own cell (a projection may be called otherwise)."""
+    """Return a cell's stored tensors under the names of the kernel's own cell, which may call some otherwise."""
     names = _known()[canonical(definition.program)][1]
     return {name: tensors[stack.name] for name, stack in zip(names, definition.stacks, strict=True)}
 
@@ -80,10 +75,33 @@ def run(bound: BoundEquations, data: Tensor, state: State, layout: Layout):
     hidden = tuple(start) if kernel.name == "lstm" else start[0]
     function = getattr(torch, kernel.name)
     if layout.rows[-1] == rows:
-        result = function(data.view(len(layout.rows), rows, -1), hidden, weights, has_biases, 1, 0.0, torch.is_grad_enabled(), False, False)
+        result = function(
+            data.view(len(layout.rows), rows, -1),
+            hidden,
+            weights,
+            has_biases,
+            1,
+            0.0,
+            torch.is_grad_enabled(),
+            False,
+            False,
+        )
         outputs = result[0].flatten(0, 1)
     else:
-        result = function(data, torch.tensor(layout.rows), hidden, weights, has_biases, 1, 0.0, torch.is_grad_enabled(), False)
+        result = function(
+            data,
+            torch.tensor(layout.rows),
+            hidden,
+            weights,
+            has_biases,
+            1,
+            0.0,
+            torch.is_grad_enabled(),
+            False,
+        )
         outputs = result[0]
-    last = [torch.cat([new[0], old[rows:]]) if rows < layout.batch else new[0] for new, old in zip(result[1:], leaves, strict=True)]
+    last = [
+        torch.cat([new[0], old[rows:]]) if rows < layout.batch else new[0]
+        for new, old in zip(result[1:], leaves, strict=True)
+    ]
     return outputs, bound.definition.pack_state(last), None

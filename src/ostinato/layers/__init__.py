@@ -1,0 +1,1 @@
+"""Recurrent layers: stacks and directions over any cell, and `torch.nn`'s own three."""

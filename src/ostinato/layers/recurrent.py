@@ -1,0 +1,177 @@
+"""`Recurrent`: any cell over time, stacked, in one or two directions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from ostinato._errors import ConfigError
+from ostinato.cells.catalogue import build_cell
+from ostinato.cells.cell import Cell, State
+from ostinato.cells.learned_initial import LearnedInitialState
+from ostinato.layers.ragged import enter
+from ostinato.layers.stack import run_stack
+from ostinato.unroll import plan
+
+INITIAL_STATES = ("zero", "learned")
+
+
+class Recurrent(nn.Module):
+    """Run any cell over sequences.
+
+    >>> import torch
+    >>> layer = Recurrent("gru", 32, 64, num_layers=2, bidirectional=True)
+    >>> outputs, state = layer(torch.zeros(10, 3, 32), lengths=torch.tensor([10, 0, 4]))
+    >>> outputs.shape, len(state), state[0].shape
+    (torch.Size([10, 3, 128]), 4, torch.Size([3, 64]))
+
+    cell           a name of the catalogue, the text of equations, a class of cells, or a cell.
+    hidden_size    one size, or one for each layer.
+    dropout        between layers, while training.
+    residual       adds a layer's input to its output, from the second layer on.
+    initial_state  "zero" or "learned"; a state passed to the call goes before both.
+    values         further keywords of the cell (`initialisers`, constants, sizes).
+
+    The call takes (T, B, D), or (B, T, D) with `batch_first`, a PackedSequence or a jagged nested tensor, and gives
+    outputs in the same form, with the state: a tuple with one cell state for each layer and direction.
+    Raises ConfigError for sizes and settings that do not fit.
+    """
+
+    def __init__(
+        self,
+        cell: str | type[Cell] | Cell,
+        input_size: int | None = None,
+        hidden_size: int | Sequence[int] | None = None,
+        num_layers: int = 1,
+        *,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        residual: bool = False,
+        initial_state: str = "zero",
+        batch_first: bool = False,
+        engine: str = "auto",
+        **values: Any,
+    ):
+        super().__init__()
+        if isinstance(cell, Cell):
+            input_size = input_size or cell.input_size
+            hidden_size = hidden_size or cell.hidden_size
+        if input_size is None or hidden_size is None:
+            raise ConfigError(
+                "Recurrent",
+                "input_size or hidden_size is missing",
+                "Both are needed unless a cell is passed",
+                "",
+            )
+        sizes = layer_sizes(hidden_size, num_layers)
+        _check(dropout, initial_state)
+        self.input_size, self.hidden_sizes = input_size, sizes
+        self.num_layers, self.bidirectional, self.batch_first = len(sizes), bidirectional, batch_first
+        self.dropout, self.residual, self.engine = dropout, residual, engine
+        self.layers = nn.ModuleList()
+        for size in sizes:
+            directions = [
+                _built(cell, input_size, size, values, first=not (self.layers or k)) for k in range(1 + bidirectional)
+            ]
+            if initial_state == "learned":
+                directions = [LearnedInitialState(c) for c in directions]
+            self.layers.append(nn.ModuleList(directions))
+            input_size = sum(c.output_size for c in directions)
+        self.output_size = input_size
+        if residual and len({sum(c.output_size for c in layer) for layer in self.layers}) > 1:  # type: ignore[misc,union-attr]
+            raise ConfigError(
+                "residual",
+                f"layers of sizes {sizes}",
+                "A layer's input is added to its output, so all layers are equally large",
+                "",
+            )
+
+    def forward(
+        self,
+        inputs: Tensor | PackedSequence,
+        state: Sequence[State] | None = None,
+        *,
+        lengths: Tensor | None = None,
+        reset: Tensor | None = None,
+        dt: Tensor | None = None,
+        return_states: bool = False,
+    ) -> tuple:
+        """Return (outputs, state), and with `return_states` every step's states as a third; see `unroll`."""
+        padded, lengths, leave = enter(inputs, lengths, self.batch_first)
+        turned = [None if v is None else (v.transpose(0, 1) if self.batch_first else v) for v in (reset, dt)]
+        self._check_state(state)
+        outputs, last, every = run_stack(
+            self.layers,  # type: ignore[arg-type]
+            padded,
+            state,
+            dropout=self.dropout if self.training else 0.0,
+            residual=self.residual,
+            return_states=return_states,
+            lengths=lengths,
+            reset=turned[0],
+            dt=turned[1],
+            engine=self.engine,
+        )
+        return (leave(outputs), last, every) if return_states else (leave(outputs), last)
+
+    def initial_state(self, batch_size: int) -> tuple[State, ...]:
+        """Return the state before the first step."""
+        weight = next(self.parameters())
+        cells = [c for layer in self.layers for c in layer]  # type: ignore[attr-defined]
+        return tuple(c.initial_state(batch_size, device=weight.device, dtype=weight.dtype) for c in cells)
+
+    def plans(self) -> list[str]:
+        """Return, for each layer, the engine that runs it and why."""
+        weight = next(self.parameters())
+        return [str(plan(layer[0], dtype=weight.dtype, engine=self.engine)) for layer in self.layers]  # type: ignore[index]
+
+    def extra_repr(self) -> str:
+        settings = f"bidirectional={self.bidirectional}, dropout={self.dropout}, residual={self.residual}"
+        return f"{self.input_size}, {self.hidden_sizes}, {settings}"
+
+    def _check_state(self, state: Sequence[State] | None) -> None:
+        wanted = self.num_layers * (1 + self.bidirectional)
+        if state is not None and (isinstance(state, Tensor) or len(state) != wanted):
+            got = "a tensor" if isinstance(state, Tensor) else f"{len(state)} states"
+            raise ConfigError("state", got, f"A tuple of {wanted}: one for each layer and direction", "")
+
+
+def layer_sizes(hidden_size: int | Sequence[int], num_layers: int) -> tuple[int, ...]:
+    """Return one size for each layer; ConfigError where the numbers do not fit."""
+    if num_layers < 1:
+        raise ConfigError("num_layers", f"{num_layers} was given", "At least one layer", "")
+    if isinstance(hidden_size, int):
+        return (hidden_size,) * num_layers
+    if num_layers not in (1, len(hidden_size)) or not hidden_size:
+        raise ConfigError(
+            "hidden_size",
+            f"{len(hidden_size)} sizes for {num_layers} layers",
+            "One size, or one for each layer",
+            "",
+        )
+    return tuple(hidden_size)
+
+
+def _built(cell: str | type[Cell] | Cell, input_size: int, hidden_size: int, values: dict, *, first: bool) -> Cell:
+    if not isinstance(cell, Cell):
+        return build_cell(cell, input_size, hidden_size, **values)
+    if first and (cell.input_size, cell.hidden_size) == (input_size, hidden_size):
+        return cell
+    if not hasattr(cell, "resized"):
+        raise ConfigError(
+            "cell",
+            f"one {type(cell).__name__} for several layers or directions",
+            "A cell that is passed is used once",
+            "Pass its class, or give it resized(input_size, hidden_size)",
+        )
+    return cell.resized(input_size, hidden_size)  # type: ignore[operator]
+
+
+def _check(dropout: float, initial_state: str) -> None:
+    if not 0 <= dropout < 1:
+        raise ConfigError("dropout", f"{dropout} was given", "A share from 0 up to, not including, 1", "")
+    if initial_state not in INITIAL_STATES:
+        raise ConfigError("initial_state", f"'{initial_state}' was given", f"Known are {', '.join(INITIAL_STATES)}", "")

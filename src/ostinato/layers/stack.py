@@ -1,0 +1,47 @@
+"""Layers over layers, one or two directions: what every recurrent layer of the library runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ostinato.cells.cell import Bound, Cell, State
+from ostinato.unroll import unroll
+
+
+def run_stack(
+    layers: Sequence[Sequence[Cell | Bound]],
+    inputs: Tensor,
+    state: Sequence[State] | None,
+    *,
+    dropout: float = 0.0,
+    residual: bool = False,
+    return_states: bool = False,
+    **options: Any,
+) -> tuple[Tensor, tuple[State, ...], tuple[State, ...]]:
+    """Run (T, B, D) through `layers`, each a sequence of one or two directions.
+
+    `state` holds one cell state for each layer and direction, layer by layer, forward before backward, as torch
+    orders them; the states returned stand in the same order. `dropout` applies between layers, `residual` adds a
+    layer's input to its output from the second layer on. `options` go to `unroll`.
+    """
+    last: list[State] = []
+    every: list[State] = []
+    for depth, directions in enumerate(layers):
+        given = inputs
+        if depth and dropout:
+            given = F.dropout(inputs, dropout, training=True)
+        outputs = []
+        for k, cell in enumerate(directions):
+            start = None if state is None else state[len(last)]
+            result = unroll(cell, given, start, reverse=k == 1, return_states=return_states, **options)
+            outputs.append(result[0])
+            last.append(result[1])
+            every.extend(result[2:])
+        output = torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0]
+        inputs = output + inputs if residual and depth else output
+    return inputs, tuple(last), tuple(every)

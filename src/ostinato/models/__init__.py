@@ -1,0 +1,1 @@
+"""Models: one class for each shape of sequence problem."""

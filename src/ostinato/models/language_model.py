@@ -1,0 +1,103 @@
+"""`LanguageModel`: the next symbol of a stream, from those before it (Mikolov et al., 2010; Graves, 2013)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ostinato._errors import ConfigError
+from ostinato.cells.cell import State
+from ostinato.layers.recurrent import Recurrent
+
+
+class Segment(Protocol):
+    """What a loss needs of a piece of a stream: inputs and targets (T, B), and where documents start."""
+
+    inputs: Tensor
+    targets: Tensor
+    reset: Tensor | None
+
+
+class LanguageModel(nn.Module):
+    """Embed each symbol, run any cell over them, score the next one.
+
+    embedding_size  None is the smaller of 64 and the number of symbols; with `tied`, the size of the output.
+    dropout         between layers and before the scores, while training.
+    tied            the scores use the embeddings (Press and Wolf, 2017, arXiv:1608.05859).
+    values          further keywords of the cell.
+
+    Raises ConfigError for sizes that do not fit.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        cell: str = "lstm",
+        *,
+        embedding_size: int | None = None,
+        hidden_size: int | Sequence[int] = 256,
+        num_layers: int = 2,
+        dropout: float = 0.0,
+        tied: bool = False,
+        residual: bool = False,
+        initial_state: str = "zero",
+        engine: str = "auto",
+        **values: Any,
+    ):
+        super().__init__()
+        last = hidden_size if isinstance(hidden_size, int) else hidden_size[-1]
+        size = embedding_size or (last if tied else min(64, vocabulary_size))
+        for name, number in (("vocabulary_size", vocabulary_size), ("embedding_size", size)):
+            if number < 1:
+                raise ConfigError(name, f"{number} was given", "A size is at least 1", "")
+        self.embedding = nn.Embedding(vocabulary_size, size)
+        self.recurrent = Recurrent(
+            cell, size, hidden_size, num_layers, dropout=dropout, residual=residual,
+            initial_state=initial_state, engine=engine, **values,
+        )  # fmt: skip
+        self.dropout = nn.Dropout(dropout)
+        self.scores = nn.Linear(self.recurrent.output_size, vocabulary_size)
+        if tied:
+            self._tie(size)
+
+    def forward(self, tokens: Tensor, state: State = None, *, reset: Tensor | None = None) -> tuple[Tensor, State]:
+        """Return the scores (T, B, V) of the symbol after each of `tokens` (T, B), and the state after the last.
+
+        `reset` (T, B) marks steps that start a document: the state is the initial one before them.
+        """
+        embedded = self.embedding(tokens)
+        outputs, state = self.recurrent(embedded, state, reset=reset)
+        return self.scores(self.dropout(outputs)), state
+
+    def loss(self, segment: Segment, state: State = None) -> tuple[Tensor, int, State]:
+        """Return (the sum of nats over the segment, how many symbols were predicted, the state after it)."""
+        scores, state = self(segment.inputs, state, reset=segment.reset)
+        nats = F.cross_entropy(scores.flatten(0, 1).float(), segment.targets.flatten(), reduction="sum")
+        return nats, segment.targets.numel(), state
+
+    def step(self, token: Tensor, state: State = None) -> tuple[Tensor, State]:
+        """Return the scores (B, V) of the symbol after `token` (B,), and the state."""
+        scores, state = self(token[None], state)
+        return scores[0], state
+
+    def initial_state(self, batch_size: int) -> State:
+        """Return the state before the first symbol."""
+        return self.recurrent.initial_state(batch_size)
+
+    def plans(self) -> list[str]:
+        """Return, for each layer, the engine that runs it and why."""
+        return self.recurrent.plans()
+
+    def _tie(self, size: int) -> None:
+        if size != self.recurrent.output_size:
+            raise ConfigError(
+                "tied",
+                f"embeddings of {size} and an output of {self.recurrent.output_size}",
+                "Tied embeddings are as large as the output",
+                f"Use embedding_size={self.recurrent.output_size}",
+            )
+        self.scores.weight = self.embedding.weight
+        nn.init.normal_(self.embedding.weight, std=size**-0.5)
