@@ -87,16 +87,9 @@ class EquationCell(Cell):
             if s not in ("D", "H", "O") or (s == "O" and n != numbers.get("H"))
         }
         like = next(self.parameters(), None)
-        place: dict[str, Any] = {} if like is None else {"device": like.device, "dtype": like.dtype}
-        return type(self)(
-            input_size,
-            hidden_size,
-            bias=self.has_bias,
-            initialisers=self._initialisers,
-            **place,
-            **self.constants,
-            **extra,
-        )
+        place = {} if like is None else {"device": like.device, "dtype": like.dtype}
+        settings: dict[str, Any] = {**place, **self.constants, **extra}
+        return type(self)(input_size, hidden_size, bias=self.has_bias, initialisers=self._initialisers, **settings)
 
     def initial_state(self, batch_size: int, *, device=None, dtype=None) -> State:
         """Return zeros: a tensor (B, n) for one state, a named tuple of them for several."""

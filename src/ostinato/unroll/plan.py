@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch._C import _functorch  # no public call says whether torch.func is at work
+from torch._C import _functorch  # type: ignore[attr-defined]  # no public call says whether torch.func is at work
 from torch.autograd import forward_ad
 
 from ostinato._errors import ConfigError, EngineError, did_you_mean
