@@ -12,6 +12,7 @@ from ostinato._version import __version__
 from ostinato.cells.catalogue import CATALOGUE
 from ostinato.data.vocabulary import Vocabulary
 from ostinato.training.config import Run
+from ostinato.training.task import engines
 
 
 def card(run: Run, folder: Path, vocabulary: Vocabulary, model: Any, figures: dict[str, Any]) -> str:
@@ -31,7 +32,7 @@ ostinato train language-model --out {folder} --resume
 ## Network
 
 {settings.num_layers} layer{"s" if settings.num_layers > 1 else ""} of {settings.hidden_size} units,
-{parameters:,} parameters, engine {"; ".join(model.plans())}.
+{parameters:,} parameters, engine {engines(model)}.
 Each layer applies these equations at every step:
 
 ```

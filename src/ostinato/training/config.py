@@ -236,20 +236,22 @@ def starting_point(recipe: str | None, config: Path | None, base: Run | None = N
 
 def with_cell_text(run: Run) -> Run:
     """Return `run` with a cell file (.eq) replaced by its text, so that the run folder needs nothing else."""
-    if not run.model.cell.strip().endswith(".eq"):
-        return run
-    path = Path(run.model.cell.strip())
+    return replace(run, model=replace(run.model, cell=cell_text(run.model.cell)))
+
+
+def cell_text(cell: str) -> str:
+    """Return the text of a file of equations (.eq); a name or equations are returned as they are."""
+    if not cell.strip().endswith(".eq"):
+        return cell
+    path, possible = Path(cell.strip()), "It is a text file of equations, one a line"
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise DataError(str(path), "there is no such file", "It is a file of equations, one a line") from None
+        raise DataError(str(path), "there is no such file", possible) from None
     except IsADirectoryError:
-        raise DataError(str(path), "this is a directory", "It is a file of equations, one a line") from None
+        raise DataError(str(path), "this is a directory", possible) from None
     except UnicodeDecodeError as error:
-        raise DataError(
-            str(path), f"byte {error.start} is not UTF-8", "It is a text file of equations"
-        ) from None
-    return replace(run, model=replace(run.model, cell=text))
+        raise DataError(str(path), f"byte {error.start} is not UTF-8", possible) from None
 
 
 def to_yaml(run: Run, version: str) -> str:

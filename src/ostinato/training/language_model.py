@@ -30,7 +30,7 @@ from ostinato.training.loop import Loop
 from ostinato.training.optimizers import default_learning_rate
 from ostinato.training.progress import Display, Silent, make_display
 from ostinato.training.run_folder import RunFolder, saved_settings, write_text
-from ostinato.training.task import Outcome, Task
+from ostinato.training.task import Outcome, Task, engines
 from ostinato.training.trained import build_model, score, write
 
 DEFAULT_EPOCHS = 20
@@ -253,7 +253,7 @@ def _announce(
                 f"{checked:,} of {len(parts.valid):,} to validate; "
                 f"{vocabulary.size} different ({vocabulary.kind})",
                 f"model   {run.model.num_layers} x {run.model.hidden_size} {_cell_name(run)}, "
-                f"{parameters:,} parameters, engine {'; '.join(parts.model.plans())}",
+                f"{parameters:,} parameters, engine {engines(parts.model)}",
                 f"length  {training.steps:,} steps, {epochs:.2f} epochs, {round(symbols * epochs):,} symbols",
                 f"run     {folder.path}" + (f", from step {step:,} on" if step else ""),
             ]

@@ -19,6 +19,12 @@ class Lanes(Protocol):
         ...
 
 
+def engines(model: Any) -> str:
+    """Return the engines that run the layers, and why, in one line."""
+    plans = model.plans()
+    return plans[0] if len(set(plans)) == 1 else "; ".join(plans)
+
+
 @dataclass(frozen=True)
 class Task:
     """A model and what surrounds it while it learns."""

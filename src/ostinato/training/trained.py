@@ -155,7 +155,7 @@ def _segment_losses(
 ) -> Iterator[tuple[torch.Tensor, int]]:
     rows = Lanes(stream, lanes)
     length = rows.length if limit is None else min(rows.length, -(-limit // lanes))
-    at_once = max(1, min(256, SCORES_AT_ONCE // (lanes * model.vocabulary_size)))
+    at_once = max(1, min(256, SCORES_AT_ONCE // (lanes * model.scores.out_features)))
     state = None
     for position in range(0, length, at_once):
         segment = rows.segment(position, min(at_once, length - position))
@@ -205,4 +205,13 @@ def _write_whole(folder: Path, file: Path, vocabulary: Vocabulary, settings: Dat
                 output.write(ids.astype(stored).data)
                 symbols += ids.size
             count += 1
-    return TokenStream(path, stored, vocabulary.boundary, symbols, count, characters, size)
+    return TokenStream(
+        path=path,
+        dtype=stored,
+        boundary=vocabulary.boundary,
+        length=symbols,
+        documents=count,
+        characters=characters,
+        bytes=size,
+        skipped_rows=0,
+    )

@@ -1,0 +1,32 @@
+"""`ostinato explain`: prints what `ostinato.explain` says of a cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Explain:
+    """Show a cell: its equations, parameters and sizes, the cost of a step, the engine and why."""
+
+    cell: tyro.conf.Positional[str]
+    """Name from `ostinato cells`, a file of equations (.eq), or the equations themselves."""
+    input_size: int = 128
+    """Numbers it reads at each step."""
+    hidden_size: int = 128
+    """Units."""
+    latex: bool = False
+    """Print the equations in LaTeX as well."""
+
+
+def run(arguments: list[str], program: str) -> int:
+    """Print the explanation."""
+    asked = tyro.cli(Explain, prog=program, args=arguments, config=(tyro.conf.FlagCreatePairsOff,))
+
+    from ostinato.training.config import cell_text
+    from ostinato.unroll.explain import explain  # imports torch, which --help does without
+
+    print(explain(cell_text(asked.cell), asked.input_size, asked.hidden_size, with_latex=asked.latex))
+    return 0
