@@ -64,9 +64,7 @@ def _check_size(kind: str, size: int | None) -> None:
     least = 3 if kind == "word" else 257
     if isinstance(size, bool) or not isinstance(size, int) or size < least:
         reason = "the boundary, <unk> and one word" if kind == "word" else "the boundary and 256 bytes"
-        raise ConfigError(
-            "vocabulary size", f"{size!r}", f"A {kind} vocabulary has at least {least}: {reason}"
-        )
+        raise ConfigError("vocabulary size", f"{size!r}", f"A {kind} vocabulary has at least {least}: {reason}")
 
 
 def _learn_characters(documents: Iterable[Iterable[str]]) -> Tokenizer:
@@ -136,9 +134,7 @@ def _pre_tokenizer(kind: str) -> pre_tokenizers.PreTokenizer:
 
 
 def _no_text() -> DataError:
-    return DataError(
-        "the text", "no characters", "A vocabulary is learned from at least one", "Check the file"
-    )
+    return DataError("the text", "no characters", "A vocabulary is learned from at least one", "Check the file")
 
 
 def _texts(documents: Iterable[Iterable[str]]) -> Iterator[str]:

@@ -84,31 +84,39 @@ def byte_documents(path: Path, *, column: str | None = None, encoding: str = "ut
 def check_file(path: Path) -> None:
     """Raise DataError unless `path` is a file that is not empty; near names are suggested."""
     where = str(path)
-    if path.is_dir():
-        names = sorted(entry.name for entry in path.iterdir() if entry.is_file())
+    if os.path.isdir(path):
+        names = _file_names(path)
         some = f"Files in it: {_some(names)}" if names else "It holds no files"
         raise DataError(where, "a directory, where a file is needed", some, "Name one file")
-    if not path.exists():
+    if not os.path.exists(path):
         raise _missing(path)
-    if not path.is_file():
-        raise DataError(where, "not a regular file", "It is read several times", "Write it to a file first")
+    if not os.path.isfile(path):
+        possible = "A text is read several times, so it must be a regular file"
+        raise DataError(where, "a pipe or a device", possible, "Write the text to a file first")
     if not os.access(path, os.R_OK):
         raise DataError(where, "no permission to read it", "", f"Try: chmod u+r {path}")
     if path.stat().st_size == 0:
-        raise DataError(
-            where, "the file is empty", "A model needs text to learn from", "Check how it was made"
-        )
+        raise DataError(where, "the file is empty", "A model needs text to learn from", "Check how it was made")
 
 
 def _missing(path: Path) -> DataError:
     folder = path.parent
-    if not folder.is_dir():
-        return DataError(str(path), "there is no such file", f"There is no folder '{folder}' either")
-    names = sorted(entry.name for entry in folder.iterdir() if entry.is_file())
+    if not os.path.isdir(folder):
+        advice = "Check the path, letter by letter"
+        return DataError(str(path), "there is no such file", f"There is no folder '{folder}' either", advice)
+    names = _file_names(folder)
     near = difflib.get_close_matches(path.name, names, n=1, cutoff=0.55)
-    advice = f"Did you mean '{folder / near[0]}'?" if near else ""
+    advice = f"Did you mean '{folder / near[0]}'?" if near else "Check the path, letter by letter"
     possible = f"Files in '{folder}': {_some(names)}" if names else f"There are no files in '{folder}'"
     return DataError(str(path), "there is no such file", possible, advice)
+
+
+def _file_names(folder: Path) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entry.name for entry in entries if entry.is_file())
+    except PermissionError:
+        return []
 
 
 def _some(names: list[str]) -> str:
@@ -155,7 +163,8 @@ def _text_encoding(name: str) -> str:
             f"Possible: {', '.join(known)} and all others of Python",
             did_you_mean(name, known),
         )
-    return info.name
+    # The reader leaves a byte order mark out by itself, and then knows where every byte stands.
+    return info.name.removesuffix("-sig")
 
 
 def _blocks(path: Path) -> Iterator[bytes]:
@@ -178,7 +187,12 @@ def _text_pieces(path: Path, encoding: str) -> Iterator[str]:
     if carry:
         yield carry
     elif not found:
-        raise DataError(str(path), "the file holds no text", "It is a byte order mark and nothing else")
+        raise DataError(
+            str(path),
+            "the file holds no text, only a byte order mark",
+            "A model needs text to learn from",
+            "Check how it was made",
+        )
 
 
 def _decoded(path: Path, encoding: str) -> Iterator[str]:
@@ -194,8 +208,11 @@ def _decoded(path: Path, encoding: str) -> Iterator[str]:
                 # The decoder had kept the bytes of an unfinished character in front of this block.
                 offset = read + error.start - (len(error.object) - len(block))
                 raise _wrong_encoding(path, encoding, offset, error) from None
-            except UnicodeError as error:
-                raise DataError(str(path), f"not {encoding} ({error})", "", "Name its --encoding") from None
+            except UnicodeError as error:  # utf-16 without its mark, and the like: no byte is to blame
+                possible = "Possible: the encoding it has; --tokens byte reads any file"
+                raise DataError(
+                    str(path), f"not {encoding.upper()} ({error})", possible, "Name it with --encoding"
+                ) from None
             if not block:
                 yield text
                 return
@@ -207,12 +224,14 @@ def _wrong_encoding(path: Path, encoding: str, offset: int, error: UnicodeDecode
     with path.open("rb") as file:
         first = file.read(4)
     hints = [hint for start, hint in _FIRST_BYTES.items() if first.startswith(start)]
-    byte = error.object[error.start]
+    possible = "Possible: --encoding latin-1, or the encoding it has"
+    if path.suffix.lower() not in _JSONL:
+        possible += "; --tokens byte reads any file"
     return DataError(
         str(path),
-        f"not {encoding.upper()}: byte 0x{byte:02x} at offset {offset} ({error.reason})",
-        "Possible: --encoding latin-1 (or the encoding it has), or --tokens byte, which reads any file",
-        hints[0] if hints else "",
+        f"not {encoding.upper()}: byte 0x{error.object[error.start]:02x} at offset {offset} ({error.reason})",
+        possible,
+        hints[0] if hints else "Open it in an editor to see which encoding it has",
     )
 
 

@@ -42,6 +42,7 @@ from ostinato.data.learning import (
 
 Text: TypeAlias = str | bytes
 
+_RECOVER = "Copy it from where the run was trained, or train again"
 _TEXTS = 16  # texts handed to `tokenizers` at once, for its threads
 
 
@@ -49,8 +50,8 @@ class Vocabulary:
     """The symbols of one corpus, learned from it or loaded from a run's `tokenizer.json`.
 
     >>> vocabulary = Vocabulary.learn("char", [["to be ", "or not"]])
-    >>> vocabulary.size  # eight characters and the boundary
-    9
+    >>> vocabulary.size  # seven characters and the boundary
+    8
     >>> ids = vocabulary.encode("not to be")
     >>> vocabulary.decode(ids)
     'not to be'
@@ -96,17 +97,12 @@ class Vocabulary:
         """Read a `tokenizer.json` that `to_json` gave; RunError when it is missing, damaged or foreign."""
         try:
             return cls.from_json(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise RunError(
-                str(path), "there is no such file", "A run folder holds its vocabulary there"
-            ) from None
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise RunError(
-                str(path),
-                f"not a vocabulary of Ostinato ({error})",
-                f"Possible: a tokenizer.json that training wrote, of kind {', '.join(KINDS)}",
-                "Copy the file from where the run was trained, or train again",
-            ) from error
+        except OSError as error:
+            possible = "A run folder holds its vocabulary there"
+            raise RunError(str(path), f"cannot be read ({error.strerror})", possible, _RECOVER) from None
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            possible = f"Possible: a tokenizer.json that training wrote, of kind {', '.join(KINDS)}"
+            raise RunError(str(path), f"not a vocabulary of Ostinato ({error})", possible, _RECOVER) from error
 
     @classmethod
     def from_json(cls, text: str) -> Vocabulary:
@@ -156,7 +152,7 @@ class Vocabulary:
     def decode(self, ids) -> str:
         """Return the text of `ids` (any sequence, array or tensor of numbers); the boundary has none.
 
-        Bytes that are not UTF-8, which a byte or bpe model may draw, read as "\N{REPLACEMENT CHARACTER}".
+        Bytes that are not UTF-8, which a byte or bpe model may draw, read as U+FFFD.
         """
         symbols = (self._symbols[number] for number in np.asarray(ids).ravel().tolist())
         return b"".join(symbols).decode("utf-8", "replace")

@@ -95,7 +95,7 @@ def distribution(scores: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:
         probabilities[..., sampling.top_k :] = 0
         probabilities /= probabilities.sum(-1, keepdim=True)
     if sampling.top_p is not None and sampling.top_p < 1:
-        before = probabilities.cumsum(-1) - probabilities
+        before = torch.nn.functional.pad(probabilities.cumsum(-1)[..., :-1], (1, 0))
         probabilities = probabilities.masked_fill(before >= sampling.top_p, 0)
     if sampling.min_p:
         least = sampling.min_p * probabilities[..., :1]
@@ -136,9 +136,7 @@ def generate(
     """
     if prompt.ndim not in (1, 2) or prompt.shape[0] == 0:
         got = f"a tensor of shape {tuple(prompt.shape)}"
-        raise ConfigError(
-            "prompt", got, "Possible: (T,) or (T, B), T from 1", "Start with the boundary symbol"
-        )
+        raise ConfigError("prompt", got, "Possible: (T,) or (T, B), T from 1", "Start with the boundary symbol")
     if length < 0:
         raise ConfigError("length", f"{length}", "Possible: a whole number from 0")
     prompt = prompt.reshape(prompt.shape[0], -1)
@@ -175,9 +173,7 @@ def until_stop(pieces: Iterable[str], stops: Sequence[str]) -> Iterator[str]:
     """
     stops = [stops] if isinstance(stops, str) else list(stops)
     if "" in stops:
-        raise ConfigError(
-            "stop", "an empty text", "A stop is a text of at least one character", "Leave it out"
-        )
+        raise ConfigError("stop", "an empty text", "A stop is a text of at least one character", "Leave it out")
     return _until_stop(pieces, stops)
 
 
