@@ -5,6 +5,20 @@ from hypothesis import strategies as st
 from tokenizers.pre_tokenizers import ByteLevel
 
 from ostinato.data.learning import byte_characters, cut_between_words
+from ostinato.data.vocabulary import Vocabulary
+
+BYTE_PAIRS = Vocabulary.learn("bpe", [["the cat's mat, the hat's on it — " * 9]], 300)
+WORDS = Vocabulary.learn("word", [["the cat's mat, the hat's on it — " * 9]])
+
+any_words = st.lists(
+    st.tuples(
+        st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6).filter(
+            lambda word: not any(character.isspace() for character in word)
+        ),
+        st.sampled_from([" ", "\n", "  ", " \n", "\t "]),
+    ).map("".join),
+    max_size=20,
+).map("".join)
 
 
 @given(pieces=st.lists(st.text(alphabet="ab \n", max_size=40)), size=st.integers(2, 30))
@@ -12,6 +26,12 @@ def test_cuts_lose_nothing_and_are_not_too_long(pieces, size):
     texts = list(cut_between_words(pieces, size))
     assert "".join(texts) == "".join(pieces)
     assert all(0 < len(text) <= size for text in texts)
+
+
+@given(text=any_words, kind=st.sampled_from([BYTE_PAIRS, WORDS]))
+def test_a_cut_between_words_never_changes_the_symbols(text, kind):
+    cut = [number for part in cut_between_words([text], 16) for number in kind.encode(part).tolist()]
+    assert cut == kind.encode(text).tolist()
 
 
 def test_a_cut_stands_between_a_word_and_the_space_after_it():

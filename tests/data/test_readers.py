@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ostinato._errors import ConfigError, DataError
 from ostinato.data import readers
-from ostinato.data.readers import byte_documents, documents
+from ostinato.data.readers import byte_documents, documents, has_documents
 
 TRICKY = "naïve 🎼 ä̈ 日本\r\nCRLF\rlone\n\x00NUL\ufeff\r\n\r\r\n"
 READ = TRICKY.replace("\r\n", "\n")
@@ -67,6 +67,13 @@ def test_only_pairs_of_carriage_return_and_newline_are_changed(tmp_path, text, b
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(readers, "_BLOCK", block)
         assert texts(path) == [text.replace("\r\n", "\n")]
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"), [("a.JSONL", True), ("a.ndjson", True), ("a.parquet", True), ("a.txt", False)]
+)
+def test_the_suffix_says_whether_rows_are_documents(tmp_path, name, rows):
+    assert has_documents(tmp_path / name) is rows
 
 
 def test_a_byte_order_mark_is_left_out(tmp_path):
@@ -265,14 +272,14 @@ def test_bytes_of_plain_text_have_no_columns(tmp_path):
 def test_a_line_that_is_not_json_is_named(tmp_path):
     error = failure(write(tmp_path / "docs.jsonl", '{"text": "one"}\n\n{"text": two}\n'))
     assert error.where == f"{tmp_path / 'docs.jsonl'}, line 3"
-    assert error.got.startswith('not JSON: {"text": two} (')
+    assert error.got.startswith("""not JSON: '{"text": two}' (""")
     assert error.possible == 'A line reads {"text": "…"}'
     assert error.advice
 
 
 def test_json_too_deep_is_not_read(tmp_path):
     error = failure(write(tmp_path / "docs.jsonl", "[" * 200_000))
-    assert error.got.startswith("not JSON: [[[")
+    assert error.got.startswith("not JSON: '[[[")
     assert len(error.got) < 200
 
 

@@ -145,7 +145,7 @@ def _texts(documents: Iterable[Iterable[str]]) -> Iterator[str]:
 def cut_between_words(pieces: Iterable[str], size: int) -> Iterator[str]:
     """Cut a text that comes in pieces into texts of at most `size` characters, each ending with a word.
 
-    A cut stands before a space or a newline that follows a word. Splitting into words or for byte-pair
+    A cut stands before a space, a tab or a newline that follows a word. Splitting into words or for byte-pair
     encoding never reaches over such a place, so the texts have exactly the symbols of the whole. Only where
     `size` characters hold no such place is the cut made at `size`.
     """
@@ -165,7 +165,7 @@ def cut_between_words(pieces: Iterable[str], size: int) -> Iterator[str]:
 def _last_gap(text: str, start: int, end: int) -> int:
     gap = end + 1
     while True:
-        gap = max(text.rfind(" ", start + 1, gap), text.rfind("\n", start + 1, gap))
+        gap = max(text.rfind(space, start + 1, gap) for space in " \n\t")
         if gap < 0:
             return end
         if not text[gap - 1].isspace():

@@ -62,7 +62,7 @@ def documents(path: Path, *, column: str | None = None, encoding: str = "utf-8")
     if _is_parquet(path):
         return Documents(lambda d: _parquet_documents(path, column or DEFAULT_COLUMN, d))
     encoding = _text_encoding(encoding)
-    if path.suffix.lower() in _JSONL:
+    if has_documents(path):
         return Documents(lambda d: _jsonl_documents(path, column or DEFAULT_COLUMN, encoding, d))
     _refuse_column(path, column)
     return Documents(lambda _: iter([_text_pieces(path, encoding)]))
@@ -75,10 +75,15 @@ def byte_documents(path: Path, *, column: str | None = None, encoding: str = "ut
     """
     path = Path(path)
     check_file(path)
-    if _is_parquet(path) or path.suffix.lower() in _JSONL:
+    if has_documents(path):
         return Documents(lambda d: _encoded(documents(path, column=column, encoding=encoding), d))
     _refuse_column(path, column)
     return Documents(lambda _: iter([_blocks(path)]))
+
+
+def has_documents(path: Path) -> bool:
+    """Say whether `path` is read as many documents, one a row, and not as one plain text."""
+    return path.suffix.lower() in _JSONL + _PARQUET
 
 
 def check_file(path: Path) -> None:
@@ -225,7 +230,7 @@ def _wrong_encoding(path: Path, encoding: str, offset: int, error: UnicodeDecode
         first = file.read(4)
     hints = [hint for start, hint in _FIRST_BYTES.items() if first.startswith(start)]
     possible = "Possible: --encoding latin-1, or the encoding it has"
-    if path.suffix.lower() not in _JSONL:
+    if not has_documents(path):
         possible += "; --tokens byte reads any file"
     return DataError(
         str(path),
@@ -287,7 +292,7 @@ def _json_text(line: str, column: str, where: str) -> str | None:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
-        shown = line if len(line) <= 60 else line[:60] + "…"
+        shown = repr(line[:60]) + ("…" if len(line) > 60 else "")  # repr: no control characters
         raise DataError(
             where,
             f"not JSON: {shown} ({error})",

@@ -19,18 +19,19 @@ import json
 import os
 from array import array
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from ostinato._errors import ConfigError, DataError, RunError
+from ostinato.data.lanes import Lanes, Segment
 from ostinato.data.readers import Documents, byte_documents, check_file, documents
 from ostinato.data.vocabulary import Text, Vocabulary, count_characters
 
-if TYPE_CHECKING:
-    from torch import Tensor
+__all__ = ["Lanes", "Segment", "TokenStream", "is_stream_current", "write_stream", "write_whole"]
 
 Part = Literal["train", "valid"]
 Progress = Callable[[int, int], None]
@@ -60,8 +61,7 @@ def write_stream(
     description = _describe(path, vocabulary, column, encoding, validation)
 
     def read(file: Path) -> Documents:
-        reader = byte_documents if vocabulary.kind == "byte" else documents
-        return reader(file, column=column, encoding=encoding)
+        return _read(file, vocabulary, column, encoding)
 
     if isinstance(validation, (int, float)):
         counts = [_count(read(path))]
@@ -72,7 +72,7 @@ def write_stream(
         counts = [_count(read(path)), _count(read(Path(validation)))]
         sources = (read(path), read(Path(validation)))
     report = _Report(sum(count.length for count in counts), progress)
-    try:
+    with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / _DESCRIPTION).unlink(missing_ok=True)
         description["parts"] = {
@@ -83,9 +83,29 @@ def write_stream(
         if report.done != report.total:
             raise DataError(str(path), "the file changed while it was read", "", "Try again when it is complete")
         _write_atomically(folder / _DESCRIPTION, json.dumps(description, indent=2))
-    except OSError as error:
-        advice = "Free some space, or choose another folder"
-        raise RunError(str(folder), f"the stream cannot be written ({error})", "", advice) from error
+
+
+def write_whole(
+    folder: Path, path: Path, vocabulary: Vocabulary, *, column: str | None = None, encoding: str = "utf-8"
+) -> TokenStream:
+    """Write all symbols of `path` into `folder` as one part, to score a file, and open it.
+
+    Nothing describes it on disk: it is for the moment. Raises as `write_stream`.
+    """
+    folder, path = Path(folder), Path(path)
+    source = _read(path, vocabulary, column, encoding)
+    with _writing(folder):
+        counts = _write_part(folder, "whole", source, vocabulary, str(path), _Report(0, None))
+    return TokenStream(
+        path=folder / "whole.bin",
+        dtype=vocabulary.dtype.newbyteorder("<"),
+        boundary=vocabulary.boundary,
+        length=counts["tokens"],
+        documents=counts["documents"],
+        characters=counts["characters"],
+        bytes=counts["bytes"],
+        skipped_rows=source.skipped,
+    )
 
 
 def is_stream_current(
@@ -170,79 +190,34 @@ class TokenStream:
         """Where documents start: the places of the boundary symbols, int64 (documents,)."""
         return np.load(self.path.with_suffix(".starts.npy"), mmap_mode="r", allow_pickle=False)
 
-
-class Segment(NamedTuple):
-    """`T` steps of `B` lanes: what a model reads, what it should predict, and where its state starts anew."""
-
-    inputs: Tensor
-    """Symbols (T, B), int64."""
-    targets: Tensor
-    """The symbol after each input (T, B), int64."""
-    reset: Tensor | None
-    """Bool (T, B): true where the input is a boundary; None where there is none."""
-
-
-class Lanes:
-    """Cuts a stream into `batch_size` contiguous rows read side by side, so that a state carries on.
-
-    Lane `b` reads the symbols from `b * length`; together they read all of the stream but the last few
-    symbols that do not fill a step. The loop it stands for:
-
-        state = None
-        for position in range(0, lanes.length, T):
-            inputs, targets, reset = lanes.segment(position, T)
-            state = train_on(inputs, targets, reset, state)
-
-    At position 0 every lane begins with the initial state, whatever it reads, so a boundary there asks for no
-    reset: a stream of one document never resets, and may run on engines that cannot.
-
-    Raises ConfigError for a batch size below 1, and when a lane would be shorter than `segment_length`.
-    """
-
-    def __init__(self, stream: TokenStream, batch_size: int, *, segment_length: int = 1):
-        for name, value in (("batch size", batch_size), ("segment length", segment_length)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ConfigError(name, f"{value!r}", "Possible: a whole number from 1")
-        needed = batch_size * segment_length + 1
-        if len(stream) < needed:
-            raise _too_short(stream, batch_size, segment_length)
-        self.stream = stream
-        self.batch_size = batch_size
-        self.length = (len(stream) - 1) // batch_size
-
-    def segment(self, position: int, length: int) -> Segment:
-        """Read `length` steps from step `position`, fewer at the end; ConfigError outside of the lanes."""
-        import torch  # here, so that writing and describing streams does without
-
-        if not 0 <= position < self.length or length < 1:
-            got = f"{length} steps from step {position}"
-            raise ConfigError("segment", got, f"The lanes have the steps 0 to {self.length - 1}")
-        rows = self._read(position, min(length, self.length - position) + 1)
-        reset = (rows[:, :-1] == self.stream.boundary).T.copy()
-        if position == 0:
-            reset[0] = False
-        symbols = torch.from_numpy(rows.T.astype(np.int64, order="C"))
-        return Segment(symbols[:-1], symbols[1:], torch.from_numpy(reset) if reset.any() else None)
-
-    def segments(self, length: int, start: int = 0) -> Iterator[Segment]:
-        """Read all segments of `length` steps from step `start` on, the last one as short as it is."""
-        for position in range(start, self.length, length):
-            yield self.segment(position, length)
-
-    def _read(self, position: int, count: int) -> np.ndarray:
-        """Return `count` symbols of every lane from step `position` on, (B, count).
+    def read(self, starts: np.ndarray, count: int) -> np.ndarray:
+        """Return the `count` symbols from each of `starts` on, (len(starts), count); RunError past the end.
 
         Read, not mapped: the pages of a map count as resident, the whole corpus after one epoch. Mapping
         anew for each segment avoids that, but its page faults take four times as long (380 against 90 µs for
         64 lanes of 128 steps). Opened each time (10 µs): no file to close, and a fork shares no position.
         """
-        rows = np.empty((self.batch_size, count), self.stream.dtype)
-        with self.stream.path.open("rb", buffering=0) as file:
-            for lane, row in enumerate(rows):
-                file.seek((lane * self.length + position) * row.itemsize)
+        rows = np.empty((len(starts), count), self.dtype)
+        with self.path.open("rb", buffering=0) as file:
+            for start, row in zip(starts.tolist(), rows, strict=True):
+                file.seek(start * row.itemsize)
                 if file.readinto(row.data) != row.nbytes:
-                    raise _damaged(self.stream.path, "it ends early")
+                    raise _damaged(self.path, "it ends early")
         return rows
+
+
+def _read(path: Path, vocabulary: Vocabulary, column: str | None, encoding: str) -> Documents:
+    reader = byte_documents if vocabulary.kind == "byte" else documents
+    return reader(path, column=column, encoding=encoding)
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        advice = "Free some space, or choose another folder"
+        raise RunError(str(folder), f"the stream cannot be written ({error})", "", advice) from error
 
 
 class _Count(NamedTuple):
@@ -409,17 +384,3 @@ def _write_atomically(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
-
-
-def _too_short(stream: TokenStream, batch_size: int, segment_length: int) -> ConfigError:
-    usable = len(stream) - 1
-    needed = batch_size * segment_length + 1
-    smaller = [f"the batch size to {usable // segment_length}"] if usable >= segment_length else []
-    smaller += [f"the segment length to {usable // batch_size}"] if usable >= batch_size else []
-    lower = f"Lower {' or '.join(smaller)}" if smaller else "Lower the batch size and the segment length"
-    return ConfigError(
-        f"the {stream.path.stem} part of the text",
-        f"{len(stream)} symbols",
-        f"{batch_size} lanes of {segment_length} steps need {needed}",
-        f"{lower}, or use more text",
-    )
