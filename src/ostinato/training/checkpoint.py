@@ -54,9 +54,7 @@ def load(
         leaves = iter([tensors[f"state/{index}"] for index in range(len(_under("state/", tensors)))])
         state = map_state(lambda like: next(leaves).to(like.device), initial)
     except (KeyError, StopIteration) as error:
-        raise RunError(
-            str(path), f"damaged: a part is missing ({error})", "", "Begin anew with --overwrite"
-        ) from None
+        raise RunError(str(path), f"damaged: a part is missing ({error})", "", "Begin anew with --overwrite") from None
     return state, facts
 
 

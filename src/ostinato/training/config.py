@@ -181,9 +181,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except IsADirectoryError:
         raise ConfigError(str(path), "this is a directory", "It is a YAML file of settings") from None
     except UnicodeDecodeError as error:
-        raise ConfigError(
-            str(path), f"byte {error.start} is not UTF-8", "It is a YAML file of settings"
-        ) from None
+        raise ConfigError(str(path), f"byte {error.start} is not UTF-8", "It is a YAML file of settings") from None
     return parse_yaml(str(path), text)
 
 
@@ -195,9 +193,7 @@ def parse_yaml(source: str, text: str) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         where = f"{source}, line {mark.line + 1}, column {mark.column + 1}" if mark else source
         problem = getattr(error, "problem", None) or "this is not YAML"
-        raise ConfigError(
-            where, str(problem), "It is YAML, as in `training:` and `  epochs: 3` below it"
-        ) from None
+        raise ConfigError(where, str(problem), "It is YAML, as in `training:` and `  epochs: 3` below it") from None
     if document is None:
         return {}
     if not isinstance(document, dict):

@@ -16,6 +16,7 @@ from ostinato.training.config import Training, above_zero
 def make_accelerator(training: Training, folder: Path) -> Accelerator:
     """Return the accelerator the settings ask for. Raises ConfigError for what this machine has not."""
     above_zero("threads", training.threads)
+    above_zero("clip_norm", training.clip_norm)
     if training.threads is not None:
         torch.set_num_threads(training.threads)
     _refuse_missing(training)
@@ -43,6 +44,4 @@ def _refuse_missing(training: Training) -> None:
     if training.precision == "fp16" and (training.device == "cpu" or not cuda):
         raise ConfigError("--precision", "fp16 needs a CUDA device", "On a CPU: fp32 or bf16")
     if training.tracker == "tensorboard" and not is_tensorboard_available():
-        raise ConfigError(
-            "--tracker", "tensorboard is not installed", "", "Type: pip install 'ostinato[tensorboard]'"
-        )
+        raise ConfigError("--tracker", "tensorboard is not installed", "", "Type: pip install 'ostinato[tensorboard]'")

@@ -40,9 +40,7 @@ class Method(Protocol):
         """Yield (position, length) of each segment of one reading, in order."""
         ...
 
-    def accumulate(
-        self, model: Learns, segment: Any, state: State, backward: Backward
-    ) -> tuple[Tensor, int, State]:
+    def accumulate(self, model: Learns, segment: Any, state: State, backward: Backward) -> tuple[Tensor, int, State]:
         """Add the gradient of one segment to `.grad`; return (nats, count, state), cut from the graph."""
         ...
 
@@ -59,9 +57,7 @@ class Full:
         """Yield the lane, whole."""
         yield 0, lane_length
 
-    def accumulate(
-        self, model: Learns, segment: Any, state: State, backward: Backward
-    ) -> tuple[Tensor, int, State]:
+    def accumulate(self, model: Learns, segment: Any, state: State, backward: Backward) -> tuple[Tensor, int, State]:
         """Add the gradient of the mean loss over the lane."""
         nats, count, state = model.loss(segment, state)
         backward(nats / count)
@@ -100,17 +96,13 @@ class Truncated:
         updates = self.updates(lane_length)
         shortest = lane_length - (updates - 1) * self.k1
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
-        first = (
-            int(torch.randint(shortest, self.k1 + 1, (), generator=generator)) if updates > 1 else lane_length
-        )
+        first = int(torch.randint(shortest, self.k1 + 1, (), generator=generator)) if updates > 1 else lane_length
         position, length = 0, first
         while position < lane_length:
             yield position, length
             position, length = position + length, min(self.k1, lane_length - position - length)
 
-    def accumulate(
-        self, model: Learns, segment: Any, state: State, backward: Backward
-    ) -> tuple[Tensor, int, State]:
+    def accumulate(self, model: Learns, segment: Any, state: State, backward: Backward) -> tuple[Tensor, int, State]:
         """Add the gradient of the loss over what a whole segment counts, so that symbols weigh the same."""
         nats, count, state = model.loss(segment, state)
         steps = segment.inputs.shape[0]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import Accelerator
 
 from ostinato._errors import ConfigError, DataError, RunError
 from ostinato._version import __version__
@@ -26,8 +27,8 @@ from ostinato.training.card import card
 from ostinato.training.config import NOT_GIVEN, Data, Run, Training, above_zero
 from ostinato.training.devices import make_accelerator
 from ostinato.training.gradient import method
-from ostinato.training.loop import Loop
-from ostinato.training.optimizers import default_learning_rate
+from ostinato.training.loop import Loop, make_schedule
+from ostinato.training.optimizers import default_learning_rate, make_optimizer
 from ostinato.training.progress import Display, Silent, make_display
 from ostinato.training.run_folder import RunFolder, saved_settings, write_text
 from ostinato.training.task import Outcome, Task, engines
@@ -68,9 +69,7 @@ def train(run: Run, display: Display) -> Outcome:
     """Train as `run` says and show it on `display`. Raises OstinatoError for what cannot be done."""
     folder = RunFolder(config.folder_of(run))
     if run.resume and run.overwrite:
-        raise ConfigError(
-            "--resume", "--overwrite was given too", "Going on, or beginning anew", "Leave one out"
-        )
+        raise ConfigError("--resume", "--overwrite was given too", "Going on, or beginning anew", "Leave one out")
     try:
         with torch.random.fork_rng(), _threads():
             if run.resume and folder.is_run():
@@ -81,7 +80,9 @@ def train(run: Run, display: Display) -> Outcome:
 
 
 def _begin(run: Run, folder: RunFolder, display: Display) -> Outcome:
+    _check_text(run.data.file)
     run = config.with_cell_text(run)
+    accelerator = make_accelerator(run.training, folder.path)
     if run.resume:
         display.say(f"{folder.path}: no run is there yet, it begins now")
     with folder.beginning(run.overwrite) as staging:
@@ -89,27 +90,27 @@ def _begin(run: Run, folder: RunFolder, display: Display) -> Outcome:
         run, _ = _assemble(run, staging, vocabulary)
         write_text(staging.config, config.to_yaml(run, __version__))
         folder.settle(staging, run.overwrite)
-        return _fit(run, folder, vocabulary, display, resume=False)
+        return _fit(run, folder, vocabulary, display, accelerator)
 
 
 def _go_on(asked: Run, folder: RunFolder, display: Display) -> Outcome:
     saved = folder.read_config()
     run = _agreed(config.with_cell_text(asked), saved, folder)
+    accelerator = make_accelerator(run.training, folder.path)
     with folder.locked():
         vocabulary = Vocabulary.load(folder.tokenizer)
         run, _ = _assemble(run, folder, vocabulary)
         if run != saved:
             write_text(folder.config, config.to_yaml(run, __version__))
-        return _fit(run, folder, vocabulary, display, resume=True)
+        return _fit(run, folder, vocabulary, display, accelerator)
 
 
-def _fit(run: Run, folder: RunFolder, vocabulary: Vocabulary, display: Display, resume: bool) -> Outcome:
+def _fit(run: Run, folder: RunFolder, vocabulary: Vocabulary, display: Display, accelerator: Accelerator) -> Outcome:
     training = run.training
-    accelerator = make_accelerator(training, folder.path)
     run, parts = _assemble(run, folder, vocabulary)
     task = _task(run, folder, vocabulary, parts)
     loop = Loop(task, training, folder, display, accelerator)
-    if resume and folder.last.exists():
+    if folder.last.exists():
         loop.resume(task.model.initial_state(training.batch_size))
     folder.cut_metrics(loop.counters.step)
     _announce(run, folder, vocabulary, parts, display, loop.counters.step)
@@ -146,6 +147,10 @@ def _assemble(run: Run, folder: RunFolder, vocabulary: Vocabulary) -> tuple[Run,
     training = _resolved(training, updates, lanes.length * training.batch_size)
     torch.manual_seed(training.seed)
     model = build_model(vocabulary.size, run.model)
+    # what the loop would refuse is refused here, before a run folder exists
+    make_schedule(training)
+    make_optimizer(training, model.parameters())
+    model.plans()
     every = (training.validate_every or 1) * lanes.length * training.batch_size // updates
     parts = _Parts(
         model, lanes, train, valid, updates,
@@ -180,7 +185,6 @@ def _resolved(training: Training, updates: int, symbols: int) -> Training:
 
 def _write_text_of(data: Data, folder: RunFolder, display: Display) -> Vocabulary:
     """Learn the vocabulary and write the tokens of the text into the folder."""
-    _check_text(data.file)
     validation = _validation(data.validation)
     if isinstance(validation, Path):
         check_file(validation)
@@ -238,9 +242,7 @@ def sample_text(model: Any, vocabulary: Vocabulary, length: int, seed: int) -> s
     return "".join(write(model, vocabulary, "", length=length, sampling=sampling, seed=seed))
 
 
-def _announce(
-    run: Run, folder: RunFolder, vocabulary: Vocabulary, parts: _Parts, display: Display, step: int
-) -> None:
+def _announce(run: Run, folder: RunFolder, vocabulary: Vocabulary, parts: _Parts, display: Display, step: int) -> None:
     training, symbols = run.training, parts.lanes.length * run.training.batch_size
     assert training.steps is not None
     epochs = training.steps / parts.updates
@@ -251,7 +253,8 @@ def _announce(
             [
                 f"text    {run.data.file.name}: {len(parts.train):,} symbols to learn from, "
                 f"{checked:,} of {len(parts.valid):,} to validate; "
-                f"{vocabulary.size} different ({vocabulary.kind})",
+                f"{vocabulary.size} different ({vocabulary.kind})"
+                + (f"; {skipped:,} rows without text left out" if (skipped := parts.train.skipped_rows) else ""),
                 f"model   {run.model.num_layers} x {run.model.hidden_size} {_cell_name(run)}, "
                 f"{parameters:,} parameters, engine {engines(parts.model)}",
                 f"length  {training.steps:,} steps, {epochs:.2f} epochs, {round(symbols * epochs):,} symbols",

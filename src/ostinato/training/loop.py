@@ -37,9 +37,7 @@ SAVE_EVERY_S = 60.0
 class Loop:
     """One run of training. `fit` is the loop; the rest is what happens around a step."""
 
-    def __init__(
-        self, task: Task, training: Training, folder: RunFolder, display: Display, accelerator: Accelerator
-    ):
+    def __init__(self, task: Task, training: Training, folder: RunFolder, display: Display, accelerator: Accelerator):
         self.task, self.training, self.folder, self.display = task, training, folder, display
         self.accelerator, self.device = accelerator, accelerator.device
         self.method = method(training)
@@ -74,15 +72,11 @@ class Loop:
 
     def resume(self, initial: State) -> None:
         """Restore the last checkpoint; `initial` is a state of the right structure."""
-        self.state, facts = checkpoint.load(
-            self.folder.last, self._bare(), self._optimizer, initial, self.device
-        )
+        self.state, facts = checkpoint.load(self.folder.last, self._bare(), self._optimizer, initial, self.device)
         try:
             self.counters = Counters(**facts["counters"])
         except (KeyError, TypeError) as error:
-            raise RunError(
-                str(self.folder.last), f"damaged: {error}", "", "Begin anew with --overwrite"
-            ) from None
+            raise RunError(str(self.folder.last), f"damaged: {error}", "", "Begin anew with --overwrite") from None
         if self.accelerator.scaler is not None and facts.get("scaler"):
             self.accelerator.scaler.load_state_dict(facts["scaler"])
         self.meter.nats, self.meter.count = self.counters.nats, self.counters.count
@@ -122,9 +116,7 @@ class Loop:
         segment = self.task.lanes.segment(position, length)
         if self.device.type != "cpu":
             segment = move(segment, self.device)
-        nats, count, self.state = self.method.accumulate(
-            self.model, segment, self.state, self.accelerator.backward
-        )
+        nats, count, self.state = self.method.accumulate(self.model, segment, self.state, self.accelerator.backward)
         limit = math.inf if self.training.clip_norm is None else self.training.clip_norm
         norm = self.accelerator.clip_grad_norm_(self.parameters, limit)
         self.optimizer.step()
@@ -163,9 +155,7 @@ class Loop:
             counters.best, counters.best_step = nats, counters.step
         self._record(figures)
         if best:
-            write_tensors(
-                self.folder.model, self._bare().state_dict(), {"step": counters.step, **self.figures}
-            )
+            write_tensors(self.folder.model, self._bare().state_dict(), {"step": counters.step, **self.figures})
             self.task.write_card({"step": counters.step, "steps": self.total, **self.figures})
         self.display.validated(figures, self.figures, best, sample)
         self.meter.restart()

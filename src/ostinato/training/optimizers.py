@@ -59,9 +59,7 @@ class Schedule:
         if self.warmup < 0:
             raise ConfigError("--warmup", f"warmup is {self.warmup}", "It is 0 or more")
         if not 0 <= self.final_fraction <= 1:
-            raise ConfigError(
-                "--final-fraction", f"final_fraction is {self.final_fraction}", "It lies between 0 and 1"
-            )
+            raise ConfigError("--final-fraction", f"final_fraction is {self.final_fraction}", "It lies between 0 and 1")
 
     def at(self, step: int) -> float:
         """Return the rate of step `step`, counted from 0."""

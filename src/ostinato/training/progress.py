@@ -136,10 +136,7 @@ class Live:
     def validated(self, figures: Figures, scores: dict[str, float], best: bool, sample: str) -> None:
         """Print the validation's score and the sample, and refresh the live line."""
         self.update(figures)
-        self.say(
-            f"step {figures.step}, epoch {figures.epoch:.2f}: loss {figures.nats:.4f},"
-            + _scores(scores, best)
-        )
+        self.say(f"step {figures.step}, epoch {figures.epoch:.2f}: loss {figures.nats:.4f}," + _scores(scores, best))
         if sample:
             self._console.print(_indented(sample), markup=False, soft_wrap=True, style="dim")
 

@@ -73,9 +73,7 @@ class RunFolder:
             ) from None
         kind, written = document.get("kind"), document.get("format")
         if kind != KIND:
-            raise RunError(
-                str(self.config), f"holds a run of kind {kind!r}", f"This command reads kind '{KIND}'"
-            )
+            raise RunError(str(self.config), f"holds a run of kind {kind!r}", f"This command reads kind '{KIND}'")
         if written != FORMAT:
             raise RunError(
                 str(self.config),
@@ -97,9 +95,7 @@ class RunFolder:
                 "Go on with it by --resume, begin anew by --overwrite, or name another folder with --out",
             )
         if self.path.is_dir() and not self.is_run() and any(self.path.iterdir()):
-            raise RunError(
-                str(self.path), "the folder holds files but no run", "", "Name another folder with --out"
-            )
+            raise RunError(str(self.path), "the folder holds files but no run", "", "Name another folder with --out")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -240,13 +236,8 @@ def _unshared(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     plain = {}
     for name, tensor in tensors.items():
         address = tensor.untyped_storage().data_ptr()
-        whole = (
-            tensor.is_contiguous()
-            and tensor.numel() * tensor.element_size() == tensor.untyped_storage().nbytes()
-        )
-        plain[name] = (
-            tensor.detach() if whole and address not in seen else tensor.detach().clone().contiguous()
-        )
+        whole = tensor.is_contiguous() and tensor.numel() * tensor.element_size() == tensor.untyped_storage().nbytes()
+        plain[name] = tensor.detach() if whole and address not in seen else tensor.detach().clone().contiguous()
         seen.add(address)
     return plain
 

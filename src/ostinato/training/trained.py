@@ -150,9 +150,7 @@ def score(model: Any, stream: TokenStream, lanes: int, limit: int | None = None)
 
 
 @torch.no_grad()
-def _segment_losses(
-    model, stream, lanes: int, limit: int | None, device
-) -> Iterator[tuple[torch.Tensor, int]]:
+def _segment_losses(model, stream, lanes: int, limit: int | None, device) -> Iterator[tuple[torch.Tensor, int]]:
     rows = Lanes(stream, lanes)
     length = rows.length if limit is None else min(rows.length, -(-limit // lanes))
     at_once = max(1, min(256, SCORES_AT_ONCE // (lanes * model.scores.out_features)))
@@ -162,7 +160,7 @@ def _segment_losses(
         nats, count, state = model.loss(move(segment, device), state)
         yield nats, count
     rest = len(stream) - 1 - rows.length * lanes
-    if rest and limit is None:
+    if rest and length == rows.length:
         nats, count, _ = model.loss(move(_rest(stream, rest), device))
         yield nats, count
 

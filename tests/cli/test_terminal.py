@@ -1,0 +1,44 @@
+"""What a run shows on a terminal, and where its output is piped."""
+
+import re
+import sys
+
+import pytest
+from command_line import SMALL, entry_point, environment
+
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal needs a Unix system")
+def test_a_terminal_shows_a_live_line_and_the_samples(folder):
+    import pexpect
+
+    child = pexpect.spawn(
+        entry_point(),
+        ["train", "language-model", "book.txt", *SMALL],
+        cwd=str(folder),
+        env=environment() | {"TERM": "xterm-256color"},
+        dimensions=(40, 160),
+        encoding="utf-8",
+        timeout=60,
+    )
+    child.expect(pexpect.EOF)
+    shown = ESCAPE.sub("", child.before)
+    child.close()
+    assert child.exitstatus == 0
+    assert "step 12/12" in shown
+    assert re.search(r"loss \d\.\d{3}  \d\.\d{3} bits/char  norm .* symbols/s  0:00:0\d left", shown)
+    assert re.search(r"step 12, epoch 0\.\d\d: loss .* nats, .* bits/char, the best so far", shown)
+    assert "    | " in shown
+    assert "ostinato generate runs/book" in shown
+
+
+def test_a_pipe_gets_plain_aligned_lines(ostinato):
+    ended = ostinato("train", "language-model", "book.txt", *SMALL)
+    assert "\x1b" not in ended.stdout
+    assert "\r" not in ended.stdout
+    lines = ended.stdout.splitlines()
+    heading = next(line for line in lines if "bits/char" in line and "validation" in line)
+    rows = [line for line in lines if re.match(r" +\d+/12 ", line)]
+    assert [row.split()[0] for row in rows] == ["6/12", "12/12"]
+    assert {row.index("  ", 60) for row in rows} == {heading.index("  validation")}

@@ -1,0 +1,48 @@
+"""The meter: sums read late, and a loss that is no number."""
+
+import math
+
+import pytest
+import torch
+
+from ostinato.training.meter import Meter, NonFiniteError
+
+
+def test_figures_left_earlier_are_summed_when_read():
+    meter = Meter()
+    meter.add(1, torch.tensor(6.0), 3, torch.tensor(0.5))
+    meter.add(2, torch.tensor(2.0), 1, torch.tensor(0.7))
+    assert math.isnan(meter.mean)
+    meter.read()
+    assert (meter.mean, meter.count, meter.norm) == (2.0, 4, pytest.approx(0.7))
+
+
+def test_a_restart_begins_a_new_mean():
+    meter = Meter()
+    meter.add(1, torch.tensor(6.0), 3, torch.tensor(0.5))
+    meter.read()
+    meter.restart()
+    assert math.isnan(meter.mean)
+
+
+def test_the_first_step_that_is_not_finite_is_named():
+    meter = Meter()
+    meter.add(4, torch.tensor(6.0), 3, torch.tensor(0.5))
+    meter.add(5, torch.tensor(6.0), 3, torch.tensor(math.inf))
+    meter.add(6, torch.tensor(math.nan), 3, torch.tensor(math.nan))
+    with pytest.raises(NonFiniteError, match="step 5: the gradient norm is inf"):
+        meter.read()
+
+
+def test_a_loss_that_is_no_number_is_named():
+    meter = Meter()
+    meter.add(7, torch.tensor(math.nan), 3, torch.tensor(1.0))
+    with pytest.raises(NonFiniteError, match="step 7: the loss is nan"):
+        meter.read()
+
+
+def test_an_infinite_norm_is_no_fault_where_the_loss_is_scaled():
+    meter = Meter(check_norm=False)
+    meter.add(7, torch.tensor(1.0), 3, torch.tensor(math.inf))
+    meter.read()
+    assert meter.count == 3
