@@ -9,10 +9,12 @@ from torch.utils import _pytree as pytree
 from ostinato._errors import ConfigError
 from ostinato.cells.cell import Bound, Cell, State
 from ostinato.unroll import eager, vendor
-from ostinato.unroll.layout import Layout, layout
-from ostinato.unroll.plan import Plan, call_of, make_plan
+from ostinato.unroll.layout import checked_lengths, layout
+from ostinato.unroll.plan import Call, Plan, call_of, make_plan
 
 __all__ = ["plan", "unroll"]
+
+_NARROW = (torch.bfloat16, torch.float16)
 
 
 def unroll(
@@ -44,17 +46,19 @@ def unroll(
     engine   "auto", or one by name.
 
     Under lower-precision compute the carried state stays float32.
-    Raises ConfigError for shapes that do not fit, EngineError where an engine asked for by name cannot run.
+    Raises ConfigError for shapes or types that do not fit, EngineError where an engine asked for by name cannot run.
     """
-    bound = cell.bind() if isinstance(cell, Cell) else cell
+    bound = _bound(cell)
     _check_inputs(bound, inputs, reset, dt)
     steps, batch = inputs.shape[:2]
     order = layout(steps, batch, lengths, reverse, inputs.device)
     data = order.pack(inputs)
     state = _starting_state(bound, state, batch, data)
-    chosen = make_plan(bound, _call(bound, data, order, reset, return_states), engine)
+    chosen = make_plan(bound, _call(bound, data, reset, return_states), engine)
     sorted_state = order.sort(state)
-    times = order.pack(_reversed_times(dt, lengths) if reverse else dt) if dt is not None and bound.uses_dt else None
+    times = None
+    if dt is not None and bound.uses_dt:
+        times = order.pack(_reversed_times(dt, lengths) if reverse else dt)
     if chosen.engine == "vendor":
         packed, last, states = vendor.run(bound, data, sorted_state, order)  # type: ignore[arg-type]
         states = packed if return_states else None
@@ -73,30 +77,44 @@ def unroll(
 def plan(
     cell: Cell | Bound,
     *,
-    dtype: torch.dtype = torch.float32,
+    dtype: torch.dtype | None = None,
     engine: str = "auto",
     resets: bool = False,
     return_states: bool = False,
 ) -> Plan:
-    """Return the engine that such a call would run on, with the reasons; nothing is run."""
-    from ostinato.unroll.plan import Call
+    """Return the engine that such a call would run on, with the reasons; nothing is run.
 
-    bound = cell.bind() if isinstance(cell, Cell) else cell
-    return make_plan(
-        bound, Call(dtype, _weights_dtype(bound, dtype), resets=resets, return_states=return_states), engine
-    )
-
-
-def _call(bound: Bound, data: Tensor, order: Layout, reset: Tensor | None, return_states: bool):
-    resets = reset is not None and bool(reset.any())
-    return call_of(
-        data,
-        _weights_dtype(bound, data.dtype),
-        steps=len(order.rows),
-        rows=order.batch,
+    `dtype` is that of the inputs, None the cell's own; the device is the cell's.
+    """
+    bound = _bound(cell)
+    weight = next(iter(getattr(bound, "tensors", {}).values()), torch.empty(0))
+    call = Call(
+        dtype or weight.dtype,
+        weight.dtype,
         resets=resets,
         return_states=return_states,
+        device=weight.device.type,
     )
+    return make_plan(bound, call, engine)
+
+
+def _bound(cell: Cell | Bound) -> Bound:
+    if isinstance(cell, Cell):
+        return cell.bind()
+    if isinstance(cell, type) or not hasattr(cell, "over"):
+        given = f"the class {cell.__name__}" if isinstance(cell, type) else type(cell).__name__
+        raise ConfigError(
+            "cell",
+            f"{given} was given",
+            "A cell is an ostinato.Cell, with sizes",
+            "Build one, as ostinato.LSTM(input_size, hidden_size) or ostinato.cell(equations, …)",
+        )
+    return cell
+
+
+def _call(bound: Bound, data: Tensor, reset: Tensor | None, return_states: bool) -> Call:
+    resets = reset is not None and bool(reset.any())
+    return call_of(data, _weights_dtype(bound, data.dtype), resets=resets, return_states=return_states)
 
 
 def _weights_dtype(bound: Bound, default: torch.dtype) -> torch.dtype:
@@ -104,33 +122,31 @@ def _weights_dtype(bound: Bound, default: torch.dtype) -> torch.dtype:
 
 
 def _starting_state(bound: Bound, state: State, batch: int, data: Tensor) -> State:
-    """Return the state given, or the initial one; float32 where the compute is narrower."""
-    narrow = data.dtype in (torch.bfloat16, torch.float16)
-    dtype = torch.float32 if narrow else data.dtype
+    """Return the state given, in the cell's own structure, or the initial one; float32 under narrower inputs."""
+    dtype = torch.float32 if data.dtype in _NARROW else data.dtype
     expected = bound.initial_state(batch, device=data.device, dtype=dtype)
     if state is None:
         return expected
-    _check_state(state, expected)
-    return pytree.tree_map(lambda s: s.to(dtype) if narrow else s, state)
+    given = _checked_state(state, pytree.tree_leaves(expected))
+    return pytree.tree_unflatten(given, pytree.tree_structure(expected))
 
 
 def _check_inputs(bound: Bound, inputs: Tensor, reset: Tensor | None, dt: Tensor | None) -> None:
-    if inputs.dim() != 3:
-        raise ConfigError(
-            "inputs",
-            f"{inputs.dim()} axes, shape {tuple(inputs.shape)}",
-            "Inputs are (T, B, D): steps, rows, numbers",
-            "",
-        )
+    if not isinstance(inputs, Tensor) or inputs.dim() != 3:
+        raise ConfigError("inputs", _form(inputs), "Inputs are a tensor (T, B, D): steps, rows, numbers")
     if inputs.shape[2] != bound.input_size:
-        raise ConfigError("inputs", f"{inputs.shape[2]} numbers a step", f"The cell takes {bound.input_size}", "")
+        raise ConfigError("inputs", f"{inputs.shape[2]} numbers a step", f"The cell takes {bound.input_size}")
     if not inputs.is_floating_point():
         raise ConfigError("inputs", f"{inputs.dtype}", "A cell takes floating-point numbers", "Embed symbols first")
+    weights = _weights_dtype(bound, inputs.dtype)
+    if inputs.dtype != weights and torch.float64 in (inputs.dtype, weights):
+        advice = f"Use inputs.to({weights}) or cell.to({inputs.dtype})"
+        raise ConfigError("inputs", f"{inputs.dtype}", f"The cell's weights are {weights}", advice)
     for name, value in (("reset", reset), ("dt", dt)):
-        if value is not None and value.shape != inputs.shape[:2]:
-            raise ConfigError(name, f"shape {tuple(value.shape)}", f"It is (T, B) = {tuple(inputs.shape[:2])}", "")
+        if value is not None and (not isinstance(value, Tensor) or value.shape != inputs.shape[:2]):
+            raise ConfigError(name, _form(value), f"It is a tensor (T, B) = {tuple(inputs.shape[:2])}")
     if reset is not None and reset.dtype != torch.bool:
-        raise ConfigError("reset", f"{reset.dtype}", "It is bool", "")
+        raise ConfigError("reset", f"{reset.dtype}", "It is bool")
     if dt is None and bound.uses_dt:
         raise ConfigError(
             "dt",
@@ -140,12 +156,21 @@ def _check_inputs(bound: Bound, inputs: Tensor, reset: Tensor | None, dt: Tensor
         )
 
 
-def _check_state(state: State, expected: State) -> None:
-    got, want = pytree.tree_leaves(state), pytree.tree_leaves(expected)
-    shapes = [tuple(s.shape) for s in want]
-    if len(got) != len(want) or any(not isinstance(s, Tensor) for s in got) or [tuple(s.shape) for s in got] != shapes:
-        given = [tuple(s.shape) if isinstance(s, Tensor) else type(s).__name__ for s in got]
-        raise ConfigError("state", f"shapes {given}", f"This cell's state has shapes {shapes}", "")
+def _checked_state(state: State, expected: list[Tensor]) -> list[Tensor]:
+    """Return the tensors of a state; ConfigError where they are not those of a state of this cell."""
+    given = pytree.tree_leaves(state)
+    forms, wanted = [_form(leaf) for leaf in given], [_form(leaf) for leaf in expected]
+    if forms != wanted:
+        raise ConfigError("state", ", ".join(forms) or "no tensors", f"This cell's state is {', '.join(wanted)}")
+    widened = [e.dtype if g.dtype in _NARROW else g.dtype for g, e in zip(given, expected, strict=True)]
+    for leaf, dtype, like in zip(given, widened, expected, strict=True):
+        if dtype != like.dtype:
+            raise ConfigError("state", f"{leaf.dtype}", f"Beside these inputs a state is {like.dtype}")
+    return [leaf.to(dtype) for leaf, dtype in zip(given, widened, strict=True)]
+
+
+def _form(value: object) -> str:
+    return f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"{type(value).__name__}, not a tensor"
 
 
 def _reversed_times(dt: Tensor, lengths: Tensor | None) -> Tensor:
@@ -156,5 +181,5 @@ def _reversed_times(dt: Tensor, lengths: Tensor | None) -> Tensor:
     rolled = torch.cat([dt[1:], dt[:1]])
     if lengths is None or len(dt) == 0:
         return rolled
-    last = (torch.as_tensor(lengths).to(dt.device) - 1).clamp(min=0)
-    return rolled.scatter(0, last[None], dt[:1])
+    last = (checked_lengths(lengths, *dt.shape) - 1).clamp(min=0)
+    return rolled.scatter(0, last[None].to(dt.device), dt[:1])

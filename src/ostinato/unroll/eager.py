@@ -36,7 +36,7 @@ def run(
             state, alive = _rows(state, 0, rows), rows
         restarted = resets[k] if resets else None
         if restarted is not None:
-            state = _restart(bound, state, restarted, data)
+            state = _restart(bound, state, restarted, carried[0])
         output, state = step_at(k, state)
         state = _typed(state, carried)
         outputs.append(output)
@@ -70,8 +70,8 @@ def _resets(reset: Tensor | None, layout: Layout) -> list[Tensor | None] | None:
     return [piece if bool(piece.any()) else None for piece in pieces]
 
 
-def _restart(bound: Bound, state: State, which: Tensor, data: Tensor) -> State:
-    initial = bound.initial_state(len(which), device=data.device, dtype=data.dtype)
+def _restart(bound: Bound, state: State, which: Tensor, dtype: torch.dtype) -> State:
+    initial = bound.initial_state(len(which), device=which.device, dtype=dtype)
 
     def chosen(old: Tensor, new: Tensor) -> Tensor:
         return torch.where(which.view(-1, *[1] * (old.dim() - 1)), new.to(old.dtype), old)

@@ -14,6 +14,8 @@ from torch.utils import _pytree as pytree
 
 from ostinato._errors import ConfigError
 
+_WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -22,7 +24,7 @@ class Layout:
     steps: int
     batch: int
     rows: tuple[int, ...]
-    """How many rows are alive at each step; never growing, never zero."""
+    """How many rows are alive at each step; never growing, never zero, empty where there is nothing to run."""
     index: Tensor | None
     order: Tensor | None
     """The batch rows, longest first; None where the order is the one given."""
@@ -60,22 +62,23 @@ def layout(steps: int, batch: int, lengths: Tensor | None, reverse: bool, device
         if bool((lengths == steps).all()):
             lengths = None
     if lengths is None:
-        return Layout(steps, batch, (batch,) * steps, _reversed(steps, batch, device) if reverse else None, None)
+        alive = (batch,) * steps if batch else ()
+        return Layout(steps, batch, alive, _reversed(steps, batch, device) if reverse else None, None)
     order = torch.argsort(lengths, descending=True, stable=True)
     ordered = lengths[order]
-    alive = [int(n) for n in (ordered[None, :] > torch.arange(steps)[:, None]).sum(1) if n > 0]
+    alive = tuple(int(n) for n in (ordered[None, :] > torch.arange(steps)[:, None]).sum(1) if n > 0)
     times = [torch.full((n,), t) for t, n in enumerate(alive)]
     if reverse:
         times = [ordered[:n] - 1 - t for t, n in enumerate(alive)]
     pieces = [t * batch + order[:n] for t, n in zip(times, alive, strict=True)]
     index = torch.cat(pieces) if pieces else torch.zeros(0, dtype=torch.int64)
-    return Layout(steps, batch, tuple(alive), index.to(device), order.to(device))
+    return Layout(steps, batch, alive, index.to(device), order.to(device))
 
 
 def checked_lengths(lengths: Tensor, steps: int, batch: int) -> Tensor:
     """Return lengths as int64 on the CPU; ConfigError where their number or values are not possible."""
     lengths = torch.as_tensor(lengths)
-    if lengths.is_floating_point() or lengths.shape != (batch,):
+    if lengths.dtype not in _WHOLE or lengths.shape != (batch,):
         raise ConfigError(
             "lengths",
             f"{lengths.dtype} of shape {tuple(lengths.shape)}",

@@ -38,8 +38,6 @@ class Call:
 
     dtype: torch.dtype = torch.float32
     weights_dtype: torch.dtype = torch.float32
-    steps: int = 1
-    rows: int = 1
     resets: bool = False
     return_states: bool = False
     autocast: bool = False
@@ -48,13 +46,11 @@ class Call:
     """Under `torch.func` (vmap, jvp, …) or forward-mode differentiation."""
 
 
-def call_of(
-    data: Tensor, weights_dtype: torch.dtype, *, steps: int, rows: int, resets: bool, return_states: bool
-) -> Call:
+def call_of(data: Tensor, weights_dtype: torch.dtype, *, resets: bool, return_states: bool) -> Call:
     """Return the facts of a call with this laid-out input."""
     transformed = _functorch.peek_interpreter_stack() is not None or forward_ad._current_level >= 0
     autocast = torch.is_autocast_enabled(data.device.type)
-    return Call(data.dtype, weights_dtype, steps, rows, resets, return_states, autocast, data.device.type, transformed)
+    return Call(data.dtype, weights_dtype, resets, return_states, autocast, data.device.type, transformed)
 
 
 def make_plan(bound: Bound, call: Call, engine: str = "auto") -> Plan:
@@ -100,6 +96,4 @@ def why_not_vendor(bound: Bound, call: Call) -> str | None:
         return "torch's kernels return the last state only"
     if call.transformed:
         return "torch.func and forward-mode differentiation need plain operations"
-    if call.steps == 0 or call.rows == 0:
-        return "there is nothing to run"
     return None

@@ -65,6 +65,8 @@ def tensors_of(definition: Definition, tensors) -> dict[str, Tensor]:
 
 def run(bound: BoundEquations, data: Tensor, state: State, layout: Layout):
     """Run a kernel along a layout; arguments and results as in `eager.run`. Rows of length 0 keep their state."""
+    if not layout.rows:
+        return data.new_zeros(0, bound.output_size), state, None
     kernel = kernel_of(bound.definition.program)
     assert kernel is not None
     weights = kernel.weights(tensors_of(bound.definition, bound.tensors))
