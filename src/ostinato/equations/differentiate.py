@@ -1,6 +1,6 @@
 """Reverse-mode differentiation of a program; the result is again a program.
 
-The adjoint takes what the step takes, and for each output the gradient that arrives at it (`d y`, `d h`, …);
+The adjoint takes what the step takes, and for each output the gradient that arrives at it (`d y`, `d h'`, …);
 it gives the gradients of `x`, of `dt`, of each state and of each parameter, all for one row:
 readers sum a parameter's gradient over rows and steps.
 """

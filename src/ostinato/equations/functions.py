@@ -127,9 +127,9 @@ _ROWS = [
         "rms_norm", (f"(g - y * mean(g * y)) / sqrt(mean(a ** 2) + {EPSILON})",),
         _rms_norm, "nn.functional.rms_norm", r"\operatorname{{RMS}}({0})", kind="row",
     ),
-    _row("sum", ("g",), lambda a: a.sum(-1, keepdims=True), "sum", r"\textstyle\sum({0})", kind="reduction"),
+    _row("sum", ("fill(g, a)",), lambda a: a.sum(-1, keepdims=True), "sum", r"\textstyle\sum({0})", kind="reduction"),
     _row(
-        "mean", ("g / count(a)",), lambda a: a.mean(-1, keepdims=True), "mean", r"\operatorname{{mean}}({0})",
+        "mean", ("fill(g / count(a), a)",), lambda a: a.mean(-1, keepdims=True), "mean", r"\operatorname{{mean}}({0})",
         kind="reduction",
     ),
 ]  # fmt: skip

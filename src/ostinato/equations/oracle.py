@@ -49,9 +49,11 @@ def _apply(op: Op, args: Sequence[Any]) -> Any:
         case "matmul_t":
             return args[1] @ args[0]
         case "outer":
-            return args[0][:, :, None] * args[1][:, None, :]
+            return args[0][..., :, None] * args[1][..., None, :]
         case "count":
             return np.float64(args[0].shape[-1])
+        case "fill":
+            return np.broadcast_to(args[0], np.broadcast_shapes(args[0].shape, args[1].shape))
     return FUNCTIONS[op.fn].numpy(*args)
 
 
@@ -66,7 +68,7 @@ def run(program: Program, fixed: Values, inputs: np.ndarray, state: Values, dt: 
         before.append(dict(state))
         result = evaluate(program, _step_values(fixed, x, state, dt, t))
         outputs.append(result["y"])
-        state = {name: result[name] for name in state}
+        state = {name: result[f"{name}'"] for name in state}
     return np.stack(outputs), state, before
 
 
@@ -90,7 +92,7 @@ def backpropagate(
     carried = {k: np.asarray(v, dtype=np.float64) for k, v in d_state.items()}
     for t in reversed(range(len(inputs))):
         values = _step_values(fixed, inputs[t], before[t], dt, t)
-        values |= {gradient_name("y"): d_outputs[t]} | {gradient_name(s): g for s, g in carried.items()}
+        values |= {gradient_name("y"): d_outputs[t]} | {gradient_name(f"{s}'"): g for s, g in carried.items()}
         result = evaluate(adjoint, values)
         for name in totals:
             totals[name] += result.get(name, 0.0)

@@ -4,7 +4,7 @@ Every operation works on one row (one sequence of the batch); readers run it ove
 Beyond the functions table it knows
     matmul(W, v)     W @ v           matmul_t(W, v)    W.T @ v           outer(g, v)    g v^T
     affine(W, v, b)  W @ v + b       slice(v)          the part of v from `start`
-    count(v)         the length of v
+    count(v)         the length of v   fill(g, v)       the number g, as often as v is long
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ostinato.equations.functions import FUNCTIONS
 Shape = tuple[str, ...]
 """() one number, ("H",) a vector, ("H", "D") a matrix."""
 PRODUCTS = {"matmul", "matmul_t", "affine"}
-STRUCTURAL = PRODUCTS | {"outer", "slice", "count"}
+STRUCTURAL = PRODUCTS | {"outer", "slice", "count", "fill"}
 _INFIX = {
     "add": "+",
     "sub": "-",
@@ -56,7 +56,7 @@ class Op:
     """Of a slice: the size before it ("" is none)."""
 
     def __str__(self) -> str:
-        args = [a if isinstance(a, str) else f"{a:g}" for a in self.args]
+        args = [a if isinstance(a, str) else repr(a).removesuffix(".0") for a in self.args]
         if self.fn in _INFIX:
             text = f" {_INFIX[self.fn]} ".join(args)
         elif self.fn == "slice":
@@ -70,7 +70,8 @@ class Op:
 class Program:
     """What every reader reads: inputs, operations in order, and labelled outputs.
 
-    Of a step, the outputs are ("y", …) and one for each state; of an adjoint, one for each input that has a gradient.
+    Of a step, the outputs are ("y", …) and ("h'", …) for each state h; of an adjoint, one for each input that has a
+    gradient, under its name.
     """
 
     inputs: tuple[Input, ...]
@@ -134,7 +135,7 @@ def check(program: Program) -> Program:
         shapes[op.out] = op.shape
     for label, value in program.outputs:
         assert value in shapes, f"output {label} is {value}, which nothing defines"
-    states = {i.name: i.shape for i in program.states}
+    states = {f"{i.name}'": i.shape for i in program.states}
     for label, value in program.outputs:
         assert label not in states or shapes[value] == states[label], f"state {label} comes out with another size"
     return program
@@ -155,6 +156,8 @@ def _shape(op: Op, args: list[Shape]) -> Shape:
             return op.shape
         case "count":
             return ()
+        case "fill":
+            return args[1]
     assert op.fn in FUNCTIONS, f"{op}: no function of that name"
     assert len(args) == FUNCTIONS[op.fn].arity, f"{op}: {FUNCTIONS[op.fn].arity} arguments expected"
     if FUNCTIONS[op.fn].kind == "reduction":
@@ -199,7 +202,8 @@ def canonical(program: Program) -> Program:
         replace(op, out=names[op.out], args=tuple(names[a] if isinstance(a, str) else a for a in op.args))
         for op in program.ops
     )
-    outputs = tuple(sorted((names.get(label, label), names[value]) for label, value in program.outputs))
+    labels = {f"{i.name}'": names[i.name] for i in program.states}
+    outputs = tuple(sorted((labels.get(label, label), names[value]) for label, value in program.outputs))
     return Program(tuple(inputs), ops, outputs)
 
 
@@ -211,7 +215,7 @@ class Builder:
         self.ops: list[Op] = list(ops)
         self.shapes: dict[str, Shape] = {i.name: i.shape for i in inputs} | {op.out: op.shape for op in ops}
         self._known = {(op.fn, op.args): op.out for op in ops}
-        self._temporaries = len(ops)
+        self._temporaries = max((int(op.out[1:]) for op in ops if op.out.startswith("%")), default=0)
 
     def shape(self, name: str | float) -> Shape:
         return self.shapes[name] if isinstance(name, str) else ()
