@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import torch
@@ -88,13 +89,13 @@ def _fill(part: Tensor, name: Initialiser, hidden_size: int) -> None:
     if isinstance(name, str):
         INITIALISERS[name](part, hidden_size)
     else:
-        part.fill_(name)
+        part.fill_(float(name))
 
 
 def _kind(definition: Definition, stack) -> str:
     if len(stack.shape) == 2:
         return "input" if stack.operand == "x" else "recurrent"
-    return "bias" if stack.operand or stack.name == "bias" else "other"
+    return "bias" if stack.is_bias else "other"
 
 
 def _check(definition: Definition, setting: Mapping[str, Initialiser], scheme: Initialiser) -> None:
@@ -108,6 +109,8 @@ def _check(definition: Definition, setting: Mapping[str, Initialiser], scheme: I
                 did_you_mean(place, places),
             )
     for name in [scheme, *setting.values()]:
+        if not isinstance(name, str) and (isinstance(name, bool) or not isinstance(name, Real)):
+            raise ConfigError("initialisers", f"{name!r} was given", "A name or a number is needed", "")
         if isinstance(name, str) and name not in INITIALISERS:
             raise ConfigError(
                 "initialisers",

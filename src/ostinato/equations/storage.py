@@ -24,6 +24,8 @@ class Stack:
     shape: Shape
     operand: str | None = None
     """The value the rows multiply; of a bias, the operand whose products it is added to."""
+    is_bias: bool = False
+    """Whether its symbols are only ever added to products."""
 
     def starts(self) -> Iterator[tuple[str, str, str]]:
         """Yield (symbol, size before it, size) for each part; "" is no size."""
@@ -34,38 +36,44 @@ class Stack:
 def stacks(program: Program) -> tuple[Stack, ...]:
     """Return the stored tensors of a program, in the order the equations first name them, weights before biases."""
     weights = _weight_groups(program)
-    operand_of = {w: operand for operand, symbols in weights.items() for w in symbols}
-    biases = _bias_groups(program, operand_of)
-    titles = {operand: _title(program, operand) for operand in weights}
+    partners, alone = _biases(program, {w for symbols in weights.values() for w in symbols})
+    names = _Names(program)
     entries: list[Stack] = []
     for operand, symbols in weights.items():
-        title = titles[operand]
-        if title is None:
-            entries += [Stack(s, (s,), program.shape(s)[:1], program.shape(s), operand) for s in symbols]
-        else:
-            entries.append(_stack(program, f"weight_{title}", symbols, operand))
-    for operand, symbols in biases.items():
-        title = titles.get(operand or "")
-        if operand and title is None:
-            entries += [Stack(s, (s,), program.shape(s), program.shape(s), operand) for s in symbols]
-        else:
-            entries.append(_stack(program, f"bias_{title}" if operand else "bias", symbols, operand))
+        paired = [partners[w] for w in symbols if w in partners]
+        title = _title(program, operand)
+        for group, prefix in ((symbols, "weight"), (paired, "bias")):
+            parts = [group] if title else [[s] for s in group]
+            entries += [
+                _stack(program, names.of(f"{prefix}_{title}" if title else part[0], part), part, operand, prefix)
+                for part in parts
+                if part
+            ]
+    if alone:
+        entries.append(_stack(program, names.of("bias", alone), alone, None, "bias"))
     stacked = {s for entry in entries for s in entry.symbols}
     entries += [Stack(p.name, (p.name,), p.shape[:1], p.shape) for p in program.parameters if p.name not in stacked]
-    return tuple(
-        sorted(
-            entries,
-            key=lambda e: (
-                e.name.startswith("bias"),
-                [p.name for p in program.parameters].index(e.symbols[0]),
-            ),
-        )
-    )
+    position = {p.name: k for k, p in enumerate(program.parameters)}
+    return tuple(sorted(entries, key=lambda e: (e.is_bias, position[e.symbols[0]])))
 
 
-def _stack(program: Program, name: str, symbols: list[str], operand: str | None) -> Stack:
+class _Names:
+    """Hands out names of stored tensors that no value of the program and no other tensor has."""
+
+    def __init__(self, program: Program):
+        self.taken = set(program.by_name)
+
+    def of(self, name: str, symbols: list[str]) -> str:
+        while name in self.taken and symbols != [name]:
+            name += "_"
+        self.taken.add(name)
+        return name
+
+
+def _stack(program: Program, name: str, symbols: list[str], operand: str | None, prefix: str) -> Stack:
     rows = tuple(program.shape(s)[0] for s in symbols)
-    return Stack(name, tuple(symbols), rows, (sizes.total(rows), *program.shape(symbols[0])[1:]), operand)
+    shape = (sizes.total(rows), *program.shape(symbols[0])[1:])
+    return Stack(name, tuple(symbols), rows, shape, operand, is_bias=prefix == "bias")
 
 
 def _title(program: Program, operand: str) -> str | None:
@@ -87,16 +95,19 @@ def _weight_groups(program: Program) -> dict[str, list[str]]:
     return dict(groups)
 
 
-def _bias_groups(program: Program, operand_of: dict[str, str]) -> dict[str | None, list[str]]:
-    """Return operand -> vectors added to its products; None where a sum has fewer biases than products."""
-    groups: dict[str | None, list[str]] = defaultdict(list)
+def _biases(program: Program, weights: set[str]) -> tuple[dict[str, str], list[str]]:
+    """Return matrix -> the vector added to its product, and the vectors of sums where they do not pair off."""
+    partners: dict[str, str] = {}
+    alone: list[str] = []
     for terms in _sums(program):
-        products = [operand_of.get(str(op.args[0])) for op in terms if isinstance(op, Op) and op.fn == "matmul"]
+        products = [op for op in terms if isinstance(op, Op)]
         biases = [i.name for i in terms if isinstance(i, Input)]
-        paired = len(products) == len(biases) and None not in products
-        for k, name in enumerate(biases):
-            groups[products[k] if paired else None].append(name)
-    return dict(groups)
+        matrices = [str(op.args[0]) for op in products if program.uses[op.out] == 1 and op.args[0] in weights]
+        if len(matrices) == len(products) == len(biases):
+            partners |= dict(zip(matrices, biases, strict=True))
+        else:
+            alone += biases
+    return partners, alone
 
 
 def _sums(program: Program) -> Iterator[list[Op | Input]]:
@@ -106,22 +117,26 @@ def _sums(program: Program) -> Iterator[list[Op | Input]]:
     """
     uses, names = program.uses, program.by_name
     inner = {a for op in program.ops if op.fn == "add" for a in op.args if isinstance(a, str) and uses[a] == 1}
-
-    def terms(value: str | float) -> Iterator[Op | Input]:
-        entry = names[value] if isinstance(value, str) else None
-        if isinstance(entry, Op) and entry.fn == "add" and (uses[entry.out] == 1 or entry is root):
-            for arg in entry.args:
-                yield from terms(arg)
-        elif (isinstance(entry, Op) and entry.fn == "matmul") or (
-            isinstance(entry, Input) and entry.role == "parameter" and len(entry.shape) == 1 and uses[entry.name] == 1
-        ):
-            yield entry
-
     for root in program.ops:
-        if root.fn == "add" and root.out not in inner:
-            found = list(terms(root.out))
-            if any(isinstance(t, Op) for t in found):
-                yield found
+        if root.fn != "add" or root.out in inner:
+            continue
+        terms: list[Op | Input] = []
+        waiting = list(reversed(root.args))
+        while waiting:
+            value = waiting.pop()
+            entry = names[value] if isinstance(value, str) else None
+            if isinstance(entry, Op) and entry.fn == "add" and uses[entry.out] == 1:
+                waiting += reversed(entry.args)
+            elif (isinstance(entry, Op) and entry.fn in ("matmul", "matmul_t")) or (
+                isinstance(entry, Input) and _is_bare_vector(entry) and uses[entry.name] == 1
+            ):
+                terms.append(entry)
+        if any(isinstance(t, Op) for t in terms):
+            yield terms
+
+
+def _is_bare_vector(entry: Input) -> bool:
+    return entry.role == "parameter" and len(entry.shape) == 1
 
 
 def fuse(program: Program) -> Program:
@@ -132,63 +147,54 @@ def fuse(program: Program) -> Program:
     entries = stacks(program)
     parameters = tuple(Input(e.name, "parameter", e.shape) for e in entries)
     builder = Builder(tuple(i for i in program.inputs if i.role != "parameter") + parameters)
-    weight_of = {s: e for e in entries if len(e.shape) == 2 for s in e.symbols}
-    bias_of = {s: e for e in entries if len(e.shape) == 1 for s in e.symbols}
-    weight_at = {e.operand: e for e in entries if len(e.shape) == 2 and e.operand and len(e.symbols) > 0}
-    folded = {
-        e.name: weight_at[e.operand]
-        for e in bias_of.values()
-        if e.operand in weight_at and e.rows == weight_at[e.operand].rows
-    }
-    values: dict[str, str | float] = {i.name: i.name for i in program.inputs if i.role != "parameter"}
+    holder = {s: e for e in entries for s in e.symbols}
+    inside = _biases_inside(program, entries)
+    values: dict[str, str | float | None] = {i.name: i.name for i in program.inputs if i.role != "parameter"}
+    values |= {s: None for e in inside.values() for s in e.symbols}
 
-    def part(entry: Stack, symbol: str, whole: str) -> str:
+    def part(symbol: str, whole: str) -> str:
+        entry = holder[symbol]
         if len(entry.symbols) == 1:
             return whole
         _, start, size = next(p for p in entry.starts() if p[0] == symbol)
         return str(builder.emit("slice", (whole,), start=start, shape=(size, *builder.shape(whole)[1:])))
 
-    def read(arg: str | float) -> str | float:
-        if arg in values or not isinstance(arg, str):
+    def read(arg: str | float) -> str | float | None:
+        if not isinstance(arg, str) or arg in values:
             return values[arg] if isinstance(arg, str) else arg
-        entry = weight_of.get(arg) or bias_of.get(arg)
-        return part(entry, arg, entry.name) if entry else arg
+        return part(arg, holder[arg].name)
 
     for op in program.ops:
-        inside = (
-            op.fn == "add"
-            and isinstance(op.args[1], str)
-            and op.args[1] in bias_of
-            and bias_of[op.args[1]].name in folded
-        )
-        if op.fn == "matmul" and op.args[0] in weight_of:
-            values[op.out] = _product(program, builder, weight_of[str(op.args[0])], op, read, folded, part)
-        elif inside:
-            values[op.out] = read(op.args[0])
+        if op.fn == "matmul" and holder[str(op.args[0])].operand is not None:
+            entry = holder[str(op.args[0])]
+            bias = (inside[entry.name].name,) if entry.name in inside else ()
+            whole = builder.emit("affine" if bias else "matmul", (entry.name, str(read(op.args[1])), *bias))
+            values[op.out] = part(str(op.args[0]), str(whole))
         else:
-            keep = None if op.out.startswith("%") else op.out
-            values[op.out] = builder.emit(op.fn, tuple(read(a) for a in op.args), keep)
+            values[op.out] = _again(builder, op, [read(a) for a in op.args])
     return builder.program(tuple((label, str(values[value])) for label, value in program.outputs))
 
 
-def _product(program: Program, builder: Builder, entry: Stack, op: Op, read, folded, part) -> str:
-    bias = next((name for name, weight in folded.items() if weight is entry), None)
-    args = (entry.name, read(op.args[1]))
-    whole = builder.emit("affine", (*args, bias)) if bias else builder.emit("matmul", args)
-    return part(entry, str(op.args[0]), str(whole))
+def _biases_inside(program: Program, entries: tuple[Stack, ...]) -> dict[str, Stack]:
+    """Return weight stack -> the bias stack its product adds, where each of its matrices has one."""
+    partners = _biases(program, {s for e in entries if len(e.shape) == 2 and e.operand for s in e.symbols})[0]
+    biases = {e.symbols: e for e in entries if e.is_bias and e.operand}
+    found = {e.name: biases.get(tuple(partners.get(s, "") for s in e.symbols)) for e in entries if not e.is_bias}
+    return {name: bias for name, bias in found.items() if bias is not None}
+
+
+def _again(builder: Builder, op: Op, args: list[str | float | None]) -> str | float | None:
+    """Emit `op` over other arguments; None is what an addition leaves out."""
+    if op.fn == "add" and None in args:
+        return args[1] if args[0] is None else args[0]
+    return builder.emit(op.fn, tuple(args), None if op.out.startswith("%") else op.out)
 
 
 def without_bias(program: Program) -> Program:
     """Return the program without the vectors that are only added to products."""
-    dropped = {s for e in stacks(program) if len(e.shape) == 1 and e.name.startswith("bias") for s in e.symbols}
-    dropped |= {s for e in stacks(program) if len(e.shape) == 1 and e.operand for s in e.symbols}
+    dropped = {s for e in stacks(program) if e.is_bias for s in e.symbols}
     builder = Builder(tuple(i for i in program.inputs if i.name not in dropped))
-    values: dict[str, str | float] = {i.name: i.name for i in builder.inputs}
+    values: dict[str, str | float | None] = {i.name: i.name for i in builder.inputs} | dict.fromkeys(dropped)
     for op in program.ops:
-        kept = [a for a in op.args if a not in dropped]
-        if len(kept) < len(op.args):
-            values[op.out] = values[str(kept[0])]
-        else:
-            args = tuple(values[a] if isinstance(a, str) else a for a in op.args)
-            values[op.out] = builder.emit(op.fn, args, None if op.out.startswith("%") else op.out)
+        values[op.out] = _again(builder, op, [values[a] if isinstance(a, str) else a for a in op.args])
     return builder.program(tuple((label, str(values[value])) for label, value in program.outputs))
