@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -23,7 +24,15 @@ def compile_torch(program: Program, numbers: Mapping[str, int]) -> Run:
     """
     slots = {name: k for k, name in enumerate(program.by_name)}
     inputs = [i.name for i in program.inputs]
-    plan = [(slots[op.out], _operation(op, program, numbers), _arguments(op, slots)) for op in program.ops]
+    single = _single_numbers(program)
+    plan = [
+        (
+            slots[op.out],
+            _on_numbers(op.fn) if op.out in single else _operation(op, program, numbers),
+            _arguments(op, program, slots),
+        )
+        for op in program.ops
+    ]
     outputs = [slots[value] for _, value in program.outputs]
 
     def run(values: Mapping[str, Tensor | float]) -> list[Tensor]:
@@ -37,8 +46,30 @@ def compile_torch(program: Program, numbers: Mapping[str, int]) -> Run:
     return run
 
 
-def _arguments(op: Op, slots: Mapping[str, int]) -> Sequence[int | float]:
-    return [slots[a] if isinstance(a, str) else float(a) for a in op.args]
+def _arguments(op: Op, program: Program, slots: Mapping[str, int]) -> Sequence[int | float]:
+    """Return the slots and numbers an operation takes; `where` also takes what its condition compares."""
+    args = op.args
+    condition = program.by_name.get(args[0]) if op.fn == "where" and isinstance(args[0], str) else None
+    if isinstance(condition, Op):
+        args += condition.args
+    return [slots[a] if isinstance(a, str) else float(a) for a in args]
+
+
+def _single_numbers(program: Program) -> set[str]:
+    """Return the values that are Python numbers: constants, and what is made of numbers alone."""
+    found = {i.name for i in program.role("constant")}
+    for op in program.ops:
+        if op.fn in FUNCTIONS and all(not isinstance(a, str) or a in found for a in op.args):
+            found.add(op.out)
+    return found
+
+
+def _on_numbers(fn: str) -> Callable[..., float | bool]:
+    def operation(*args: float) -> float | bool:
+        with np.errstate(all="ignore"):
+            return FUNCTIONS[fn].numpy(*map(np.float64, args[: FUNCTIONS[fn].arity])).item()
+
+    return operation
 
 
 def _operation(op: Op, program: Program, numbers: Mapping[str, int]) -> Callable[..., Tensor]:
@@ -58,7 +89,9 @@ def _operation(op: Op, program: Program, numbers: Mapping[str, int]) -> Callable
             return lambda a: torch.softmax(a, -1)
         case "sum" | "mean":
             return functools.partial(_reduced, _named(op.fn))
-        case "maximum" | "minimum" | "where" | "gt" | "ge" | "lt" | "le":
+        case "where":
+            return _where
+        case "maximum" | "minimum" | "gt" | "ge" | "lt" | "le":
             return functools.partial(_with_numbers, _named(op.fn))
         case "sub" | "div" | "add" | "mul" | "pow":
             return {"sub": _sub, "div": _div, "add": _add, "mul": _mul, "pow": _pow}[op.fn]
@@ -87,10 +120,16 @@ def _reduced(function: Callable[..., Tensor], a: Tensor) -> Tensor:
 
 
 def _with_numbers(function: Callable[..., Tensor], *args: Tensor | float) -> Tensor:
-    like = next((a for a in args if isinstance(a, Tensor) and a.dtype != torch.bool), None)
-    if like is None:  # where(…, 1, 0): torch gives its default type
-        return function(*args)
+    like = next(a for a in args if isinstance(a, Tensor))
     return function(*[a if isinstance(a, Tensor) else like.new_full((), a) for a in args])
+
+
+def _where(condition: Tensor | bool, this: Tensor | float, that: Tensor | float, *compared: Tensor | float) -> Tensor:
+    # where(a > 0, 1, 0) has the type of a, not of the bool it chooses by
+    like = next(v for v in (this, that, *compared) if isinstance(v, Tensor))
+    if not isinstance(condition, Tensor):
+        condition = like.new_full((), condition, dtype=torch.bool)
+    return torch.where(condition, *[v if isinstance(v, Tensor) else like.new_full((), v) for v in (this, that)])
 
 
 def _add(a, b):
