@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import keyword
 import math
 import re
 import warnings
@@ -22,6 +23,8 @@ _BINARY = {
     ast.MatMult: "matmul",
 }
 _COMPARE = {ast.Gt: "gt", ast.GtE: "ge", ast.Lt: "lt", ast.LtE: "le"}
+MAX_NESTING = 100
+"""Levels of one expression's tree; a sum of n terms has n."""
 OUR_OWN = 0
 """The line number of texts that no user wrote."""
 _INSTEAD = {
@@ -30,6 +33,9 @@ _INSTEAD = {
     ast.BitOr: "a choice is written where(a > b, this, that)", ast.LShift: "write a product",
     ast.RShift: "write a quotient",
 }  # fmt: skip
+_PYTHON_WORD = re.compile(rf"\b(?:{'|'.join(keyword.kwlist)})\b(?!{PRIME})")
+_OUR_HELPERS = {"count", "fill"}
+"""What only derivatives of the functions table call."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +109,21 @@ def read_statement(line: Line) -> Statement:
                 other,
                 f"'{reader.source(other)}' is not an equation",
                 "A line reads name = expression",
-                "Give the value a name",
+                _instead_of(other),
             )
+
+
+def _instead_of(statement: ast.stmt) -> str:
+    match statement:
+        case ast.AugAssign(target=ast.Name(id=name)):
+            return f"Write {shown(name)} = … in full"
+        case ast.AnnAssign():
+            return "Declare a size on a line of its own: h : H"
+        case ast.Expr(value=ast.Compare(ops=[ast.Eq(), *_])):
+            return "Write a single ="
+        case ast.Expr():
+            return "Give the value a name"
+    return "A cell is nothing but equations"
 
 
 def _python_tree(line: Line) -> ast.Module:
@@ -113,14 +132,7 @@ def _python_tree(line: Line) -> ast.Module:
             warnings.simplefilter("ignore")
             return ast.parse(line.text)
     except SyntaxError as error:
-        row, offset = error.lineno or 1, (error.offset or 1) - 1
-        place = line.place(row, max(0, offset))
-        raise EquationError(
-            *place,
-            f"'{shown(line.text)}' cannot be read ({shown(error.msg)})",
-            "A line reads name = expression",
-            "Check the operators and brackets around this place",
-        ) from None
+        raise _unreadable(line, error) from None
     except (RecursionError, MemoryError, ValueError):
         raise EquationError(
             *line.place(1, 0),
@@ -130,20 +142,56 @@ def _python_tree(line: Line) -> ast.Module:
         ) from None
 
 
+def _unreadable(line: Line, error: SyntaxError) -> EquationError:
+    """Say in the words of equations what Python could not read."""
+    rows = line.text.split("\n")
+    row = min(error.lineno or 1, len(rows))
+    offset = min(max(0, (error.offset or 1) - 1), len(rows[row - 1]))
+    kept = _PYTHON_WORD.search(line.text)
+    if kept:
+        before = line.text[: kept.start()].split("\n")
+        return EquationError(
+            *line.place(len(before), len(before[-1])),
+            f"'{kept[0]}' was read",
+            "Python keeps this word for itself, so it names nothing in equations",
+            f"Write {kept[0]}_ or another name",
+        )
+    if "cannot assign" in error.msg or "illegal target" in error.msg:
+        left = line.text.split("=")[0]
+        return EquationError(
+            *line.place(1, 0),
+            f"'{shown(left)}' stands left of =",
+            "One name is defined by each equation",
+            "Write name = expression",
+        )
+    rest = shown(rows[row - 1][offset:])
+    return EquationError(
+        *line.place(row, offset),
+        f"'{rest}' cannot be read here" if rest else f"'{shown(line.text)}' ends too early",
+        "A line reads name = expression, with an operator between any two values",
+        "" if rest else "An equation goes on to the next line inside brackets",
+    )
+
+
 class _Reader:
     """Turns the nodes of one line's `ast` into `Node`s."""
 
     def __init__(self, line: Line):
         self.line = line
-        self.rows = line.text.split("\n")
+        self.rows = [row.encode() for row in line.text.split("\n")]
 
     def place(self, node: ast.AST) -> tuple[int, int]:
         row = getattr(node, "lineno", 1)
-        prefix = self.rows[row - 1].encode()[: getattr(node, "col_offset", 0)]
-        return self.line.place(row, len(prefix.decode(errors="ignore")))
+        prefix = self.rows[row - 1][: getattr(node, "col_offset", 0)]
+        return self.line.place(row, len(prefix.decode()))
 
-    def source(self, node: ast.AST) -> str:
-        return shown(ast.get_source_segment(self.line.text, node) or "")
+    def source(self, node: ast.expr | ast.stmt) -> str:
+        """Return the text of a node (`ast` counts bytes)."""
+        first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
+        rows = self.rows[first : last + 1]
+        rows[-1] = rows[-1][: node.end_col_offset]
+        rows[0] = rows[0][node.col_offset :]
+        return shown(b" ".join(rows).decode())
 
     def error(self, node: ast.AST, got: str, possible: str = "", advice: str = "") -> EquationError:
         return EquationError(*self.place(node), got, possible, advice)
@@ -157,12 +205,17 @@ class _Reader:
         return shown(name)
 
     def expression(self, root: ast.expr) -> Node:
-        try:
-            return self._read(root)
-        except RecursionError:
+        level: list[ast.AST] = [root]
+        for _ in range(MAX_NESTING):
+            level = [child for node in level for child in ast.iter_child_nodes(node)]
+        if level:
             raise self.error(
-                root, "this equation is nested too deeply", "", "Name its parts on lines of their own"
-            ) from None
+                root,
+                "this equation is nested too deeply",
+                f"At most {MAX_NESTING} levels are read; a sum of n terms has n",
+                "Name its parts on lines of their own",
+            )
+        return self._read(root)
 
     def _node(self, fn: str, node: ast.expr, args=(), value: str | float = "") -> Node:
         return Node(fn, tuple(args), value, self.place(node), self.source(node))
@@ -219,25 +272,29 @@ class _Reader:
                     node, f"'.{attr}' was read", "Only .T, the transpose of a matrix parameter, is known", ""
                 )
             case _:
-                raise self.error(
-                    node,
-                    f"'{self.source(node)}' is not an expression of equations",
-                    "Known are names, numbers, + - * / ** @ and functions",
-                    "",
-                )
+                raise self._unknown(node)
 
     def _number(self, node: ast.expr, number) -> Node:
-        if type(number) in (int, float):
-            try:
-                value = float(number)
-            except OverflowError:
-                value = math.inf
-            if math.isfinite(value):
-                return self._node("number", node, value=value)
+        if type(number) not in (int, float, complex):
+            raise self._unknown(node)
+        try:
+            value = math.inf if isinstance(number, complex) else float(number)
+        except OverflowError:
+            value = math.inf
+        if math.isfinite(value):
+            return self._node("number", node, value=value)
         raise self.error(
             node,
-            f"'{self.source(node)[:40]}' is not a number of equations",
+            f"'{self.source(node)}' is not a number of equations",
             "Numbers are finite and real",
+            "",
+        )
+
+    def _unknown(self, node: ast.expr) -> EquationError:
+        return self.error(
+            node,
+            f"'{self.source(node)}' is not an expression of equations",
+            "Known are names, numbers, + - * / ** @ and functions",
             "",
         )
 
@@ -275,8 +332,8 @@ class _Reader:
                 "Write * between the factors of a product",
             )
         name = ALIASES.get(node.func.id, node.func.id)
-        if name == "count" and self.line.number == OUR_OWN:
-            return self._node("count", node, [self._read(node.args[0])])
+        if name in _OUR_HELPERS and self.line.number == OUR_OWN:
+            return self._node(name, node, [self._read(a) for a in node.args])
         if name not in WRITTEN:
             near = did_you_mean(name, WRITTEN)
             raise self.error(
@@ -294,7 +351,7 @@ class _Reader:
             )
         arity = FUNCTIONS[name].arity
         if len(node.args) != arity:
-            raise self.error(node, f"{name} was given {len(node.args)} arguments", f"It takes {arity}", "")
+            raise self.error(node, f"{name} was given {_arguments(len(node.args))}", f"It takes {arity}", "")
         if name == "where":
             return self._node("where", node, [self._condition(node.args[0]), *(self._read(a) for a in node.args[1:])])
         return self._node(name, node, [self._read(a) for a in node.args])
@@ -311,8 +368,15 @@ class _Reader:
         )
 
 
+def _arguments(count: int) -> str:
+    return "1 argument" if count == 1 else f"{count} arguments"
+
+
 def read_template(text: str) -> Node:
-    """Read one expression of our own, such as a derivative of the functions table; it may also `count(a)`."""
+    """Read one expression of our own, such as a derivative of the functions table.
+
+    It may also use `count(a)` and `fill(g, a)`, which users do not write.
+    """
     statement = read_statement(Line(f"value = {text}", OUR_OWN, 0))
     assert statement.expression is not None
     return statement.expression

@@ -15,6 +15,9 @@ PRIME = "ʹ"
 MAX_CHARACTERS = 20_000
 MAX_LINE_CHARACTERS = 2_000
 MAX_DEPTH = 40
+MAX_SHOWN = 60
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_NEXT_EQUATION = re.compile(r"\s*\w+\s*=(?!=)")
 _OPENING, _CLOSING = {"(": ")", "[": "]", "{": "}"}, {")": "(", "]": "[", "}": "{"}
 _ONE_FOR_ONE = str.maketrans(
     {
@@ -28,6 +31,7 @@ _ONE_FOR_ONE = str.maketrans(
         "\t": " ",
         "\f": " ",
         "\v": " ",
+        "\u00a0": " ",
     }
 )
 
@@ -51,13 +55,15 @@ def logical_lines(text: str) -> list[Line]:
     lines: list[Line] = []
     held, opened = "", []
     start = indent = 0
-    for number, raw in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
+    for number, raw in enumerate(_LINE_END.split(text), start=1):
         code = _symbols(raw.split("#", 1)[0]).rstrip()
         if not opened:
             if not code.strip():
                 continue
             start, indent, held = number, len(code) - len(code.lstrip()), ""
             code = code.lstrip()
+        elif _NEXT_EQUATION.match(code):
+            break
         _follow_brackets(code, number, indent if number == start else 0, opened)
         held = f"{held}\n{code}" if held else code
         if len(held) > MAX_LINE_CHARACTERS:
@@ -83,8 +89,9 @@ def logical_lines(text: str) -> list[Line]:
 
 
 def shown(text: str) -> str:
-    """Return a piece of a line as the user wrote it."""
-    return " ".join(text.replace(PRIME, "'").split())
+    """Return a piece of a line as the user wrote it; of a long one the beginning."""
+    text = " ".join(text.replace(PRIME, "'").split())
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
 
 
 def _check_characters(text: str) -> None:
@@ -96,7 +103,7 @@ def _check_characters(text: str) -> None:
             f"At most {MAX_CHARACTERS:,} are read",
             "A cell is a few lines; is this the right file?",
         )
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(_LINE_END.split(text), start=1):
         for column, character in enumerate(line, start=1):
             if (
                 (ord(character) < 32 and character not in "\t\f\v")

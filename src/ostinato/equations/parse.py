@@ -46,7 +46,7 @@ class _Names:
     """What each name is: input, state, intermediate, constant, matrix or vector parameter."""
 
     def __init__(self, statements: list[Statement], sizes: Mapping[str, str]):
-        self.declared = {name: _declared(size, name, (1, 1)) for name, size in sizes.items()}
+        self.declared = {name: _declared(str(size), name, (1, 1)) for name, size in sizes.items()}
         self.equations: list[Statement] = []
         self.constants: dict[str, float] = {}
         self.defined: dict[str, Statement] = {}
@@ -79,7 +79,7 @@ class _Names:
                 f"{plain} is {'the input of the step' if plain == 'x' else 'the time since the last step'}",
                 "Choose another name",
             )
-        if plain in FUNCTIONS or plain in ALIASES:
+        if plain in WRITTEN or plain in ALIASES:
             raise EquationError(
                 *statement.place, f"'{name}' is defined", f"{plain} is a function", "Choose another name"
             )
@@ -160,12 +160,13 @@ class _Names:
     def _matrix(self, node: Node, name: str) -> None:
         plain = name.removesuffix("'")
         if plain in self.defined or name in self.defined or plain in self.states or plain in ("x", "dt"):
+            kind = "number" if name == "dt" or name in self.constants else "vector"
             raise node.error(
                 f"'{name}' stands left of @",
-                f"{name} is a vector; only a parameter multiplies from the left",
+                f"{name} is a {kind}; only a parameter multiplies from the left",
                 "Write * for a product number by number",
             )
-        if name in FUNCTIONS or name in ALIASES or name.endswith("'"):
+        if name in WRITTEN or name in ALIASES or name.endswith("'"):
             raise node.error(f"'{name}' stands left of @", "Only a parameter multiplies from the left", "")
         self.matrices.setdefault(name, node)
 
@@ -201,6 +202,11 @@ class _Names:
     def _check_declared(self) -> None:
         known = {*self.matrices, *self.vectors, *(s.target.removesuffix("'") for s in self.equations)}
         for name, (size, place) in self.declared.items():
+            if name in ("x", "dt") or name in self.constants:
+                what = "the input, which has D numbers" if name == "x" else "one number"
+                raise EquationError(
+                    *place, f"the size {size} is declared for '{name}'", f"{name} is {what}", "Remove the declaration"
+                )
             if name not in known:
                 raise EquationError(
                     *place,
@@ -296,11 +302,17 @@ class _Sizes:
         )
         if wanted is not None and size is not None:
             self._agree(wanted, size, statement.expression)
-        elif wanted is not None and target.endswith("'"):
+        elif target.endswith("'") and wanted is None:
+            raise statement.expression.error(
+                f"the state '{plain}' is declared {SCALAR}",
+                "A state is a vector, if only of one number",
+                f"Declare {plain} : 1",
+            )
+        elif wanted is not None:
             raise statement.expression.error(
                 f"'{statement.text}' gives one number",
-                f"The state {plain} is a vector",
-                f"Declare {plain} : 1 for a state of one number, or use a vector on the right",
+                f"{f'The state {plain}' if target.endswith(chr(39)) else plain} is a vector",
+                "Use a vector on the right, such as a parameter",
             )
         if wanted is None and size is not None:
             raise statement.expression.error(
@@ -384,13 +396,25 @@ def _emit(names: _Names, sizes: _Sizes) -> Program:
     for statement in names.equations:
         assert statement.expression is not None
         values[statement.target] = lower(statement.expression, values, builder, statement.target)
-    outputs = [(s, values[f"{s}'"]) for s in states]
-    shown = values["y"] if "y" in names.defined else outputs[0][1]
-    if not isinstance(shown, str) or not builder.shape(shown):
-        raise EquationError(
-            *names.defined["y"].place, "the output y is one number", "The output of a cell is a vector", ""
-        )
-    return builder.program((("y", shown), *((s, str(v)) for s, v in outputs)))
+    outputs = [("y", values["y" if "y" in names.defined else f"{states[0]}'"])]
+    outputs += [(f"{s}'", values[f"{s}'"]) for s in states]
+    _check_outputs(names, builder, outputs)
+    return builder.program(tuple((label, str(value)) for label, value in outputs))
+
+
+def _check_outputs(names: _Names, builder: Builder, outputs: list[tuple[str, str | float]]) -> None:
+    varying = {i.name for i in builder.inputs if i.role in ("input", "time", "state")}
+    for op in builder.ops:
+        if not varying.isdisjoint(op.args):
+            varying.add(op.out)
+    for label, value in outputs if "y" in names.defined else outputs[1:]:
+        place = names.defined[label].place
+        if not builder.shape(value):
+            raise EquationError(*place, "the output y is one number", "The output of a cell is a vector", "")
+        if value not in varying:
+            raise EquationError(
+                *place, f"'{label}' is the same at every step", "Neither x nor a state is on its right", ""
+            )
 
 
 def _output_first(names: _Names) -> list[str]:
