@@ -29,16 +29,21 @@ _GREEK = [
     "psi",
     "omega",
 ]
-_TIGHTNESS = {"add": 1, "sub": 1, "neg": 1, "mul": 2, "div": 4, "matmul": 3, "matmul_t": 3, "pow": 4}
+_TIGHTNESS = {"add": 1, "sub": 1, "neg": 1, "mul": 2, "div": 4, "matmul": 3, "matmul_t": 3, "pow": 4, "where": 0}
+"""How strongly an operation holds its parts together; what is looser than its place stands in brackets."""
 
 
 def latex(program: Program) -> str:
     r"""Return an `aligned` block, one line for each named value; a state before the step carries t-1."""
     printer = _Printer(program)
     lines = [printer.equation(op) for op in program.ops if not op.out.startswith("%")]
+    for state in program.states:
+        value = program.output(f"{state.name}'")
+        if value != f"{state.name}'":
+            lines.append(f"{printer.symbol(state.name + chr(39))} &= {printer.value(value)}")
     output = program.output("y")
-    if output != program.output(program.states[0].name):
-        lines.append(f"y_t &= {printer.value(output)}") if output != "y" else None
+    if output not in ("y", program.output(f"{program.states[0].name}'")):
+        lines.append(f"y_{{t}} &= {printer.value(output)}")
     body = " \\\\\n".join(lines)
     return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
 
@@ -46,7 +51,6 @@ def latex(program: Program) -> str:
 class _Printer:
     def __init__(self, program: Program):
         self.program = program
-        self.next_of = {value: label for label, value in program.outputs if label != "y"}
 
     def equation(self, op: Op) -> str:
         return f"{self.symbol(op.out)} &= {self.call(op)}"
@@ -64,14 +68,14 @@ class _Printer:
 
     def value(self, name: str | float, tightness: int = 0) -> str:
         if not isinstance(name, str):
-            text = f"{name:g}"
+            text = _number(name)
             return f"({text})" if name < 0 and tightness else text
         entry = self.program.by_name[name]
         if isinstance(entry, Input) or not entry.out.startswith("%"):
             return self.symbol(name)
         own = _TIGHTNESS.get(entry.fn, 9)
         text = self.call(entry)
-        return f"\\left({text}\\right)" if own < tightness and entry.fn != "div" else text
+        return f"\\left({text}\\right)" if own < tightness else text
 
     def call(self, op: Op) -> str:
         if op.fn in ("matmul", "matmul_t"):
@@ -79,7 +83,7 @@ class _Printer:
             return f"{self.symbol(str(op.args[0]))}{turned} {self.value(op.args[1], 3)}"
         own = _TIGHTNESS.get(op.fn, 0)
         args = [
-            self.value(a, 0 if op.fn == "div" else own + (k > 0 and op.fn in ("sub", "pow")))
+            self.value(a, 0 if op.fn == "div" else own + (k > 0 and op.fn == "sub") + (op.fn == "neg"))
             for k, a in enumerate(op.args)
         ]
         if op.fn == "pow":
@@ -87,6 +91,11 @@ class _Printer:
         if op.fn == "mul" and not all(self.program.shape(a) for a in op.args):
             return f"{args[0]} \\, {args[1]}"
         return FUNCTIONS[op.fn].latex.format(*args)
+
+
+def _number(number: float) -> str:
+    digits, _, exponent = repr(number).removesuffix(".0").partition("e")
+    return f"{digits} \\cdot 10^{{{int(exponent)}}}" if exponent else digits
 
 
 def _letter(name: str) -> str:
