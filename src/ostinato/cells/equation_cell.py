@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from collections import namedtuple
 from collections.abc import Mapping, Sequence
+from inspect import signature
+from numbers import Integral, Real
 from typing import Any, ClassVar, cast
 
 import torch
@@ -64,7 +66,7 @@ class EquationCell(Cell):
         self.constants, extra = _split_values(type(self).__name__, self.program, values)
         numbers = size_numbers(self.program, input_size, hidden_size, extra)
         self.definition = define(self.program, numbers)
-        self.input_size, self.hidden_size = input_size, hidden_size
+        self.input_size, self.hidden_size = numbers["D"], numbers["H"]
         self.output_size = self.definition.output_size
         self._check_symbols()
         for stack in self.definition.stacks:
@@ -106,7 +108,9 @@ class EquationCell(Cell):
 
     def bind(self) -> BoundEquations:
         """Return the equations with this cell's tensors."""
-        return BoundEquations(self.definition, dict(self._parameters), self.constants)  # type: ignore[arg-type]
+        # by attribute, so that torch.nn.utils.parametrize (spectral norm, orthogonal, …) is seen
+        tensors = {stack.name: getattr(self, stack.name) for stack in self.definition.stacks}
+        return BoundEquations(self.definition, tensors, self.constants)
 
     def __getattr__(self, name: str) -> Any:
         """Return a stored tensor, or the rows of one that stand for a symbol: `cell.W_f`."""
@@ -115,10 +119,10 @@ class EquationCell(Cell):
         except AttributeError:
             definition = self.__dict__.get("definition")
             place = definition.symbols.get(name) if definition else None
-            if place is None or place[0] not in self._parameters:
+            if place is None or place[0] == name:
                 raise
             stack, start, length = place
-            return cast(Tensor, self._parameters[stack]).narrow(0, start, length)
+            return cast(Tensor, getattr(self, stack)).narrow(0, start, length)
 
     def extra_repr(self) -> str:
         return ", ".join(
@@ -131,7 +135,7 @@ class EquationCell(Cell):
 
     def _check_symbols(self) -> None:
         for parameter in self.program.parameters:
-            if hasattr(nn.Module, parameter.name) or hasattr(EquationCell, parameter.name):
+            if hasattr(EquationCell, parameter.name) or parameter.name in self.__dict__:
                 raise ConfigError(
                     f"cell {type(self).__name__}",
                     f"the parameter '{parameter.name}' has the name of something every module has",
@@ -167,7 +171,10 @@ def cell_class(equations: str, sizes: Mapping[str, str] | None = None, name: str
 
 def program_of(kind: type[EquationCell], *, bias: bool = True) -> Program:
     """Return the program of a class of cells."""
-    return _read(kind.equations, tuple(sorted(kind.sizes.items())), bias)
+    text = kind.equations if isinstance(kind.equations, str) else ""
+    if text != kind.equations:
+        parse(kind.equations)  # says what was given instead of text
+    return _read(text, tuple(sorted(kind.sizes.items())), bias)
 
 
 @functools.lru_cache(maxsize=512)
@@ -317,11 +324,11 @@ def size_numbers(program: Program, input_size: int, hidden_size: int, extra: Map
 
 
 def _whole(name: str, number: object) -> int:
-    if isinstance(number, bool) or not isinstance(number, int):
+    if isinstance(number, bool) or not isinstance(number, Integral):
         raise ConfigError(name, f"{number!r} was given", "A size is a whole number", "")
     if number < 1:
         raise ConfigError(name, f"{number} was given", "A size is at least 1", "")
-    return number
+    return int(number)
 
 
 def _argument(symbol: str) -> str:
@@ -332,11 +339,14 @@ def _split_values(name: str, program: Program, values: Mapping[str, Any]) -> tup
     """Return (constants, sizes) from a cell's keywords; ConfigError for a keyword that is neither."""
     constants = {i.name: float(i.default or 0.0) for i in program.role("constant")}
     symbols = {_argument(s) for e in program.by_name.values() for size in e.shape for s in size_rules.symbols(size)}
+    taken = {*signature(EquationCell.__init__).parameters, *(symbols & constants.keys())}
+    for key in taken & {*constants, *(symbols - {"input_size", "hidden_size"})}:
+        raise ConfigError(f"cell {name}", f"'{key}' names two settings", "", "Give the constant or size another name")
     extra = {}
     for key, given in values.items():
         if key in constants:
-            constants[key] = float(given)
-        elif key in symbols or key == "output_size":
+            constants[key] = _number(key, given)
+        elif key in symbols:
             extra[key] = given
         else:
             known = sorted({*constants, *symbols, "bias", "initialisers", "device", "dtype"})
@@ -347,6 +357,12 @@ def _split_values(name: str, program: Program, values: Mapping[str, Any]) -> tup
                 did_you_mean(key, known),
             )
     return constants, extra
+
+
+def _number(name: str, given: object) -> float:
+    if isinstance(given, bool) or not isinstance(given, Real):
+        raise ConfigError(name, f"{given!r} was given", "A constant is a number", "")
+    return float(given)
 
 
 __all__ = [
