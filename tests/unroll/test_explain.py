@@ -1,0 +1,88 @@
+"""`explain`: what is said of a cell is derived from its equations."""
+
+import pytest
+import torch
+from recurrences import D, H, make
+
+from ostinato import GRU, LSTM, ConfigError, EquationError, explain
+from ostinato.cells.catalogue import CATALOGUE
+
+
+def lines(*arguments, **options):
+    return [" ".join(line.split()) for line in explain(*arguments, **options).split("\n")]
+
+
+def test_the_lstm():
+    said = lines("lstm", 32, 64)
+    assert said[0].startswith("lstm: The modern LSTM")
+    assert said[1].startswith("Long short-term memory (Hochreiter and Schmidhuber, 1997)")
+    assert "c' = f * c + i * g" in said
+    assert "weight_ih 256 x 32 8,192 W_i, W_f, W_g, W_o" in said
+    assert "bias_hh 256 256 d_i, d_f, d_g, d_o" in said
+    assert "total 25,088" in said
+    assert "state h (64), c (64); output 64 numbers" in said
+    assert "products 4 with the input, done for all steps at once; 4 in the loop" in said
+    assert "recurrence full, nonlinear in the state" in said
+    assert said[-1] == "engine vendor"
+
+
+def test_the_gru():
+    said = lines("gru", 32, 64)
+    assert said[0].startswith("gru: Reset after the product")
+    assert "weight_hh 192 x 64 12,288 U_r, U_z, U_n" in said
+    assert "products 3 with the input, done for all steps at once; 3 in the loop" in said
+    assert said[-1] == "engine vendor"
+
+
+def test_own_equations():
+    said = lines("a = sigmoid(w)\nh' = a * h + (1 - a) * (W @ x)", 8, 16)
+    assert said[0] == "Equations"
+    assert "h' = a * h + (1 - a) * (W @ x)" in said
+    assert "products 1 with the input, done for all steps at once; 0 in the loop" in said
+    assert "recurrence diagonal, linear in the state" in said
+    assert said[-1] == "engine eager (not vendor: torch has no kernel for these equations)"
+
+
+def test_a_plain_cell():
+    said = lines(make("plain"))
+    assert said[0] == "PlainCell"
+    assert "read.weight 4 x 7 28" in said
+    assert said[-1] == "engine eager (not vendor: a plain cell has no equations to compare)"
+    assert not any(line.startswith("products") for line in said)
+
+
+def test_a_cell_and_a_class_are_explained_as_their_name_is():
+    assert explain(GRU(D, H)).split("\n")[2:] == explain("gru", D, H).split("\n")[3:]
+    assert explain(GRU, D, H) == explain(GRU(D, H))
+
+
+def test_a_cell_of_double_precision_is_explained_as_it_is():
+    assert lines(LSTM(D, H, dtype=torch.float64))[-1] == "engine vendor"
+
+
+def test_latex_is_shown_on_demand():
+    assert r"\begin{aligned}" in explain("gru", with_latex=True)
+    assert r"\begin{aligned}" not in explain("gru")
+
+
+@pytest.mark.parametrize("name", sorted(CATALOGUE))
+def test_every_cell_of_the_catalogue_can_be_explained(name):
+    said = explain(name, 6, 8)
+    assert said.startswith(f"{name}: ")
+    assert f"total{sum(p.numel() for p in CATALOGUE[name].build(6, 8).parameters()):>31,}" in said.replace(
+        "  holds", ""
+    )
+
+
+def test_no_line_ends_in_a_space():
+    assert all(line == line.rstrip() for line in explain("lstm").split("\n"))
+
+
+def test_a_name_that_is_not_known_suggests_the_nearest():
+    with pytest.raises(ConfigError, match=r"unknown cell 'lsmt'.*Did you mean 'lstm'\?"):
+        explain("lsmt")
+
+
+def test_a_text_that_cannot_be_read_names_line_and_column():
+    with pytest.raises(EquationError, match="line 1, column 6"):
+        explain("h' = tnah(W @ x + U @ h)")
