@@ -223,6 +223,9 @@ class Definition:
     def state_values(self, state: State) -> Sequence[Tensor]:
         return (state,) if self.state_type is None else tuple(state)
 
+    def __reduce__(self):
+        return define, (self.program, self.numbers)
+
     def _number(self, size: str) -> int:
         return size_rules.value(size, self.numbers)
 

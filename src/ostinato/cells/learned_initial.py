@@ -47,5 +47,5 @@ class LearnedInitialState(Cell):
 
 def _expanded(leaves: list[Tensor], structure, batch_size: int, dtype: torch.dtype | None) -> State:
     return pytree.tree_unflatten(
-        [(leaf if dtype is None else leaf.to(dtype)).expand(batch_size, -1) for leaf in leaves], structure
+        [(leaf if dtype is None else leaf.to(dtype)).expand(batch_size, *leaf.shape) for leaf in leaves], structure
     )
