@@ -1,6 +1,8 @@
 """Bad input gets a clear error, exit code 2, no traceback, and nothing is lost."""
 
 import shutil
+import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -170,3 +172,19 @@ def test_a_folder_that_cannot_be_written_is_named(ostinato, folder):
     assert ended.returncode in (1, 2)
     assert "Traceback" not in ended.stderr
     assert "runs" in ended.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the limit on file sizes is a Unix one")
+def test_a_full_disk_is_named_and_leaves_no_broken_run(ostinato, folder):
+    import resource
+
+    def small_disk():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
+
+    ended = ostinato(*TRAIN, "book.txt", *SMALL, "--hidden-size", "64", preexec_fn=small_disk)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("ostinato: runs/book/")
+    assert len(ended.stderr.splitlines()) == 1
+    again = ostinato(*TRAIN, "--out", "runs/book", "--resume")
+    assert again.returncode == 0, again.stderr

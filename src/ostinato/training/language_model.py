@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -38,6 +39,7 @@ DEFAULT_EPOCHS = 20
 DEFAULT_SYMBOLS = 20_000_000
 VALIDATIONS = 20
 SAMPLE_TEMPERATURE = 0.8
+SAY_EVERY_S = 5.0
 
 
 def train_language_model(
@@ -185,12 +187,20 @@ def _resolved(training: Training, updates: int, symbols: int) -> Training:
 
 def _write_text_of(data: Data, folder: RunFolder, display: Display) -> Vocabulary:
     """Learn the vocabulary and write the tokens of the text into the folder."""
+    said_at = time.monotonic()
     validation = _validation(data.validation)
     if isinstance(validation, Path):
         check_file(validation)
     texts = [] if data.tokens == "byte" else documents(data.file, column=data.column, encoding=data.encoding)
     vocabulary = Vocabulary.learn(data.tokens, texts, data.vocabulary_size)
     write_text(folder.tokenizer, vocabulary.to_json())
+
+    def report(done: int, total: int) -> None:
+        nonlocal said_at
+        if time.monotonic() - said_at > SAY_EVERY_S:
+            said_at = time.monotonic()
+            display.say(f"reading {data.file.name}: {100 * done // max(1, total)} %")
+
     write_stream(
         folder.tokens,
         data.file,
@@ -198,6 +208,7 @@ def _write_text_of(data: Data, folder: RunFolder, display: Display) -> Vocabular
         column=data.column,
         encoding=data.encoding,
         validation=validation,
+        progress=report,
     )
     return vocabulary
 

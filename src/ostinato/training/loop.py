@@ -22,7 +22,7 @@ from accelerate import Accelerator
 from ostinato._errors import RunError
 from ostinato.training import checkpoint
 from ostinato.training.config import Training
-from ostinato.training.gradient import State, method
+from ostinato.training.gradient import Backward, State, method
 from ostinato.training.interrupts import StopRequest
 from ostinato.training.meter import Meter
 from ostinato.training.optimizers import Schedule, make_optimizer
@@ -47,7 +47,11 @@ class Loop:
         self.model: Any = accelerator.prepare_model(task.model)
         self.parameters = list(self.model.parameters())
         self._optimizer = make_optimizer(training, self.parameters)
-        self.optimizer = accelerator.prepare_optimizer(self._optimizer)
+        self.optimizer: Any = accelerator.prepare_optimizer(self._optimizer)
+        self._backward: Backward = accelerator.backward
+        if accelerator.scaler is None:
+            # accelerate looks for optional packages on disk at each call: 0.2 ms a step that nothing needs here
+            self.optimizer, self._backward = self._optimizer, torch.Tensor.backward
         self.counters = Counters()
         self.meter = Meter(check_norm=training.precision != "fp16")
         self.state: State = None

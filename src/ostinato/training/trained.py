@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -10,16 +9,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from ostinato._errors import RunError
-from ostinato.data.readers import byte_documents, documents
-from ostinato.data.streams import Lanes, Segment, TokenStream
-from ostinato.data.vocabulary import Vocabulary, count_characters
+from ostinato.data.readers import has_documents
+from ostinato.data.streams import Lanes, Segment, TokenStream, write_whole
+from ostinato.data.vocabulary import Vocabulary
 from ostinato.decoding.sampling import Sampling, generate, until_stop
 from ostinato.models.language_model import LanguageModel
-from ostinato.training.config import Data, Model, Run
+from ostinato.training.config import Model, Run
 from ostinato.training.loop import move
 from ostinato.training.run_folder import RunFolder, load_weights, read_tensors
 
@@ -65,7 +63,9 @@ class TrainedLanguageModel:
         state carried through each. Raises DataError as training does.
         """
         with tempfile.TemporaryDirectory() as folder:
-            stream = _write_whole(Path(folder), Path(file), self.vocabulary, self.run.data)
+            data, file = self.run.data, Path(file)
+            column = data.column if has_documents(file) else None
+            stream = write_whole(Path(folder), file, self.vocabulary, column=column, encoding=data.encoding)
             lanes = max(1, min(32, len(stream) // LANE_SYMBOLS))
             return score(self.model, stream, lanes) | {"lanes": lanes}
 
@@ -127,11 +127,6 @@ def write(
     return _decoded(vocabulary, drawn)
 
 
-def has_documents(file: Path) -> bool:
-    """Whether the file holds many documents, and not one long text."""
-    return file.suffix.lower() in (".jsonl", ".ndjson", ".parquet")
-
-
 def score(model: Any, stream: TokenStream, lanes: int, limit: int | None = None) -> dict[str, float]:
     """Score a stream read in `lanes` rows, the state carried; `limit` reads about so many symbols only."""
     device = next(model.parameters()).device
@@ -179,37 +174,3 @@ def _decoded(vocabulary: Vocabulary, drawn: Iterator[torch.Tensor]) -> Iterator[
             yield piece
     if piece := decoder.flush():
         yield piece
-
-
-def _write_whole(folder: Path, file: Path, vocabulary: Vocabulary, settings: Data) -> TokenStream:
-    """Write the symbols of a whole file into `folder`, in bounded memory, and open them."""
-    read = byte_documents if vocabulary.kind == "byte" else documents
-    column = settings.column if has_documents(file) else None
-    stored = vocabulary.dtype.newbyteorder("<")
-    path = folder / "whole.bin"
-    symbols = characters = count = size = 0
-
-    def counted(pieces):
-        nonlocal characters, size
-        for piece in pieces:
-            characters += count_characters(piece)
-            size += len(piece)
-            yield piece
-
-    with path.open("wb") as output:
-        for document in read(file, column=column, encoding=settings.encoding):
-            arrays = vocabulary.encode_pieces(counted(document), str(file))
-            for ids in itertools.chain([np.array([vocabulary.boundary])], arrays):
-                output.write(ids.astype(stored).data)
-                symbols += ids.size
-            count += 1
-    return TokenStream(
-        path=path,
-        dtype=stored,
-        boundary=vocabulary.boundary,
-        length=symbols,
-        documents=count,
-        characters=characters,
-        bytes=size,
-        skipped_rows=0,
-    )
