@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import warnings
 
 import torch
 from torch import Tensor, nn
@@ -51,7 +52,7 @@ class _TorchLike(nn.Module):
         engine: str = "auto",
     ):
         super().__init__()
-        _check_arguments(mode, hidden_size, num_layers, dropout, proj_size)
+        _check_arguments(mode, input_size, hidden_size, num_layers, bias, batch_first, dropout, proj_size)
         self.mode, self.input_size, self.hidden_size, self.num_layers = (
             mode,
             input_size,
@@ -61,7 +62,7 @@ class _TorchLike(nn.Module):
         self.bias, self.batch_first, self.dropout = bias, batch_first, float(dropout)
         self.bidirectional, self.proj_size, self.engine = bidirectional, proj_size, engine
         self._kind = kind
-        self._definitions = [[self._define(layer)] * (1 + bidirectional) for layer in range(num_layers)]
+        self._definitions = [[self._define(layer)] * (1 + bool(bidirectional)) for layer in range(num_layers)]
         for layer, directions in enumerate(self._definitions):
             for k, definition in enumerate(directions):
                 stacks = {s.name: s for s in definition.stacks}
@@ -100,7 +101,7 @@ class _TorchLike(nn.Module):
         """The parameters, a list for each layer and direction."""
         return [
             [getattr(self, _flat(s, layer, k)) for s in _ORDER if hasattr(self, _flat(s, layer, k))]
-            for layer in range(self.num_layers) for k in range(1 + self.bidirectional)
+            for layer, directions in enumerate(self._definitions) for k in range(len(directions))
         ]  # fmt: skip
 
     def flatten_parameters(self) -> None:
@@ -123,7 +124,7 @@ class _TorchLike(nn.Module):
         return self.mode == "LSTM"
 
     def _define(self, layer: int) -> Definition:
-        size = self.input_size if layer == 0 else (self.proj_size or self.hidden_size) * (1 + self.bidirectional)
+        size = self.input_size if layer == 0 else (self.proj_size or self.hidden_size) * (1 + bool(self.bidirectional))
         program = program_of(self._kind, bias=self.bias)
         return define(program, size_numbers(program, size, self.hidden_size, {"proj_size": self.proj_size}))
 
@@ -145,18 +146,22 @@ class _TorchLike(nn.Module):
         ]
 
     def _check_input(self, given: Tensor | PackedSequence) -> bool:
-        if isinstance(given, PackedSequence) or given.is_nested:
-            return True
-        if given.dim() not in (2, 3):
-            raise ValueError(f"{self.mode}: Expected input to be 2D or 3D, got {given.dim()}D instead")
-        if given.shape[-1] != self.input_size:
-            raise RuntimeError(
-                f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {given.shape[-1]}"
+        """Raise what torch raises for an input that does not fit; return whether it has a batch axis."""
+        packed = isinstance(given, PackedSequence)
+        data = given.data if packed else given
+        if data.dim() not in ((2,) if packed else (2, 3)):
+            raise ValueError(f"{self.mode}: Expected input to be 2D or 3D, got {data.dim()}D instead")
+        weight = self.weight_ih_l0
+        if data.dtype != weight.dtype and not torch.is_autocast_enabled(data.device.type):
+            raise ValueError(
+                f"RNN input dtype ({data.dtype}) does not match weight dtype ({weight.dtype}). "
+                f"Convert input: input.to({weight.dtype}), or convert model: model.to({data.dtype})"
             )
-        weight = next(self.parameters())
-        if given.dtype != weight.dtype and not torch.is_autocast_enabled(given.device.type):
-            raise ValueError(f"{self.mode}: the input is {given.dtype} and the weights are {weight.dtype}")
-        return given.dim() == 3
+        if data.shape[-1] != self.input_size:
+            raise RuntimeError(
+                f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {data.shape[-1]}"
+            )
+        return packed or data.dim() == 3
 
     def _checked(self, hx, padded: Tensor, batched: bool):
         parts = hx if self._two_states else (hx,)
@@ -169,11 +174,13 @@ class _TorchLike(nn.Module):
                     f"For {form} input, hx should also be {3 if batched else 2}-D but got {part.dim()}-D tensor"
                 )
         parts = parts if batched else tuple(p.unsqueeze(1) for p in parts)
-        rows = self.num_layers * (1 + self.bidirectional)
+        rows = self.num_layers * (1 + bool(self.bidirectional))
         sizes = [self.proj_size or self.hidden_size, self.hidden_size]
         for name, part, size in zip(("hidden[0]", "hidden[1]"), parts, sizes, strict=False):
             if tuple(part.shape) != (rows, padded.shape[1], size):
                 raise RuntimeError(f"Expected {name} size {(rows, padded.shape[1], size)}, got {list(part.shape)}")
+            if part.dtype != padded.dtype and (part.dtype != torch.float32 or padded.dtype.itemsize >= 4):
+                raise RuntimeError(f"{name} is {part.dtype} and the input is {padded.dtype}")
         return tuple(parts) if self._two_states else parts[0]
 
 
@@ -193,8 +200,7 @@ class RNN(_TorchLike):
         if nonlinearity not in cells:
             raise ValueError(f"Unknown nonlinearity '{nonlinearity}'. Select from 'tanh' or 'relu'.")
         self.nonlinearity = nonlinearity
-        if kwargs.get("proj_size"):
-            raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
+        _refuse_projection(kwargs)
         super().__init__(
             cells[nonlinearity],
             f"RNN_{nonlinearity.upper()}",
@@ -210,8 +216,7 @@ class GRU(_TorchLike):
     """`torch.nn.GRU`."""
 
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, *args, **kwargs):
-        if kwargs.get("proj_size"):
-            raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
+        _refuse_projection(kwargs)
         super().__init__(GRUCell, "GRU", input_size, hidden_size, num_layers, *args, **kwargs)
 
 
@@ -235,18 +240,45 @@ def _flat(name: str, layer: int, direction: int) -> str:
     return f"{name}_l{layer}{'_reverse' if direction else ''}"
 
 
-def _check_arguments(mode: str, hidden_size: int, num_layers: int, dropout: float, proj_size: int) -> None:
+_PROJECTED = "proj_size argument is only supported for LSTM, not RNN or GRU"
+
+
+def _refuse_projection(arguments: dict) -> None:
+    if "proj_size" in arguments:
+        raise ValueError(_PROJECTED)
+
+
+def _check_arguments(
+    mode: str,
+    input_size: int,
+    hidden_size: int,
+    num_layers: int,
+    bias: bool,
+    batch_first: bool,
+    dropout: float,
+    proj_size: int,
+) -> None:
+    """Raise what torch raises, in its order; warn where it warns."""
     if isinstance(dropout, bool) or not isinstance(dropout, numbers.Number) or not 0 <= dropout <= 1:  # type: ignore[operator]
         raise ValueError(
             "dropout should be a number in range [0, 1] representing the probability of an element being zeroed"
         )
-    if not isinstance(hidden_size, int):
-        raise TypeError(f"hidden_size should be of type int, got: {type(hidden_size).__name__}")
-    if hidden_size <= 0:
-        raise ValueError("hidden_size must be greater than zero")
-    if num_layers <= 0:
-        raise ValueError("num_layers must be greater than zero")
+    if dropout > 0 and num_layers == 1:  # type: ignore[operator]
+        warnings.warn(
+            "dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects "
+            f"num_layers greater than 1, but got dropout={dropout} and num_layers={num_layers}",
+            stacklevel=4,
+        )
+    flags = [("bias", bias, bool), ("batch_first", batch_first, bool)]
+    for name, given, kind in [*flags, ("input_size", input_size, int), ("hidden_size", hidden_size, int)]:
+        if not isinstance(given, kind):
+            raise TypeError(f"{name} should be of type {kind.__name__}, got: {type(given).__name__}")
+    for name, size in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
+        if size <= 0:
+            raise ValueError(f"{name} must be greater than zero")
     if proj_size < 0:
         raise ValueError("proj_size should be a positive integer or zero to disable projections")
+    if proj_size and mode != "LSTM":
+        raise ValueError(_PROJECTED)
     if proj_size >= hidden_size:
         raise ValueError("proj_size has to be smaller than hidden_size")
