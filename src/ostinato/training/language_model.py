@@ -19,8 +19,9 @@ from accelerate import Accelerator
 
 from ostinato._errors import ConfigError, DataError, RunError
 from ostinato._version import __version__
+from ostinato.data.lanes import Lanes
 from ostinato.data.readers import check_file, documents
-from ostinato.data.streams import Lanes, TokenStream, write_stream
+from ostinato.data.streams import TokenStream, write_stream
 from ostinato.data.vocabulary import Vocabulary
 from ostinato.decoding.sampling import Sampling
 from ostinato.training import config
@@ -117,7 +118,7 @@ def _fit(run: Run, folder: RunFolder, vocabulary: Vocabulary, display: Display, 
     folder.cut_metrics(loop.counters.step)
     _announce(run, folder, vocabulary, parts, display, loop.counters.step)
     if training.tracker != "none":
-        accelerator.init_trackers("tensorboard")
+        accelerator.init_trackers(folder.tensorboard.name)
     outcome = loop.fit()
     accelerator.end_training()
     return outcome

@@ -6,6 +6,7 @@
     metrics.jsonl        one line a measurement
     README.md            the model card
     state/               all that resuming needs: last.safetensors, tokens/, lock
+    tensorboard/         the same measurements for TensorBoard, when asked
 
 A file is replaced whole or not at all; nothing is ever pickled.
 """
@@ -44,6 +45,7 @@ class RunFolder:
         self.state = self.path / "state"
         self.last = self.state / "last.safetensors"
         self.tokens = self.state / "tokens"
+        self.tensorboard = self.path / "tensorboard"
 
     def is_run(self) -> bool:
         """Whether a run was begun here."""
@@ -140,7 +142,8 @@ class RunFolder:
                     shutil.rmtree(old.path)
                 os.replace(self.path, old.path)
                 os.replace(staging.path, self.path)
-            own = {p.name for p in (old.config, old.model, old.tokenizer, old.metrics, old.card, old.state)}
+            parts = (old.config, old.model, old.tokenizer, old.metrics, old.card, old.state, old.tensorboard)
+            own = {part.name for part in parts}
             for entry in old.path.iterdir():
                 if entry.name not in own and not (self.path / entry.name).exists():
                     os.replace(entry, self.path / entry.name)

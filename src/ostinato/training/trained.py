@@ -12,8 +12,9 @@ from typing import Any
 import torch
 
 from ostinato._errors import RunError
+from ostinato.data.lanes import Lanes, Segment
 from ostinato.data.readers import has_documents
-from ostinato.data.streams import Lanes, Segment, TokenStream, write_whole
+from ostinato.data.streams import TokenStream, write_whole
 from ostinato.data.vocabulary import Vocabulary
 from ostinato.decoding.sampling import Sampling, generate, until_stop
 from ostinato.models.language_model import LanguageModel
