@@ -270,7 +270,8 @@ def _check_arguments(
             stacklevel=4,
         )
     flags = [("bias", bias, bool), ("batch_first", batch_first, bool)]
-    for name, given, kind in [*flags, ("input_size", input_size, int), ("hidden_size", hidden_size, int)]:
+    sizes = [("input_size", input_size, int), ("hidden_size", hidden_size, int), ("proj_size", proj_size, int)]
+    for name, given, kind in flags + sizes:
         if not isinstance(given, kind):
             raise TypeError(f"{name} should be of type {kind.__name__}, got: {type(given).__name__}")
     for name, size in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
