@@ -360,6 +360,8 @@ class _Reader:
         match node:
             case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _COMPARE:
                 return self._node(_COMPARE[type(op)], node, [self._read(left), self._read(right)])
+        if self.line.number == OUR_OWN:
+            return self._read(node)
         raise self.error(
             node,
             f"'{self.source(node)}' is the first argument of where",
@@ -375,7 +377,7 @@ def _arguments(count: int) -> str:
 def read_template(text: str) -> Node:
     """Read one expression of our own, such as a derivative of the functions table.
 
-    It may also use `count(a)` and `fill(g, a)`, which users do not write.
+    It may also use what users do not write: `count(a)`, `fill(g, a)`, and a comparison's result in `where(a, b, c)`.
     """
     statement = read_statement(Line(f"value = {text}", OUR_OWN, 0))
     assert statement.expression is not None

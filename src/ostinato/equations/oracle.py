@@ -28,17 +28,11 @@ def evaluate(program: Program, values: Values) -> dict[str, np.ndarray]:
     with np.errstate(all="ignore"):
         for op in program.ops:
             seen[op.out] = _apply(op, [seen[a] if isinstance(a, str) else np.float64(a) for a in op.args])
-    parameters = {i.name for i in program.parameters}
-    sizes = {i.name: seen[i.name].shape for i in program.inputs if i.name in seen}
-    results = {}
-    for label, value in program.outputs:
-        result = seen[value]
-        if label in parameters:
-            shape = sizes[label] or (1,)
-            result = np.broadcast_to(result, (rows, *shape)).sum(0).reshape(sizes[label])
-        elif label in sizes:
-            result = np.broadcast_to(result, (rows, *sizes[label][1:]))
-        results[label] = result
+    results = {label: seen[value] for label, value in program.outputs}
+    if program.role("gradient"):  # an adjoint: its outputs are named after the inputs
+        for name in results.keys() & {i.name for i in program.parameters}:
+            shape = seen[name].shape
+            results[name] = np.broadcast_to(results[name], (rows, *(shape or (1,)))).sum(0).reshape(shape)
     return results
 
 

@@ -147,6 +147,12 @@ class _Names:
             elif name in self.defined and name not in self.constants:
                 if name not in earlier:
                     self._too_early(node, name, statement)
+            elif name == "y" and name not in self.states:
+                raise node.error(
+                    "'y' is used, and no line defines it",
+                    "y is the output of the cell",
+                    "Write y = … above, or y' = … for a state",
+                )
             elif name != "x" and name not in self.states and name not in self.constants:
                 self.vectors.setdefault(name, node)
         for name in self.matrices.keys() & self.vectors.keys():

@@ -168,15 +168,18 @@ def _shape(op: Op, args: list[Shape]) -> Shape:
 
 
 def live(program: Program) -> Program:
-    """Return `program` without the operations and inputs that no output needs (states and x stay)."""
+    """Return `program` without the operations and inputs that no output needs.
+
+    States and x stay, and what an adjoint gives the gradient of.
+    """
     needed = {value for _, value in program.outputs}
     ops = []
     for op in reversed(program.ops):
         if op.out in needed:
             ops.append(op)
             needed.update(a for a in op.args if isinstance(a, str))
-    kept = {"input", "state"}
-    inputs = tuple(i for i in program.inputs if i.role in kept or i.name in needed)
+    needed.update(label for label, _ in program.outputs)
+    inputs = tuple(i for i in program.inputs if i.role in ("input", "state") or i.name in needed)
     return replace(program, inputs=inputs, ops=tuple(reversed(ops)))
 
 
