@@ -28,6 +28,7 @@ ROWS = ["softmax", "layer_norm", "rms_norm"]
 PAIRED = ["maximum", "minimum"]
 REDUCED = ["sum", "mean"]
 COVERED = {*SMOOTH, *KINKED, *POSITIVE, *ROWS, *PAIRED, *REDUCED, "where"}
+FORMS = ["leaf", "product", "smooth", "kinked", "positive", "row", "infix", "pair", "where", "power"]
 LITERALS = ["0.5", "2", "0.1", "1.5", "3", "1e-1"]
 
 

@@ -1,11 +1,10 @@
 """Whatever equations say, every reader of them agrees: hypothesis writes the cells."""
 
 import numpy as np
-import pytest
 import torch
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
-from random_cells import COVERED, RandomCell, random_cells, respelt, symbol_values
+from random_cells import COVERED, RandomCell, random_cells, respelt
 
 from ostinato import unroll
 from ostinato.equations import oracle

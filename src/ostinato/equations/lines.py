@@ -121,8 +121,14 @@ def _check_characters(text: str) -> None:
 
 def _symbols(code: str) -> str:
     code = code.translate(_ONE_FOR_ONE)
-    # W · x is a product with a matrix, f · g one of numbers; papers name matrices with a capital letter
-    return re.sub(r"(\w*)(\s*)[·⋅]", lambda m: m[1] + m[2] + ("@" if m[1][:1].isupper() else "*"), code)
+    return re.sub("[·⋅]", _dot, code)
+
+
+def _dot(match: re.Match[str]) -> str:
+    """W · x is a product with a matrix, f · g one of numbers; papers name matrices with a capital letter."""
+    before = match.string[: match.start()].rstrip()
+    word = re.match(r"\w*", before[::-1])
+    return "@" if word and word[0][-1:].isupper() else "*"
 
 
 def _follow_brackets(code: str, number: int, indent: int, opened: list[tuple[str, int, int]]) -> None:
