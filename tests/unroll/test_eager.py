@@ -140,6 +140,14 @@ def test_a_narrow_state_that_is_given_is_widened(dtype):
     assert (state.h.dtype, state.c.dtype) == (torch.float32, torch.float32)
 
 
+@pytest.mark.parametrize("engine", ["vendor", "eager"])
+def test_a_float32_state_beside_float64_inputs_is_widened(engine):
+    start = (torch.ones(BATCH, H), torch.ones(BATCH, H))
+    wide = tuple(s.double() for s in start)
+    cell, inputs = make("lstm"), numbers(STEPS, BATCH, D)
+    assert_same(unroll(cell, inputs, start, engine=engine), unroll(cell, inputs, wide, engine=engine))
+
+
 def test_a_small_addition_survives_in_a_carried_state():
     """A sum of 1000 steps of 0.001 would stop at 0.5 if each step were rounded to bfloat16."""
     from ostinato import cell

@@ -67,13 +67,11 @@ def test_states_that_do_not_fit(name, state, got, wanted):
 
 
 @pytest.mark.parametrize("engine", ["vendor", "eager"])
-def test_a_state_of_another_type_is_not_converted_in_silence(engine):
-    state = (torch.zeros(BATCH, H), torch.zeros(BATCH, H))
-    assert said(complaint("lstm", INPUTS, state, engine=engine)) == (
-        "state",
-        "torch.float32",
-        "Beside these inputs a state is torch.float64",
-    )
+def test_a_state_is_not_rounded_in_silence(engine):
+    state = (torch.zeros(BATCH, H).double(), torch.zeros(BATCH, H).double())
+    with pytest.raises(ConfigError) as caught:
+        unroll(make("lstm", torch.float32), INPUTS.float(), state, engine=engine)
+    assert said(caught.value) == ("state", "torch.float64", "Beside these inputs a state is torch.float32, or narrower")
 
 
 SHAPE = "It is a tensor (T, B) = (5, 2)"

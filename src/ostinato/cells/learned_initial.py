@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 
-import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
@@ -22,7 +21,7 @@ class LearnedInitialState(Cell):
             inner.hidden_size,
             inner.output_size,
         )
-        leaves, self._structure = pytree.tree_flatten(inner.initial_state(1))
+        leaves = pytree.tree_leaves(inner.initial_state(1))
         self.initial = nn.ParameterList([nn.Parameter(leaf[0].clone()) for leaf in leaves])
 
     @property
@@ -32,7 +31,14 @@ class LearnedInitialState(Cell):
 
     def initial_state(self, batch_size: int, *, device=None, dtype=None) -> State:
         """Return the learned state for every row."""
-        return _expanded(list(self.initial), self._structure, batch_size, dtype)
+        learned = iter(self.initial)
+        like = self.inner.initial_state(batch_size, device=device, dtype=dtype)
+
+        def start(other: Tensor) -> Tensor:
+            leaf = next(learned)
+            return (leaf if dtype is None else leaf.to(other.dtype)).expand_as(other)
+
+        return pytree.tree_map(start, like)
 
     def step(self, x: Tensor, state: State, *dt: Tensor) -> tuple[Tensor, State]:
         """Take the wrapped cell's step."""
@@ -43,9 +49,3 @@ class LearnedInitialState(Cell):
         bound = copy.copy(self.inner.bind())
         bound.initial_state = self.initial_state  # type: ignore[method-assign]
         return bound
-
-
-def _expanded(leaves: list[Tensor], structure, batch_size: int, dtype: torch.dtype | None) -> State:
-    return pytree.tree_unflatten(
-        [(leaf if dtype is None else leaf.to(dtype)).expand(batch_size, *leaf.shape) for leaf in leaves], structure
-    )

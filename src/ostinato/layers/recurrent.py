@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
+from torch.utils import _pytree as pytree
 
 from ostinato._errors import ConfigError
 from ostinato.cells.catalogue import build_cell
 from ostinato.cells.cell import Cell, State
 from ostinato.cells.learned_initial import LearnedInitialState
-from ostinato.layers.ragged import enter
+from ostinato.layers.ragged import enter, turn
 from ostinato.layers.stack import run_stack
 from ostinato.unroll import plan
 
@@ -57,8 +59,15 @@ class Recurrent(nn.Module):
     ):
         super().__init__()
         if isinstance(cell, Cell):
-            input_size = input_size or cell.input_size
-            hidden_size = hidden_size or cell.hidden_size
+            if values:
+                raise ConfigError(
+                    "Recurrent",
+                    f"{', '.join(values)} beside a cell that is made",
+                    "Such keywords are for a cell that is yet to be made",
+                    "Give them to the cell",
+                )
+            input_size = cell.input_size if input_size is None else input_size
+            hidden_size = cell.hidden_size if hidden_size is None else hidden_size
         if input_size is None or hidden_size is None:
             raise ConfigError(
                 "Recurrent",
@@ -99,9 +108,15 @@ class Recurrent(nn.Module):
         dt: Tensor | None = None,
         return_states: bool = False,
     ) -> tuple:
-        """Return (outputs, state), and with `return_states` every step's states as a third; see `unroll`."""
+        """Return (outputs, state), and with `return_states` every step's states as a third; see `unroll`.
+
+        `reset` and `dt` are (T, B), or (B, T) with `batch_first`, beside packed and jagged inputs too (padded).
+        Every step's states have the form of the outputs.
+        """
         padded, lengths, leave = enter(inputs, lengths, self.batch_first)
-        turned = [None if v is None else (v.transpose(0, 1) if self.batch_first else v) for v in (reset, dt)]
+        given = {"reset": reset, "dt": dt}
+        if self.batch_first:
+            given = {name: v if v is None else turn(name, v) for name, v in given.items()}
         self._check_state(state)
         outputs, last, every = run_stack(
             self.layers,  # type: ignore[arg-type]
@@ -111,22 +126,20 @@ class Recurrent(nn.Module):
             residual=self.residual,
             return_states=return_states,
             lengths=lengths,
-            reset=turned[0],
-            dt=turned[1],
             engine=self.engine,
+            **given,
         )
-        return (leave(outputs), last, every) if return_states else (leave(outputs), last)
+        return (leave(outputs), last, pytree.tree_map(leave, every)) if return_states else (leave(outputs), last)
 
     def initial_state(self, batch_size: int) -> tuple[State, ...]:
         """Return the state before the first step."""
-        weight = next(self.parameters())
+        weight = next(self.parameters(), torch.empty(0))
         cells = [c for layer in self.layers for c in layer]  # type: ignore[attr-defined]
         return tuple(c.initial_state(batch_size, device=weight.device, dtype=weight.dtype) for c in cells)
 
     def plans(self) -> list[str]:
         """Return, for each layer, the engine that runs it and why."""
-        weight = next(self.parameters())
-        return [str(plan(layer[0], dtype=weight.dtype, engine=self.engine)) for layer in self.layers]  # type: ignore[index]
+        return [str(plan(layer[0], engine=self.engine)) for layer in self.layers]  # type: ignore[index]
 
     def extra_repr(self) -> str:
         settings = f"bidirectional={self.bidirectional}, dropout={self.dropout}, residual={self.residual}"
@@ -141,10 +154,12 @@ class Recurrent(nn.Module):
 
 def layer_sizes(hidden_size: int | Sequence[int], num_layers: int) -> tuple[int, ...]:
     """Return one size for each layer; ConfigError where the numbers do not fit."""
-    if num_layers < 1:
-        raise ConfigError("num_layers", f"{num_layers} was given", "At least one layer", "")
+    if not isinstance(num_layers, int) or num_layers < 1:
+        raise ConfigError("num_layers", f"{num_layers} was given", "At least one layer, a whole number")
     if isinstance(hidden_size, int):
         return (hidden_size,) * num_layers
+    if not isinstance(hidden_size, Sequence) or isinstance(hidden_size, str):
+        raise ConfigError("hidden_size", f"{hidden_size!r} was given", "One whole number, or one for each layer")
     if num_layers not in (1, len(hidden_size)) or not hidden_size:
         raise ConfigError(
             "hidden_size",
@@ -171,7 +186,7 @@ def _built(cell: str | type[Cell] | Cell, input_size: int, hidden_size: int, val
 
 
 def _check(dropout: float, initial_state: str) -> None:
-    if not 0 <= dropout < 1:
+    if not isinstance(dropout, int | float) or not 0 <= dropout < 1:
         raise ConfigError("dropout", f"{dropout} was given", "A share from 0 up to, not including, 1", "")
     if initial_state not in INITIAL_STATES:
         raise ConfigError("initial_state", f"'{initial_state}' was given", f"Known are {', '.join(INITIAL_STATES)}", "")

@@ -162,11 +162,10 @@ def _checked_state(state: State, expected: list[Tensor]) -> list[Tensor]:
     forms, wanted = [_form(leaf) for leaf in given], [_form(leaf) for leaf in expected]
     if forms != wanted:
         raise ConfigError("state", ", ".join(forms) or "no tensors", f"This cell's state is {', '.join(wanted)}")
-    widened = [e.dtype if g.dtype in _NARROW else g.dtype for g, e in zip(given, expected, strict=True)]
-    for leaf, dtype, like in zip(given, widened, expected, strict=True):
-        if dtype != like.dtype:
-            raise ConfigError("state", f"{leaf.dtype}", f"Beside these inputs a state is {like.dtype}")
-    return [leaf.to(dtype) for leaf, dtype in zip(given, widened, strict=True)]
+    for leaf, like in zip(given, expected, strict=True):
+        if torch.promote_types(leaf.dtype, like.dtype) != like.dtype:
+            raise ConfigError("state", f"{leaf.dtype}", f"Beside these inputs a state is {like.dtype}, or narrower")
+    return [leaf.to(like.dtype) for leaf, like in zip(given, expected, strict=True)]
 
 
 def _form(value: object) -> str:
