@@ -1,5 +1,6 @@
 """The public list: what `import ostinato` offers, alphabetical."""
 
+from . import nn as nn
 from ._errors import ConfigError as ConfigError
 from ._errors import DataError as DataError
 from ._errors import EngineError as EngineError
@@ -14,8 +15,8 @@ from .cells.equation_cell import EquationCell as EquationCell
 from .cells.equation_cell import cell as cell
 from .cells.gru import GRU as GRU
 from .cells.lstm import LSTM as LSTM
-from .unroll import plan as plan
-from .unroll import unroll as unroll
 from .layers.recurrent import Recurrent as Recurrent
 from .models.language_model import LanguageModel as LanguageModel
+from .unroll import plan as plan
+from .unroll import unroll as unroll
 from .unroll.explain import explain as explain

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from ostinato._errors import ConfigError
 from ostinato.cells.cell import State
-from ostinato.layers.recurrent import Recurrent
+from ostinato.layers.recurrent import Recurrent, layer_sizes
 
 
 class Segment(Protocol):
@@ -48,11 +48,15 @@ class LanguageModel(nn.Module):
         **values: Any,
     ):
         super().__init__()
-        last = hidden_size if isinstance(hidden_size, int) else hidden_size[-1]
-        size = embedding_size or (last if tied else min(64, vocabulary_size))
+        last = layer_sizes(hidden_size, num_layers)[-1]
+        size = (last if tied else min(64, vocabulary_size)) if embedding_size is None else embedding_size
         for name, number in (("vocabulary_size", vocabulary_size), ("embedding_size", size)):
-            if number < 1:
-                raise ConfigError(name, f"{number} was given", "A size is at least 1", "")
+            if not isinstance(number, int) or number < 1:
+                raise ConfigError(name, f"{number} was given", "A size is a whole number, at least 1")
+        if values.get("bidirectional"):
+            raise ConfigError("bidirectional", "True was given", "A language model reads forward only")
+        if "batch_first" in values:
+            raise ConfigError("batch_first", "it was given", "Tokens are (T, B): steps, rows")
         self.embedding = nn.Embedding(vocabulary_size, size)
         self.recurrent = Recurrent(
             cell, size, hidden_size, num_layers, dropout=dropout, residual=residual,
@@ -68,6 +72,8 @@ class LanguageModel(nn.Module):
 
         `reset` (T, B) marks steps that start a document: the state is the initial one before them.
         """
+        if tokens.dim() != 2:
+            raise ConfigError("tokens", f"shape {tuple(tokens.shape)}", "Tokens are (T, B): steps, rows")
         embedded = self.embedding(tokens)
         outputs, state = self.recurrent(embedded, state, reset=reset)
         return self.scores(self.dropout(outputs)), state
