@@ -65,7 +65,7 @@ def build_cell(cell: str | type[Cell] | Cell, input_size: int, hidden_size: int,
 
     Raises ConfigError for a name that is not in the catalogue, EquationError for a text that cannot be read.
     """
-    if isinstance(cell, type):
+    if isinstance(cell, type) and issubclass(cell, Cell):
         return cell(input_size, hidden_size, **values)
     if not isinstance(cell, str):
         raise ConfigError(
