@@ -8,6 +8,8 @@ import pickle
 import pytest
 import torch
 from torch.nn.utils import parametrizations
+from torch.utils import _pytree as pytree
+from torch.utils.checkpoint import checkpoint
 from torch_pairs import B, D, H, T, assert_same, every_kind, numbers, pair
 
 from ostinato import nn
@@ -111,6 +113,21 @@ def test_weights_may_be_shared_between_processes(kind):
     layer = ours(kind).share_memory()
     assert all(p.is_shared() for p in layer.parameters())
     assert layer(X)[0].shape == (T, B, 2 * H)
+
+
+@every_kind
+def test_shapes_are_inferred_on_the_meta_device(kind):
+    got = ours(kind).to("meta")(X.to("meta"))
+    expected = ours(kind)(X)
+    assert [s.shape for s in pytree.tree_leaves(got)] == [s.shape for s in pytree.tree_leaves(expected)]
+
+
+@every_kind
+def test_gradients_may_be_recomputed_to_save_memory(kind):
+    layer, x = ours(kind), X.clone().requires_grad_()
+    outputs, _ = checkpoint(layer, x, use_reentrant=False)
+    (gradient,) = torch.autograd.grad(outputs.sum(), x)
+    assert_same(gradient, torch.autograd.grad(layer(x)[0].sum(), x)[0])
 
 
 @every_kind

@@ -27,6 +27,7 @@ from ostinato.cells.lstm import LSTM as LSTMCell
 from ostinato.cells.lstm import ProjectedLSTM
 from ostinato.layers.ragged import enter
 from ostinato.layers.stack import run_stack
+from ostinato.unroll.plan import autocasts
 
 _ORDER = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
 
@@ -152,7 +153,7 @@ class _TorchLike(nn.Module):
         if data.dim() not in ((2,) if packed else (2, 3)):
             raise ValueError(f"{self.mode}: Expected input to be 2D or 3D, got {data.dim()}D instead")
         weight = self.weight_ih_l0
-        if data.dtype != weight.dtype and not torch.is_autocast_enabled(data.device.type):
+        if data.dtype != weight.dtype and not autocasts(data.device.type):
             raise ValueError(
                 f"RNN input dtype ({data.dtype}) does not match weight dtype ({weight.dtype}). "
                 f"Convert input: input.to({weight.dtype}), or convert model: model.to({data.dtype})"

@@ -49,8 +49,13 @@ class Call:
 def call_of(data: Tensor, weights_dtype: torch.dtype, *, resets: bool, return_states: bool) -> Call:
     """Return the facts of a call with this laid-out input."""
     transformed = _functorch.peek_interpreter_stack() is not None or forward_ad._current_level >= 0
-    autocast = torch.is_autocast_enabled(data.device.type)
-    return Call(data.dtype, weights_dtype, resets, return_states, autocast, data.device.type, transformed)
+    device = data.device.type
+    return Call(data.dtype, weights_dtype, resets, return_states, autocasts(device), device, transformed)
+
+
+def autocasts(device: str) -> bool:
+    """Return whether autocast is at work on a kind of device; some, as meta, have none."""
+    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
 
 
 def make_plan(bound: Bound, call: Call, engine: str = "auto") -> Plan:
