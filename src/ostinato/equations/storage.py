@@ -187,7 +187,7 @@ def _again(builder: Builder, op: Op, args: list[str | float | None]) -> str | fl
     """Emit `op` over other arguments; None is what an addition leaves out."""
     if op.fn == "add" and None in args:
         return args[1] if args[0] is None else args[0]
-    return builder.emit(op.fn, tuple(args), None if op.out.startswith("%") else op.out)
+    return builder.emit(op.fn, tuple(a for a in args if a is not None), None if op.out.startswith("%") else op.out)
 
 
 def without_bias(program: Program) -> Program:
