@@ -175,6 +175,7 @@ def test_the_next_value_of_a_state_may_be_used():
         pytest.param("h' = tanh(W · x + U ⋅ h + b)", id="a dot after a capital is a product with a matrix"),
         pytest.param("h' = tanh(W·x + U·h + b)", id="dots without blanks"),
         pytest.param("h' = tanh(W @ x + U @ h + b)  # Elman", id="a comment"),
+        pytest.param("h' = tanh(W @ x + U @ h + b)  # \U0001f469\u200d\U0001f52c", id="a joined emoji in a comment"),
         pytest.param("# Elman (1990)\n\n   h' = tanh(W @ x + U @ h + b)\n", id="comments, blank lines and indentation"),
         pytest.param("h' = tanh(W @ x +\n          U @ h\n   + b)", id="lines that go on in brackets"),
         pytest.param("h' = tanh(W @ x +   # the input\n\n   U @ h  # the state\n   + b)", id="comments in brackets"),
@@ -183,6 +184,7 @@ def test_the_next_value_of_a_state_may_be_used():
         pytest.param("h' = ((tanh((W @ x) + (U @ h) + b)))", id="more brackets than needed"),
         pytest.param("h' = +tanh(W @ x + U @ h + b)", id="a plus in front"),
         pytest.param("h'=tanh(W@x+U@h+b)", id="no blanks"),
+        pytest.param("\ufeffh' = tanh(W @ x + U @ h + b)", id="the mark some editors begin a file with"),
     ],
 )
 def test_another_spelling_is_the_same_cell(text):

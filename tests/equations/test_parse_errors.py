@@ -306,7 +306,9 @@ TEXTS = [
         "a character some take for a line end", "# a\x1cb\nh' = x", 1, 4, "the character U+001C was read", "Remove it"
     ),
     case("the letter that stands for a prime", "h' = hʹ", 1, 7, "the character U+02B9 was read", "Remove it"),
-    case("a space of no width", "h' = \u200bx", 1, 6, "cannot be read here", "A line reads name = expression"),
+    case("a space of no width", "h' = \u200bx", 1, 6, "the character U+200B was read", "Remove it"),
+    case("a mark inside the text", "h' = x\n\ufeffy = h", 2, 1, "the character U+FEFF was read", "Remove it"),
+    case("a control character of Latin-1", "h' = x\x85", 1, 7, "the character U+0085 was read", "Remove it"),
     case(
         "a page of HTML", "<!DOCTYPE html>\n<html>", 1, 1, "'<!DOCTYPE html>' cannot be read here", "name = expression"
     ),

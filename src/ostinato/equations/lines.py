@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from unicodedata import category
 
 from ostinato._errors import EquationError
 
@@ -51,6 +52,7 @@ class Line:
 
 def logical_lines(text: str) -> list[Line]:
     """Split the text of a cell into its equations; EquationError where that cannot be done."""
+    text = text.removeprefix("\ufeff")  # some editors begin a file with this mark
     _check_characters(text)
     lines: list[Line] = []
     held, opened = "", []
@@ -104,12 +106,10 @@ def _check_characters(text: str) -> None:
             "A cell is a few lines; is this the right file?",
         )
     for number, line in enumerate(_LINE_END.split(text), start=1):
+        code = len(line.split("#", 1)[0])  # a comment may hold the marks that join an emoji
         for column, character in enumerate(line, start=1):
-            if (
-                (ord(character) < 32 and character not in "\t\f\v")
-                or 0xD800 <= ord(character) < 0xE000
-                or character == PRIME
-            ):
+            unseen = {"Cc", "Cs", "Cf"} if column <= code else {"Cc", "Cs"}  # controls, halves of pairs, marks
+            if character == PRIME or (category(character) in unseen and character not in "\t\f\v"):
                 raise EquationError(
                     number,
                     column,

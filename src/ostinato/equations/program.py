@@ -10,7 +10,7 @@ Beyond the functions table it knows
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 
 from ostinato.equations.functions import FUNCTIONS
 
@@ -77,6 +77,13 @@ class Program:
     inputs: tuple[Input, ...]
     ops: tuple[Op, ...]
     outputs: tuple[tuple[str, str], ...]
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.inputs, self.ops, self.outputs))
+
+    def __hash__(self) -> int:  # programs are looked up at every call
+        return self._hash
 
     @cached_property
     def by_name(self) -> dict[str, Input | Op]:
@@ -183,6 +190,7 @@ def live(program: Program) -> Program:
     return replace(program, inputs=inputs, ops=tuple(reversed(ops)))
 
 
+@cache
 def canonical(program: Program) -> Program:
     """Return `program` with its values renamed by order of use, so that equal equations compare equal.
 
