@@ -3,6 +3,7 @@
 import copy
 import importlib
 import inspect
+import pickle
 import pkgutil
 from pathlib import Path
 
@@ -400,6 +401,16 @@ def test_a_copy_is_independent(name):
         for parameter in twin.parameters():
             parameter.zero_()
     assert torch.equal(unroll(cell, inputs)[0], before)
+
+
+@every_cell
+def test_a_cell_survives_pickling_after_it_has_run(name):
+    cell = built(name)
+    inputs = inputs_for(cell)
+    expected = unroll(cell, inputs)[0]
+    again = pickle.loads(pickle.dumps(cell))
+    assert torch.equal(unroll(again, inputs)[0], expected)
+    assert again.definition is cell.definition
 
 
 @every_cell
