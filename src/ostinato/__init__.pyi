@@ -15,8 +15,11 @@ from .cells.equation_cell import EquationCell as EquationCell
 from .cells.equation_cell import cell as cell
 from .cells.gru import GRU as GRU
 from .cells.lstm import LSTM as LSTM
+from .decoding.sampling import Sampling as Sampling
 from .layers.recurrent import Recurrent as Recurrent
 from .models.language_model import LanguageModel as LanguageModel
+from .training.language_model import train_language_model as train_language_model
+from .training.trained import load as load
 from .unroll import plan as plan
 from .unroll import unroll as unroll
 from .unroll.explain import explain as explain

@@ -11,7 +11,6 @@ from ostinato.unroll.plan import Call, Plan, call_of, make_plan, why_not_vendor
 
 INPUTS = numbers(4, 2, D)
 BOUND = make("lstm").bind()
-RESET = torch.ones(4, 2, dtype=torch.bool)
 
 
 @pytest.mark.parametrize("name", ["elman", "lstm", "gru", "lstm without bias", "learned start"])
@@ -22,7 +21,6 @@ def test_the_vendor_runs_what_torch_has_a_kernel_for(name):
 REASONS = {
     "plain": ("plain", {}, "a plain cell has no equations to compare"),
     "own equations": ("own text", {}, "torch has no kernel for these equations"),
-    "resets": ("lstm", {"resets": True}, "torch's kernels cannot reset a row's state inside a sequence"),
     "states": ("lstm", {"return_states": True}, "torch's kernels return the last state only"),
     "bfloat16": (
         "lstm",
@@ -92,12 +90,12 @@ def test_transformations_need_plain_operations():
 
 
 def _reason_now():
-    return why_not_vendor(BOUND, call_of(INPUTS, torch.float64, resets=False, return_states=False))
+    return why_not_vendor(BOUND, call_of(INPUTS, torch.float64, return_states=False))
 
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [("plain", {}), ("own text", {}), ("lstm", {"reset": RESET}), ("lstm", {"return_states": True})],
+    [("plain", {}), ("own text", {}), ("lstm", {"return_states": True})],
 )
 def test_unrolling_by_name_refuses_as_the_plan_does(name, options):
     with pytest.raises(EngineError, match="it cannot run this call"):

@@ -28,7 +28,6 @@ STEPS, BATCH = 6, 4
 LENGTHS = torch.tensor([2, 0, 6, 4])
 
 every_run = pytest.mark.parametrize(("name", "engine"), runs())
-every_run_with_resets = pytest.mark.parametrize(("name", "engine"), runs(resets=True))
 every_run_with_states = pytest.mark.parametrize(("name", "engine"), runs(return_states=True))
 every_direction = pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reverse"])
 few_examples = settings(derandomize=True, deadline=None, max_examples=20, database=None)
@@ -49,7 +48,7 @@ def test_unrolling_is_the_loop_it_stands_for(name, engine, call):
     assert_same(trial.gradients(got), trial.gradients(expected))
 
 
-@every_run_with_resets
+@every_run
 @given(call=calls(resets=True))
 @few_examples
 def test_a_reset_starts_a_row_again_in_any_pattern_with_any_lengths(name, engine, call):
@@ -143,7 +142,7 @@ def test_nan_in_one_row_never_reaches_another(name, engine):
 
 
 @every_direction
-@every_run_with_resets
+@every_run
 def test_a_reset_clears_nan_out_of_a_row(name, engine, reverse):
     cell = make(name)
     inputs = numbers(STEPS, 1, D)

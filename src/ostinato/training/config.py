@@ -55,7 +55,7 @@ class Model:
     """Recurrent layers, one above the other."""
     embedding_size: int | None = None
     """Numbers a symbol is read as; by default the model chooses."""
-    dropout: float = 0.0
+    dropout: float = 0.2
     """Share of activations set to zero between layers while learning."""
     tied: bool = False
     """Use one matrix to read and to predict symbols."""
@@ -92,7 +92,7 @@ class Training:
     clip_norm: float | None = 1.0
     """Gradient norm above which the gradient is scaled down."""
     epochs: float | None = None
-    """Times the text is read (default: 20, but at most 20,000,000 symbols)."""
+    """Times the text is read (default: 10, but at most 10,000,000 symbols)."""
     steps: int | None = None
     """Steps to take; with epochs too, whichever ends first."""
     validate_every: int | None = None

@@ -36,8 +36,8 @@ from ostinato.training.run_folder import RunFolder, saved_settings, write_text
 from ostinato.training.task import Outcome, Task, engines
 from ostinato.training.trained import build_model, score, write
 
-DEFAULT_EPOCHS = 20
-DEFAULT_SYMBOLS = 20_000_000
+DEFAULT_EPOCHS = 10
+DEFAULT_SYMBOLS = 10_000_000
 VALIDATIONS = 20
 SAMPLE_TEMPERATURE = 0.8
 SAY_EVERY_S = 5.0

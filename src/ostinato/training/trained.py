@@ -107,6 +107,7 @@ def write(
     """Yield text drawn from `model`, which is in evaluation mode; see `TrainedLanguageModel.write`.
 
     `ends` lets the model end the document: for plain text it never saw an end, and would draw one by chance.
+    The symbol for unknown words is never drawn.
     """
     device = next(model.parameters()).device
     generator = torch.Generator(device)
@@ -114,6 +115,8 @@ def write(
         generator.seed()
     else:
         generator.manual_seed(seed)
+    never = [] if ends else [vocabulary.boundary]
+    never += [] if vocabulary.unknown is None else [vocabulary.unknown]
     ids = torch.tensor([vocabulary.boundary, *vocabulary.encode(prompt).tolist()], device=device)
     drawn = generate(
         model.step,
@@ -123,7 +126,7 @@ def write(
         length=length,
         generator=generator,
         stop_ids=(vocabulary.boundary,),
-        never_ids=() if ends else (vocabulary.boundary,),
+        never_ids=never,
     )
     return _decoded(vocabulary, drawn)
 

@@ -8,12 +8,13 @@ from torch.utils import _pytree as pytree
 
 from ostinato._errors import ConfigError
 from ostinato.cells.cell import Bound, Cell, State
-from ostinato.unroll import eager, vendor
+from ostinato.unroll import eager, restarts, vendor
 from ostinato.unroll.layout import checked_lengths, layout
 from ostinato.unroll.plan import Call, Plan, call_of, make_plan
 
 __all__ = ["plan", "unroll"]
 
+_RUN: dict[str, restarts.Engine] = {"eager": eager.run, "vendor": vendor.run}
 _NARROW = (torch.bfloat16, torch.float16)
 
 
@@ -54,17 +55,18 @@ def unroll(
     order = layout(steps, batch, lengths, reverse, inputs.device)
     data = order.pack(inputs)
     state = _starting_state(bound, state, batch, data)
-    chosen = make_plan(bound, _call(bound, data, reset, return_states), engine)
+    chosen = make_plan(bound, _call(bound, data, return_states), engine)
     sorted_state = order.sort(state)
     times = None
     if dt is not None and bound.uses_dt:
         times = order.pack(_reversed_times(dt, lengths) if reverse else dt)
-    if chosen.engine == "vendor":
-        packed, last, states = vendor.run(bound, data, sorted_state, order)  # type: ignore[arg-type]
-        states = packed if return_states else None
+    run = _RUN[chosen.engine]
+    if reset is not None and order.rows:
+        packed, last, states = restarts.run(
+            run, bound, data, sorted_state, order, order.pack(reset), times, return_states
+        )
     else:
-        again = None if reset is None else order.pack(reset)
-        packed, last, states = eager.run(bound, data, sorted_state, order, reset=again, dt=times, keep=return_states)
+        packed, last, states = run(bound, data, sorted_state, order, dt=times, keep=return_states)
     outputs = order.unpack(packed.to(inputs.dtype))
     last = order.unsort(last)
     if not return_states:
@@ -79,7 +81,6 @@ def plan(
     *,
     dtype: torch.dtype | None = None,
     engine: str = "auto",
-    resets: bool = False,
     return_states: bool = False,
 ) -> Plan:
     """Return the engine that such a call would run on, with the reasons; nothing is run.
@@ -91,7 +92,6 @@ def plan(
     call = Call(
         dtype or weight.dtype,
         weight.dtype,
-        resets=resets,
         return_states=return_states,
         device=weight.device.type,
     )
@@ -112,9 +112,8 @@ def _bound(cell: Cell | Bound) -> Bound:
     return cell
 
 
-def _call(bound: Bound, data: Tensor, reset: Tensor | None, return_states: bool) -> Call:
-    resets = reset is not None and bool(reset.any())
-    return call_of(data, _weights_dtype(bound, data.dtype), resets=resets, return_states=return_states)
+def _call(bound: Bound, data: Tensor, return_states: bool) -> Call:
+    return call_of(data, _weights_dtype(bound, data.dtype), return_states=return_states)
 
 
 def _weights_dtype(bound: Bound, default: torch.dtype) -> torch.dtype:

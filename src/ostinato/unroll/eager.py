@@ -16,17 +16,15 @@ def run(
     state: State,
     layout: Layout,
     *,
-    reset: Tensor | None = None,
     dt: Tensor | None = None,
     keep: bool = False,
 ):
     """Apply the step along a layout.
 
-    data (N, D), dt (N,) and reset (N,) are laid out; state is in the layout's order.
+    data (N, D) and dt (N,) are laid out; state is in the layout's order.
     Returns outputs (N, O), the state after each row's last step, and with `keep` the states (N, …) after every step.
     """
     step_at = bound.over(data, dt, layout.rows)
-    resets = _resets(reset, layout)
     carried = [leaf.dtype for leaf in pytree.tree_leaves(state)]
     outputs, states, finished = [], [], []
     alive = layout.batch
@@ -34,9 +32,6 @@ def run(
         if rows < alive:
             finished.append(_rows(state, rows, alive))
             state, alive = _rows(state, 0, rows), rows
-        restarted = resets[k] if resets else None
-        if restarted is not None:
-            state = _restart(bound, state, restarted, carried[0])
         output, state = step_at(k, state)
         state = _typed(state, carried)
         outputs.append(output)
@@ -60,20 +55,3 @@ def _typed(state: State, dtypes: list[torch.dtype]) -> State:
     if all(leaf.dtype == dtype for leaf, dtype in zip(leaves, dtypes, strict=True)):
         return state
     return pytree.tree_unflatten([leaf.to(dtype) for leaf, dtype in zip(leaves, dtypes, strict=True)], structure)
-
-
-def _resets(reset: Tensor | None, layout: Layout) -> list[Tensor | None] | None:
-    """Return, for each step, which rows start again (None where none does)."""
-    if reset is None:
-        return None
-    pieces = reset.split(list(layout.rows))
-    return [piece if bool(piece.any()) else None for piece in pieces]
-
-
-def _restart(bound: Bound, state: State, which: Tensor, dtype: torch.dtype) -> State:
-    initial = bound.initial_state(len(which), device=which.device, dtype=dtype)
-
-    def chosen(old: Tensor, new: Tensor) -> Tensor:
-        return torch.where(which.view(-1, *[1] * (old.dim() - 1)), new.to(old.dtype), old)
-
-    return pytree.tree_map(chosen, state, initial)

@@ -38,7 +38,6 @@ class Call:
 
     dtype: torch.dtype = torch.float32
     weights_dtype: torch.dtype = torch.float32
-    resets: bool = False
     return_states: bool = False
     autocast: bool = False
     device: str = "cpu"
@@ -46,11 +45,11 @@ class Call:
     """Under `torch.func` (vmap, jvp, …) or forward-mode differentiation."""
 
 
-def call_of(data: Tensor, weights_dtype: torch.dtype, *, resets: bool, return_states: bool) -> Call:
+def call_of(data: Tensor, weights_dtype: torch.dtype, *, return_states: bool) -> Call:
     """Return the facts of a call with this laid-out input."""
     transformed = _functorch.peek_interpreter_stack() is not None or forward_ad._current_level >= 0
     device = data.device.type
-    return Call(data.dtype, weights_dtype, resets, return_states, autocasts(device), device, transformed)
+    return Call(data.dtype, weights_dtype, return_states, autocasts(device), device, transformed)
 
 
 def autocasts(device: str) -> bool:
@@ -95,8 +94,6 @@ def why_not_vendor(bound: Bound, call: Call) -> str | None:
         return "torch's kernels carry the state in the type of the compute, not in float32"
     if call.dtype != call.weights_dtype:
         return f"the input is {call.dtype} and the weights are {call.weights_dtype}"
-    if call.resets:
-        return "torch's kernels cannot reset a row's state inside a sequence"
     if call.return_states and len(bound.definition.states) > 1:
         return "torch's kernels return the last state only"
     if call.transformed:

@@ -63,7 +63,9 @@ def tensors_of(definition: Definition, tensors) -> dict[str, Tensor]:
     return {name: tensors[stack.name] for name, stack in zip(names, definition.stacks, strict=True)}
 
 
-def run(bound: BoundEquations, data: Tensor, state: State, layout: Layout):
+def run(
+    bound: BoundEquations, data: Tensor, state: State, layout: Layout, *, dt: Tensor | None = None, keep: bool = False
+):
     """Run a kernel along a layout; arguments and results as in `eager.run`. Rows of length 0 keep their state."""
     if not layout.rows:
         return data.new_zeros(0, bound.output_size), state, None
@@ -106,4 +108,4 @@ def run(bound: BoundEquations, data: Tensor, state: State, layout: Layout):
         torch.cat([new[0], old[rows:]]) if rows < layout.batch else new[0]
         for new, old in zip(result[1:], leaves, strict=True)
     ]
-    return outputs, bound.definition.pack_state(last), None
+    return outputs, bound.definition.pack_state(last), (outputs if keep else None)

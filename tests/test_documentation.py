@@ -1,0 +1,66 @@
+"""Every snippet of the README and of docs/ runs: Python as it stands, commands through the real entry point."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SHORT = ["--steps", "2", "--sample-length", "0"]
+"""Added to every `train` command, so that a page's commands all run within a test."""
+BOOK = "It was a dark night; the rain fell, and it was cold. " * 400
+
+
+def snippets(kind: str) -> list:
+    found = []
+    for page in PAGES:
+        code = "\n".join(body for language, body in FENCE.findall(page.read_text()) if language == kind)
+        if code:
+            found.append(pytest.param(code, id=str(page.relative_to(ROOT))))
+    return found
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    (tmp_path / "book.txt").write_text(BOOK)
+    (tmp_path / "my_cell.eq").write_text("f  = sigmoid(W_f @ x + U_f @ h + b_f)\nh' = f * h + (1 - f) * tanh(W @ x)\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def commands(console: str) -> list[list[str]]:
+    lines = re.findall(r"^\$ (ostinato .*(?:\\\n.*)*)$", console, re.MULTILINE)
+    return [shlex.split(line.replace("\\\n", " ")) for line in lines]
+
+
+@pytest.mark.parametrize("code", snippets("python"))
+def test_the_python_of_a_page_runs(code, folder):
+    environment = os.environ | {"PYTHONWARNINGS": "error"}
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("console", snippets("console"))
+def test_the_commands_of_a_page_run(console, folder):
+    program = Path(sys.executable).with_name("ostinato")
+    for _, *arguments in commands(console):
+        extra = SHORT if arguments[0] == "train" else []
+        result = subprocess.run([program, *arguments, *extra], capture_output=True, text=True)
+        assert result.returncode == 0, f"{arguments}: {result.stderr}"
+
+
+def test_the_readme_has_commands_and_python():
+    assert [p.id for p in snippets("console")][:1] == ["README.md"]
+    assert [p.id for p in snippets("python")][:1] == ["README.md"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_between_pages_lead_somewhere(page):
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
+    assert [t for t in targets if not (page.parent / t).exists()] == []
