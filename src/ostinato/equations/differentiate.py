@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from functools import cache
 
-from ostinato.equations.expressions import Node
+from ostinato.equations.expressions import Node, read_template
 from ostinato.equations.functions import FUNCTIONS
-from ostinato.equations.parse import lower, read_template
+from ostinato.equations.lower import lower
 from ostinato.equations.program import Builder, Input, Op, Program
 
 _DIFFERENTIABLE = ("input", "time", "state", "parameter")

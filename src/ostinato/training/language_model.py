@@ -159,7 +159,7 @@ def _assemble(run: Run, folder: RunFolder, vocabulary: Vocabulary) -> tuple[Run,
         model, lanes, train, valid, updates,
         # a lane begins without memory, so a short text is read in few
         validation_lanes=max(1, min(training.batch_size, (len(valid) - 1) // 256)),
-        validation_limit=max(100_000, every // 8),
+        validation_limit=max(250_000, every // 8),
     )  # fmt: skip
     return replace(run, training=training), parts
 
