@@ -78,31 +78,13 @@ def run(
     start = [leaf[:rows].unsqueeze(0).contiguous() for leaf in leaves]
     hidden = tuple(start) if kernel.name == "lstm" else start[0]
     function = getattr(torch, kernel.name)
+    # one layer, no dropout, whether gradients may be asked for, one direction
+    settings = (hidden, weights, has_biases, 1, 0.0, torch.is_grad_enabled(), False)
     if layout.rows[-1] == rows:
-        result = function(
-            data.view(len(layout.rows), rows, -1),
-            hidden,
-            weights,
-            has_biases,
-            1,
-            0.0,
-            torch.is_grad_enabled(),
-            False,
-            False,
-        )
+        result = function(data.view(len(layout.rows), rows, -1), *settings, False)
         outputs = result[0].flatten(0, 1)
     else:
-        result = function(
-            data,
-            torch.tensor(layout.rows),
-            hidden,
-            weights,
-            has_biases,
-            1,
-            0.0,
-            torch.is_grad_enabled(),
-            False,
-        )
+        result = function(data, torch.tensor(layout.rows), *settings)
         outputs = result[0]
     last = [
         torch.cat([new[0], old[rows:]]) if rows < layout.batch else new[0]
