@@ -124,6 +124,19 @@ class EquationCell(Cell):
             stack, start, length = place
             return cast(Tensor, getattr(self, stack)).narrow(0, start, length)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; ConfigError for a symbol, which would hide the rows it stands for and change nothing."""
+        definition = self.__dict__.get("definition")
+        place = definition.symbols.get(name) if definition else None
+        if place is not None and place[0] != name:
+            raise ConfigError(
+                f"cell {type(self).__name__}",
+                f"'{name}' was assigned",
+                f"It stands for rows of {place[0]}",
+                f"Write into them: with torch.no_grad(): cell.{name}.copy_(values)",
+            )
+        super().__setattr__(name, value)
+
     def extra_repr(self) -> str:
         return ", ".join(
             [
@@ -164,9 +177,31 @@ def cell(
 
 def cell_class(equations: str, sizes: Mapping[str, str] | None = None, name: str = "Equations") -> type[EquationCell]:
     """Return a class of cells from the text of its equations; read at once, so that a mistake shows here."""
-    kind = type(name, (EquationCell,), {"equations": equations, "sizes": dict(sizes or {}), "__doc__": equations})
+    if not isinstance(equations, str):
+        parse(equations)  # says what was given instead of text
+    return _class_of(equations, tuple(sorted((sizes or {}).items())), name)
+
+
+@functools.lru_cache(maxsize=512)
+def _class_of(equations: str, sizes: tuple[tuple[str, str], ...], name: str) -> type[EquationCell]:
+    kind = type(
+        name,
+        (EquationCell,),
+        {"equations": equations, "sizes": dict(sizes), "__doc__": equations, "__reduce__": _reduce_cell},
+    )
     program_of(kind)
     return kind
+
+
+def _reduce_cell(cell: EquationCell):
+    """Pickle a cell whose class stands in no module: by the text it was made from."""
+    kind = type(cell)
+    return _empty_cell, (kind.equations, dict(kind.sizes), kind.__name__), cell.__dict__
+
+
+def _empty_cell(equations: str, sizes: Mapping[str, str], name: str) -> EquationCell:
+    kind = cell_class(equations, sizes, name)
+    return kind.__new__(kind)
 
 
 def program_of(kind: type[EquationCell], *, bias: bool = True) -> Program:
@@ -191,7 +226,7 @@ class Definition:
         self.stacks: tuple[Stack, ...] = stacks(program)
         self.states = {s.name: self._number(s.shape[0]) for s in program.states}
         self.output_size = self._number(program.shape(program.output("y"))[0])
-        self.state_type = namedtuple("State", self.states) if len(self.states) > 1 else None  # type: ignore[misc]
+        self.state_type = _state_type(tuple(self.states)) if len(self.states) > 1 else None
         self.symbols = {
             symbol: (stack.name, self._number(start) if start else 0, self._number(size))
             for stack in self.stacks if stack.shape
@@ -238,6 +273,21 @@ def _define(program: Program, numbers: tuple[tuple[str, int], ...]) -> Definitio
 def define(program: Program, numbers: Mapping[str, int]) -> Definition:
     """Return the definition of a program at these sizes (one object for equal ones)."""
     return _define(program, tuple(sorted(numbers.items())))
+
+
+@functools.cache
+def _state_type(names: tuple[str, ...]) -> Any:
+    kind = namedtuple("State", names)  # type: ignore[misc]
+    kind.__reduce__ = _reduce_state  # type: ignore[method-assign]  # the class stands in no module
+    return kind
+
+
+def _reduce_state(state: Any):
+    return _state, (state._fields, tuple(state))
+
+
+def _state(names: tuple[str, ...], values: Sequence[Tensor]) -> State:
+    return _state_type(names)(*values)
 
 
 class BoundEquations:

@@ -16,6 +16,10 @@ class Evaluate:
     """Folder of a run."""
     file: tyro.conf.Positional[Path]
     """Text to score."""
+    column: str | None = None
+    """Column of a JSONL or Parquet file that holds the text (default: that of the run)."""
+    encoding: str | None = None
+    """Encoding of a plain text file (default: that of the run)."""
 
 
 def run(arguments: list[str], program: str) -> int:
@@ -24,7 +28,7 @@ def run(arguments: list[str], program: str) -> int:
 
     from ostinato.training.trained import load  # imports torch, which --help does without
 
-    scores = load(asked.run).evaluate(asked.file)
+    scores = load(asked.run).evaluate(asked.file, column=asked.column, encoding=asked.encoding)
     lanes = f" (read in {scores['lanes']} lanes)" if scores["lanes"] > 1 else ""
     print(f"nats a symbol     {scores['nats']:.4f}")
     print(f"bits a character  {scores['bits_per_character']:.4f}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def run(arguments: list[str], program: str) -> int:
     from ostinato.training.progress import make_display
 
     outcome = train(settings, make_display())
-    folder = outcome.folder
+    folder = shlex.quote(str(outcome.folder))  # to be typed as it is printed
     if outcome.stopped:
         print(f"Stopped at step {outcome.step:,} of {outcome.steps:,}; everything is saved. To go on:")
         print(f"  ostinato train language-model --out {folder} --resume")

@@ -10,7 +10,7 @@ Beyond the functions table it knows
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cached_property
 
 from ostinato.equations.functions import FUNCTIONS
 
@@ -188,34 +188,6 @@ def live(program: Program) -> Program:
     needed.update(label for label, _ in program.outputs)
     inputs = tuple(i for i in program.inputs if i.role in ("input", "state") or i.name in needed)
     return replace(program, inputs=inputs, ops=tuple(reversed(ops)))
-
-
-@cache
-def canonical(program: Program) -> Program:
-    """Return `program` with its values renamed by order of use, so that equal equations compare equal.
-
-    States keep their order; parameters take theirs from their first use.
-    """
-    names: dict[str, str] = {}
-    for role in ("input", "time", "state"):
-        for k, entry in enumerate(program.role(role)):
-            names[entry.name] = f"{role}{k}"
-    for op in program.ops:
-        for arg in op.args:
-            if isinstance(arg, str):
-                names.setdefault(arg, f"p{len(names)}")
-        names[op.out] = f"v{len(names)}"
-    inputs = sorted(
-        (replace(i, name=names.get(i.name, i.name)) for i in program.inputs),
-        key=lambda i: (i.role, len(i.name), i.name),
-    )
-    ops = tuple(
-        replace(op, out=names[op.out], args=tuple(names[a] if isinstance(a, str) else a for a in op.args))
-        for op in program.ops
-    )
-    labels = {f"{i.name}'": names[i.name] for i in program.states}
-    outputs = tuple(sorted((labels.get(label, label), names[value]) for label, value in program.outputs))
-    return Program(tuple(inputs), ops, outputs)
 
 
 class Builder:

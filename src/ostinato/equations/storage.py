@@ -7,8 +7,9 @@ GRU are exactly `torch.nn`'s `weight_ih`, `weight_hh`, `bias_ih`, `bias_hh`.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
+from functools import cache
 
 from ostinato.equations import sizes
 from ostinato.equations.program import Builder, Input, Op, Program, Shape
@@ -33,6 +34,7 @@ class Stack:
             yield symbol, sizes.total(self.rows[:k]) if k else "", self.rows[k]
 
 
+@cache
 def stacks(program: Program) -> tuple[Stack, ...]:
     """Return the stored tensors of a program, in the order the equations first name them, weights before biases."""
     weights = _weight_groups(program)
@@ -192,7 +194,11 @@ def _again(builder: Builder, op: Op, args: list[str | float | None]) -> str | fl
 
 def without_bias(program: Program) -> Program:
     """Return the program without the vectors that are only added to products."""
-    dropped = {s for e in stacks(program) if e.is_bias for s in e.symbols}
+    return without(program, {s for e in stacks(program) if e.is_bias for s in e.symbols})
+
+
+def without(program: Program, dropped: Set[str]) -> Program:
+    """Return the program without the biases `dropped`, as if they were zero."""
     builder = Builder(tuple(i for i in program.inputs if i.name not in dropped))
     values: dict[str, str | float | None] = {i.name: i.name for i in builder.inputs} | dict.fromkeys(dropped)
     for op in program.ops:

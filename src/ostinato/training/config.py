@@ -265,6 +265,12 @@ def above_zero(name: str, value: float | None) -> None:
         raise ConfigError(f"--{name.replace('_', '-')}", f"{name} is {value}", "It is greater than 0")
 
 
+def check_seed(seed: int | None) -> None:
+    """Refuse a seed that torch's generators do not take (None passes)."""
+    if seed is not None and not 0 <= seed < 2**63:
+        raise ConfigError("--seed", f"seed is {seed}", "It is a whole number from 0 to 2**63 - 1")
+
+
 class _Dumper(yaml.SafeDumper):
     """Writes texts of several lines (equations) as blocks a person can read."""
 

@@ -12,10 +12,14 @@ from accelerate.utils import is_tensorboard_available
 from ostinato._errors import ConfigError
 from ostinato.training.config import Training, above_zero
 
+MOST_THREADS = 1024  # OpenMP ends the process where it can start no more
+
 
 def make_accelerator(training: Training, folder: Path) -> Accelerator:
     """Return the accelerator the settings ask for. Raises ConfigError for what this machine has not."""
     above_zero("threads", training.threads)
+    if training.threads is not None and training.threads > MOST_THREADS:
+        raise ConfigError("--threads", f"threads is {training.threads}", f"It is at most {MOST_THREADS}")
     above_zero("clip_norm", training.clip_norm)
     if training.threads is not None:
         torch.set_num_threads(training.threads)

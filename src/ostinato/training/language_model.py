@@ -26,7 +26,7 @@ from ostinato.data.vocabulary import Vocabulary
 from ostinato.decoding.sampling import Sampling
 from ostinato.training import config
 from ostinato.training.card import card
-from ostinato.training.config import NOT_GIVEN, Data, Run, Training, above_zero
+from ostinato.training.config import NOT_GIVEN, Data, Run, Training, above_zero, check_seed
 from ostinato.training.devices import make_accelerator
 from ostinato.training.gradient import method
 from ostinato.training.loop import Loop, make_schedule
@@ -144,6 +144,7 @@ def _assemble(run: Run, folder: RunFolder, vocabulary: Vocabulary) -> tuple[Run,
         above_zero(name, getattr(training, name))
     if training.sample_length < 0:
         raise ConfigError("--sample-length", f"sample_length is {training.sample_length}", "It is 0 or more")
+    check_seed(training.seed)
     train, valid = (TokenStream.open(folder.tokens, part) for part in ("train", "valid"))
     lanes = Lanes(train, training.batch_size)
     updates = method(training).updates(lanes.length)

@@ -120,7 +120,7 @@ class Loop:
         segment = self.task.lanes.segment(position, length)
         if self.device.type != "cpu":
             segment = move(segment, self.device)
-        nats, count, self.state = self.method.accumulate(self.model, segment, self.state, self.accelerator.backward)
+        nats, count, self.state = self.method.accumulate(self.model, segment, self.state, self._backward)
         limit = math.inf if self.training.clip_norm is None else self.training.clip_norm
         norm = self.accelerator.clip_grad_norm_(self.parameters, limit)
         self.optimizer.step()

@@ -18,7 +18,7 @@ from ostinato.data.streams import TokenStream, write_whole
 from ostinato.data.vocabulary import Vocabulary
 from ostinato.decoding.sampling import Sampling, generate, until_stop
 from ostinato.models.language_model import LanguageModel
-from ostinato.training.config import Model, Run
+from ostinato.training.config import Model, Run, check_seed
 from ostinato.training.loop import move
 from ostinato.training.run_folder import RunFolder, load_weights, read_tensors
 
@@ -57,16 +57,20 @@ class TrainedLanguageModel:
         )
         return until_stop(text, stop)
 
-    def evaluate(self, file: Path | str) -> dict[str, float]:
+    def evaluate(
+        self, file: Path | str, *, column: str | None = None, encoding: str | None = None
+    ) -> dict[str, float]:
         """Score a file: `nats` a symbol, `bits_per_character`, `perplexity`, number of `symbols` and `lanes`.
 
         Every symbol is counted. A long text is read in several lanes, each at least 50,000 symbols, with the
-        state carried through each. Raises DataError as training does.
+        state carried through each. `column` and `encoding` are the run's own unless given. Raises DataError as
+        training does.
         """
         with tempfile.TemporaryDirectory() as folder:
             data, file = self.run.data, Path(file)
-            column = data.column if has_documents(file) else None
-            stream = write_whole(Path(folder), file, self.vocabulary, column=column, encoding=data.encoding)
+            column = column or (data.column if has_documents(file) else None)
+            encoding = encoding or data.encoding
+            stream = write_whole(Path(folder), file, self.vocabulary, column=column, encoding=encoding)
             lanes = max(1, min(32, len(stream) // LANE_SYMBOLS))
             return score(self.model, stream, lanes) | {"lanes": lanes}
 
@@ -111,6 +115,7 @@ def write(
     """
     device = next(model.parameters()).device
     generator = torch.Generator(device)
+    check_seed(seed)
     if seed is None:
         generator.seed()
     else:

@@ -13,7 +13,7 @@ from ostinato._errors import ConfigError, EngineError, did_you_mean
 from ostinato.cells.cell import Bound
 from ostinato.cells.equation_cell import BoundEquations
 from ostinato.cells.lstm import ProjectedLSTM
-from ostinato.unroll.vendor import kernel_of
+from ostinato.unroll.vendor import match
 
 ENGINES = ("vendor", "eager")
 """Fastest first; `auto` takes the first that can run."""
@@ -85,10 +85,10 @@ def why_not_vendor(bound: Bound, call: Call) -> str | None:
     """Return why torch's own kernels cannot run this call; None where they can."""
     if not isinstance(bound, BoundEquations):
         return "a plain cell has no equations to compare"
-    kernel = kernel_of(bound.definition.program)
-    if kernel is None:
+    found = match(bound.definition.program)
+    if found is None:
         return "torch has no kernel for these equations"
-    if kernel.cell is ProjectedLSTM and call.device == "cpu":
+    if found.kernel.cell is ProjectedLSTM and call.device == "cpu":
         return "oneDNN has no projection"
     if call.dtype not in (torch.float32, torch.float64) or call.autocast:
         return "torch's kernels carry the state in the type of the compute, not in float32"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -13,54 +14,92 @@ from ostinato.cells.elman import Elman, ElmanReLU
 from ostinato.cells.equation_cell import BoundEquations, Definition, EquationCell, program_of
 from ostinato.cells.gru import GRU
 from ostinato.cells.lstm import LSTM, ProjectedLSTM
-from ostinato.equations.program import Program, canonical
-from ostinato.equations.storage import stacks
+from ostinato.equations import sizes
+from ostinato.equations.normal import normal_form
+from ostinato.equations.program import Program
+from ostinato.equations.storage import Stack, stacks, without
 from ostinato.unroll.layout import Layout
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """One of torch's fused loops and the cell whose equations it computes."""
+    """One of torch's fused loops, the cell whose equations it computes, and biases a text may leave out."""
 
     name: str
     cell: type[EquationCell]
-
-    def weights(self, tensors: dict[str, Tensor]) -> list[Tensor]:
-        names = ["weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"]
-        return [tensors[n] for n in names if n in tensors]
+    optional: tuple[frozenset[str], ...]
+    """Sets of biases; without one, the equations are the kernel's with zeros for it."""
 
 
+_ORDER = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
+_LSTM_SECOND = frozenset({"d_i", "d_f", "d_g", "d_o"})
 _KERNELS = [
-    Kernel("lstm", LSTM),
-    Kernel("lstm", ProjectedLSTM),
-    Kernel("gru", GRU),
-    Kernel("rnn_tanh", Elman),
-    Kernel("rnn_relu", ElmanReLU),
+    Kernel("lstm", LSTM, (_LSTM_SECOND,)),
+    Kernel("lstm", ProjectedLSTM, (_LSTM_SECOND,)),
+    Kernel("gru", GRU, (frozenset({"d_r", "d_z"}), frozenset({"d_r", "d_z", "d_n"}))),
+    Kernel("rnn_tanh", Elman, (frozenset({"d"}),)),
+    Kernel("rnn_relu", ElmanReLU, (frozenset({"d"}),)),
 ]
 
 
+@dataclass(frozen=True)
+class Match:
+    """A kernel for a program: which of the program's parameters is which of the kernel's."""
+
+    kernel: Kernel
+    symbols: Mapping[str, str]
+    """Symbol of the kernel's cell -> parameter of the program; biases that are left out are missing."""
+
+
 @functools.cache
-def _known() -> dict[Program, tuple[Kernel, tuple[str, ...]]]:
-    """Canonical program -> (kernel, the names torch's order gives its stored tensors)."""
+def _known() -> dict[tuple, tuple[Kernel, tuple[str, ...]]]:
+    """Key of a normal form -> (kernel, the symbols of its cell in the order of that form)."""
     known = {}
     for kernel in _KERNELS:
-        for bias in (True, False):
-            program = program_of(kernel.cell, bias=bias)
-            known[canonical(program)] = (kernel, tuple(s.name for s in stacks(program)))
+        whole = program_of(kernel.cell)
+        forms = [whole, program_of(kernel.cell, bias=False), *(without(whole, biases) for biases in kernel.optional)]
+        for form in map(normal_form, forms):
+            known[form.key] = (kernel, form.parameters)
     return known
 
 
 @functools.lru_cache(maxsize=512)
-def kernel_of(program: Program) -> Kernel | None:
-    """Return the kernel that computes these equations, whatever their names; None where there is none."""
-    found = _known().get(canonical(program))
-    return found[0] if found else None
+def match(program: Program) -> Match | None:
+    """Return the kernel that computes these equations, whatever their names and order; None where there is none."""
+    form = normal_form(program)
+    if form.key not in _known():
+        return None
+    kernel, symbols = _known()[form.key]
+    return Match(kernel, dict(zip(symbols, form.parameters, strict=True)))
 
 
-def tensors_of(definition: Definition, tensors) -> dict[str, Tensor]:
-    """Return a cell's stored tensors under the names of the kernel's own cell, which may call some otherwise."""
-    names = _known()[canonical(definition.program)][1]
-    return {name: tensors[stack.name] for name, stack in zip(names, definition.stacks, strict=True)}
+def weights(found: Match, definition: Definition, tensors: Mapping[str, Tensor]) -> list[Tensor]:
+    """Return a cell's tensors in the order torch's kernels take them; zeros for a bias that is left out.
+
+    A stored tensor is passed as it is where its rows already stand in the kernel's order.
+    """
+    own = {stack.name: stack for stack in stacks(program_of(found.kernel.cell))}
+    given = [n for n in _ORDER if n in own and not set(own[n].symbols).isdisjoint(found.symbols)]
+    if "bias_ih" in given and "bias_hh" not in given:
+        given.insert(given.index("bias_ih") + 1, "bias_hh")
+    return [_assembled(own[name], found, definition, tensors) for name in given]
+
+
+def _assembled(wanted: Stack, found: Match, definition: Definition, tensors: Mapping[str, Tensor]) -> Tensor:
+    names = tuple(found.symbols.get(symbol, "") for symbol in wanted.symbols)
+    for stack in definition.stacks:
+        if stack.symbols == names:
+            return tensors[stack.name]
+    like = next(iter(tensors.values()))
+    parts = []
+    for symbol, name in zip(wanted.symbols, names, strict=True):
+        if name:
+            holder, start, length = definition.symbols[name]
+            parts.append(tensors[holder].narrow(0, start, length))
+        else:
+            rows = program_of(found.kernel.cell).shape(symbol)[0]
+            parts.append(like.new_zeros(sizes.value(rows, definition.numbers)))
+    return torch.cat(parts)
 
 
 def run(
@@ -69,17 +108,17 @@ def run(
     """Run a kernel along a layout; arguments and results as in `eager.run`. Rows of length 0 keep their state."""
     if not layout.rows:
         return data.new_zeros(0, bound.output_size), state, None
-    kernel = kernel_of(bound.definition.program)
-    assert kernel is not None
-    weights = kernel.weights(tensors_of(bound.definition, bound.tensors))
-    has_biases = len(weights) >= 4
+    found = match(bound.definition.program)
+    assert found is not None
+    given = weights(found, bound.definition, bound.tensors)
+    has_biases = len(given) >= 4
     leaves = list(bound.definition.state_values(state))
     rows = layout.rows[0]
     start = [leaf[:rows].unsqueeze(0).contiguous() for leaf in leaves]
-    hidden = tuple(start) if kernel.name == "lstm" else start[0]
-    function = getattr(torch, kernel.name)
+    hidden = tuple(start) if found.kernel.name == "lstm" else start[0]
+    function = getattr(torch, found.kernel.name)
     # one layer, no dropout, whether gradients may be asked for, one direction
-    settings = (hidden, weights, has_biases, 1, 0.0, torch.is_grad_enabled(), False)
+    settings = (hidden, given, has_biases, 1, 0.0, torch.is_grad_enabled(), False)
     if layout.rows[-1] == rows:
         result = function(data.view(len(layout.rows), rows, -1), *settings, False)
         outputs = result[0].flatten(0, 1)
