@@ -1,10 +1,13 @@
 """A cell from equations: its arguments, its attributes, and what it refuses."""
 
+import copy
 import math
+import pickle
 
 import numpy as np
 import pytest
 import torch
+from torch.testing import assert_close
 
 import ostinato
 from ostinato import GRU, LSTM, ConfigError, Elman, EquationCell, EquationError, unroll
@@ -251,6 +254,44 @@ def test_a_gradient_reaches_the_stored_tensor_through_a_symbol():
     cell = LSTM(3, 4)
     cell.W_f.sum().backward()
     assert cell.weight_ih.grad.sum(1).tolist() == [0] * 4 + [3] * 4 + [0] * 8
+
+
+@pytest.mark.parametrize("value", [torch.zeros(8, 4), torch.nn.Parameter(torch.zeros(8, 4)), None])
+def test_a_symbol_cannot_be_assigned_which_would_change_nothing(value):
+    cell = ostinato.LSTM(4, 8)
+    with pytest.raises(ConfigError, match=r"'W_f' was assigned. It stands for rows of weight_ih. Write into them"):
+        cell.W_f = value
+
+
+def test_writing_into_a_symbol_writes_into_the_stored_tensor():
+    cell = ostinato.LSTM(4, 8)
+    with torch.no_grad():
+        cell.W_f.copy_(torch.full((8, 4), 3.0))
+    assert (cell.weight_ih[8:16] == 3).all()
+    assert (cell.weight_ih[:8] != 3).all()
+
+
+def test_a_cell_made_from_a_text_survives_pickling():
+    cell = ostinato.cell("c' = c + W @ x\nh' = a * tanh(c')\na = 2.0", 4, 8, a=3.0)
+    again = pickle.loads(pickle.dumps(cell))
+    assert type(again) is type(cell)
+    assert again.constants == {"a": 3.0}
+    x = torch.randn(2, 4)
+    assert_close(again(x), cell(x), rtol=0, atol=0)
+
+
+def test_a_class_below_one_made_from_a_text_stays_itself_when_copied():
+    class Mine(cell_class(ELMAN)):
+        pass
+
+    assert type(copy.deepcopy(Mine(3, 4))) is Mine
+
+
+def test_a_named_state_survives_pickling():
+    state = ostinato.LSTM(4, 8).initial_state(2)
+    again = pickle.loads(pickle.dumps(state))
+    assert type(again) is type(state)
+    assert_close(again, state)
 
 
 def test_a_missing_attribute_is_an_attribute_error():

@@ -55,6 +55,18 @@ def test_recipes_are_listed_and_printed(main):
     assert "Did you mean 'tinyshakespeare'?" in main("recipes", "tinyshakespear")[2]
 
 
+def test_the_folder_named_at_the_end_can_be_typed_as_it_is_printed(main):
+    _, out, _ = main("train", "language-model", "book.txt", *SMALL, "--out", "runs/my book")
+    assert out.endswith("ostinato generate 'runs/my book'\n")
+
+
+def test_a_file_is_evaluated_by_the_column_that_is_named(main, folder):
+    main("train", "language-model", "book.txt", *SMALL)
+    (folder / "rows.jsonl").write_text('{"body": "the time traveller"}\n')
+    assert "Name one with --column" in main("evaluate", "runs/book", "rows.jsonl")[2]
+    assert "symbols           18" in main("evaluate", "runs/book", "rows.jsonl", "--column", "body")[1]
+
+
 def test_sampling_flags_are_checked(main):
     main("train", "language-model", "book.txt", *SMALL)
     code, _, err = main("generate", "runs/book", "--temperature", "0")

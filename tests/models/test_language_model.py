@@ -208,6 +208,7 @@ REFUSED = {
     "tied to a projection": ({"tied": True, "cell": "projected-lstm"}, "tied: .*Use embedding_size=128"),
     "sight of the future": ({"bidirectional": True}, "bidirectional: True was given. A language model reads forward"),
     "batch first": ({"batch_first": True}, "batch_first: it was given. Tokens are"),
+    "time between symbols": ({"cell": "h' = tanh(W @ x + dt * h)"}, "cell: it uses dt. Symbols have no time"),
     "an unknown keyword": ({"layers": 2}, "unknown keyword 'layers'"),
 }
 

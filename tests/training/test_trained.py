@@ -1,5 +1,6 @@
 """A trained model opened from its run: text and scores."""
 
+import json
 import math
 
 import pytest
@@ -44,6 +45,24 @@ def test_a_prompt_with_unknown_characters_names_them(run):
 def test_a_negative_length_is_refused(run):
     with pytest.raises(ConfigError, match="length"):
         load(run).write("the", length=-1)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63])
+def test_a_seed_no_generator_takes_is_refused(run, seed):
+    with pytest.raises(ConfigError, match="--seed"):
+        "".join(load(run).write("the", length=1, seed=seed))
+
+
+def test_a_file_of_another_form_is_scored_by_its_own_column(run, text, tmp_path):
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text(json.dumps({"body": text.read_text()}))
+    assert load(run).evaluate(rows, column="body")["symbols"] == len(text.read_text())
+
+
+def test_a_file_may_be_scored_in_another_encoding(run, text, tmp_path):
+    wide = tmp_path / "wide.txt"
+    wide.write_text(text.read_text(), encoding="utf-16")
+    assert load(run).evaluate(wide, encoding="utf-16") == load(run).evaluate(text)
 
 
 def test_every_symbol_is_scored_with_the_state_carried(run, text):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import functools
 from collections import namedtuple
 from collections.abc import Mapping, Sequence
@@ -65,9 +66,9 @@ class EquationCell(Cell):
         self.has_bias = bias
         self.constants, extra = _split_values(type(self).__name__, self.program, values)
         numbers = size_numbers(self.program, input_size, hidden_size, extra)
-        self.definition = define(self.program, numbers)
-        self.input_size, self.hidden_size = numbers["D"], numbers["H"]
-        self.output_size = self.definition.output_size
+        definition = define(self.program, numbers)
+        self.input_size, self.hidden_size, self.output_size = numbers["D"], numbers["H"], definition.output_size
+        self.definition = definition
         self._check_symbols()
         for stack in self.definition.stacks:
             shape = self.definition.shape(stack)
@@ -196,6 +197,8 @@ def _class_of(equations: str, sizes: tuple[tuple[str, str], ...], name: str) -> 
 def _reduce_cell(cell: EquationCell):
     """Pickle a cell whose class stands in no module: by the text it was made from."""
     kind = type(cell)
+    if "__reduce__" not in vars(kind):  # a class of the user's own, below one made from a text
+        return copyreg.__newobj__, (kind,), cell.__dict__  # type: ignore[attr-defined]
     return _empty_cell, (kind.equations, dict(kind.sizes), kind.__name__), cell.__dict__
 
 

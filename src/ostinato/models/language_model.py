@@ -63,7 +63,9 @@ class LanguageModel(nn.Module):
             initial_state=initial_state, engine=engine, **values,
         )  # fmt: skip
         if any(cell.uses_dt for layer in self.recurrent.layers for cell in layer):  # type: ignore[union-attr]
-            raise ConfigError("cell", "it uses dt", "Symbols have no time between them", "Leave dt out of the equations")
+            raise ConfigError(
+                "cell", "it uses dt", "Symbols have no time between them", "Leave dt out of the equations"
+            )
         self.dropout = nn.Dropout(dropout)
         self.scores = nn.Linear(self.recurrent.output_size, vocabulary_size)
         if tied:

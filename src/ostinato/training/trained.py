@@ -57,9 +57,7 @@ class TrainedLanguageModel:
         )
         return until_stop(text, stop)
 
-    def evaluate(
-        self, file: Path | str, *, column: str | None = None, encoding: str | None = None
-    ) -> dict[str, float]:
+    def evaluate(self, file: Path | str, *, column: str | None = None, encoding: str | None = None) -> dict[str, float]:
         """Score a file: `nats` a symbol, `bits_per_character`, `perplexity`, number of `symbols` and `lanes`.
 
         Every symbol is counted. A long text is read in several lanes, each at least 50,000 symbols, with the
