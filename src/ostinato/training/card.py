@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,14 @@ def card(run: Run, folder: Path, vocabulary: Vocabulary, model: Any, figures: di
     settings, training = run.model, run.training
     equations = CATALOGUE[settings.cell].equations if settings.cell in CATALOGUE else settings.cell
     parameters = sum(p.numel() for p in model.parameters())
+    typed = shlex.quote(str(folder))
     return f"""# {folder.name}
 
 A language model trained by Ostinato {__version__} on `{run.data.file.name}`.
 
 ```
-ostinato generate {folder}
-ostinato train language-model --out {folder} --resume
+ostinato generate {typed}
+ostinato train language-model --out {typed} --resume
 ```
 
 ## Network

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -223,7 +224,7 @@ def _check_text(file: Path) -> None:
             str(file),
             "this is a run folder, not a text",
             "",
-            f"To go on with the run: ostinato train language-model --out {file} --resume",
+            f"To go on with the run: ostinato train language-model --out {shlex.quote(str(file))} --resume",
         )
     check_file(file)
 

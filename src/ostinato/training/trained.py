@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -83,7 +84,7 @@ def load(folder: Path | str) -> TrainedLanguageModel:
             str(parts.path),
             "the run has no model yet, it is written at the first validation",
             "",
-            f"Go on with it: ostinato train language-model --out {parts.path} --resume",
+            f"Go on with it: ostinato train language-model --out {shlex.quote(str(parts.path))} --resume",
         )
     tensors, _ = read_tensors(parts.model)
     model = build_model(vocabulary.size, run.model)
