@@ -126,6 +126,14 @@ def test_a_run_may_grow_longer(tmp_path, text, small):
     assert (outcome.step, [line["step"] for line in metrics(outcome.folder)]) == (20, [6, 12, 18, 20])
 
 
+def test_an_end_behind_the_run_is_refused_and_nothing_changes(tmp_path, text, small):
+    folder = train_language_model(text, out=tmp_path / "run", **small).folder
+    before = (folder / "config.yaml").read_text()
+    with pytest.raises(RunError, match="the run has taken 12 steps, and is to end after 10"):
+        train_language_model(out=folder, resume=True, steps=10, progress=False)
+    assert (folder / "config.yaml").read_text() == before
+
+
 def test_a_contradicting_setting_is_named_with_both_values(tmp_path, text, small):
     train_language_model(text, out=tmp_path / "run", **small)
     with pytest.raises(RunError, match="hidden_size is 32 now, the run began with 16"):

@@ -103,9 +103,6 @@ def _go_on(asked: Run, folder: RunFolder, display: Display) -> Outcome:
     accelerator = make_accelerator(run.training, folder.path)
     with folder.locked():
         vocabulary = Vocabulary.load(folder.tokenizer)
-        run, _ = _assemble(run, folder, vocabulary)
-        if run != saved:
-            write_text(folder.config, config.to_yaml(run, __version__))
         return _fit(run, folder, vocabulary, display, accelerator)
 
 
@@ -116,6 +113,10 @@ def _fit(run: Run, folder: RunFolder, vocabulary: Vocabulary, display: Display, 
     loop = Loop(task, training, folder, display, accelerator)
     if folder.last.exists():
         loop.resume(task.model.initial_state(training.batch_size))
+        _refuse_steps_taken(loop.counters.step, loop.total, folder)
+    settings = config.to_yaml(run, __version__)
+    if folder.config.read_text(encoding="utf-8") != settings:
+        write_text(folder.config, settings)
     folder.cut_metrics(loop.counters.step)
     _announce(run, folder, vocabulary, parts, display, loop.counters.step)
     if training.tracker != "none":
@@ -306,6 +307,17 @@ def _agreed(asked: Run, saved: Run, folder: RunFolder) -> Run:
         training = replace(training, steps=None)
     data = replace(asked.data, file=saved.data.file)
     return replace(saved, data=data, training=training, out=asked.out)
+
+
+def _refuse_steps_taken(taken: int, steps: int, folder: RunFolder) -> None:
+    """Refuse an end that lies behind the run."""
+    if taken > steps:
+        raise RunError(
+            str(folder.path),
+            f"the run has taken {taken:,} steps, and is to end after {steps:,}",
+            "A run that goes on may take more steps, not fewer",
+            "Give more --steps or --epochs, or begin anew with --overwrite",
+        )
 
 
 def _same(name: str, asked: Any, saved: Any) -> bool:
