@@ -295,7 +295,7 @@ class _Reader:
             node,
             f"'{self.source(node)}' is not an expression of equations",
             "Known are names, numbers, + - * / ** @ and functions",
-            "",
+            "W @ [x, h] of papers is W @ x + U @ h" if isinstance(node, ast.List | ast.Tuple) else "",
         )
 
     def _binary(self, node: ast.expr, op: ast.operator, left: ast.expr, right: ast.expr) -> Node:

@@ -100,7 +100,7 @@ class Names:
     def _classify(self, position: int, statement: Statement) -> None:
         earlier = {s.target for s in self.equations[:position]}
         assert statement.expression is not None
-        left = {id(n.args[0]) for n in statement.expression.walk() if n.fn == "matmul"}
+        left = {id(n.args[0]): n.args[1] for n in statement.expression.walk() if n.fn == "matmul"}
         for node in statement.expression.walk():
             if node.fn == "transposed" and id(node) not in left:
                 raise node.error(f"'{node.text}' stands without @", "A transpose multiplies from the left: W.T @ h", "")
@@ -108,7 +108,7 @@ class Names:
                 continue
             name = str(node.value)
             if id(node) in left:
-                self._matrix(node, name)
+                self._matrix(node, name, left[id(node)])
             elif name in ALIASES or name in WRITTEN:
                 raise node.error(f"the function '{name}' stands without brackets", "", f"Write {name}(…)")
             elif name == "dt":
@@ -134,14 +134,18 @@ class Names:
                 "Give the vector another name",
             )
 
-    def _matrix(self, node: Node, name: str) -> None:
+    def _matrix(self, node: Node, name: str, operand: Node) -> None:
         plain = name.removesuffix("'")
         if plain in self.defined or name in self.defined or plain in self.states or plain in ("x", "dt"):
             kind = "number" if name == "dt" or name in self.constants else "vector"
+            matrix = str(operand.value) if operand.fn == "name" else ""
+            is_free = matrix and not {matrix, f"{matrix}'"} & self.defined.keys() and matrix not in ("x", "dt")
             raise node.error(
                 f"'{name}' stands left of @",
                 f"{name} is a {kind}; only a parameter multiplies from the left",
-                "Write * for a product number by number",
+                f"Write {matrix} @ {name}"
+                if is_free and kind == "vector"
+                else "Write * for a product number by number",
             )
         if name in WRITTEN or name in ALIASES or name.endswith("'"):
             raise node.error(f"'{name}' stands left of @", "Only a parameter multiplies from the left", "")
