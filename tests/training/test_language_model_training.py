@@ -126,6 +126,12 @@ def test_a_run_may_grow_longer(tmp_path, text, small):
     assert (outcome.step, [line["step"] for line in metrics(outcome.folder)]) == (20, [6, 12, 18, 20])
 
 
+def test_a_run_may_grow_by_epochs(tmp_path, text, small):
+    began = train_language_model(text, out=tmp_path / "run", **small)
+    outcome = train_language_model(out=tmp_path / "run", resume=True, epochs=5, progress=False)
+    assert outcome.step == outcome.steps > began.steps
+
+
 def test_an_end_behind_the_run_is_refused_and_nothing_changes(tmp_path, text, small):
     folder = train_language_model(text, out=tmp_path / "run", **small).folder
     before = (folder / "config.yaml").read_text()

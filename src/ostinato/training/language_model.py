@@ -107,8 +107,8 @@ def _go_on(asked: Run, folder: RunFolder, display: Display) -> Outcome:
 
 
 def _fit(run: Run, folder: RunFolder, vocabulary: Vocabulary, display: Display, accelerator: Accelerator) -> Outcome:
-    training = run.training
     run, parts = _assemble(run, folder, vocabulary)
+    training = run.training
     task = _task(run, folder, vocabulary, parts)
     loop = Loop(task, training, folder, display, accelerator)
     if folder.last.exists():
