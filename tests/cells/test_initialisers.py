@@ -124,7 +124,22 @@ def test_every_initialiser_fills_every_shape(name):
 
 @pytest.mark.parametrize("name", SCHEMES)
 def test_every_scheme_names_initialisers_that_exist(name):
-    assert set(SCHEMES[name].values()) <= set(INITIALISERS)
+    assert {value for value in SCHEMES[name].values() if isinstance(value, str)} <= set(INITIALISERS)
+
+
+def test_forget_bias_opens_the_forget_gate_to_one():
+    opened = LSTM(3, 4, initialisers="forget_bias")
+    assert opened.b_f.tolist() == [1.0] * 4
+    assert opened.d_f.tolist() == [0.0] * 4
+    assert opened.b_i.abs().max() <= 0.5
+    text = "f = sigmoid(W_f @ x + U_f @ h + b_f)\nh' = f * h + (1 - f) * tanh(W @ x)"
+    minimal = cell(text, 3, 4, initialisers="forget_bias")
+    assert minimal.b_f.tolist() == [1.0] * 4
+
+
+def test_forget_bias_needs_a_gate_called_f():
+    with pytest.raises(ConfigError, match=r"'forget_bias'\. This cell has no parameter b_f"):
+        GRU(3, 4, initialisers="forget_bias")
 
 
 def test_a_family_may_have_its_own_start():

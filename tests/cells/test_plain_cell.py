@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ostinato import Cell, unroll
+from ostinato import Cell, ConfigError, unroll
 
 
 class Stack(NamedTuple):
@@ -110,3 +110,28 @@ def test_gradients_flow_through_a_plain_cell():
     cell = StackMachine()
     unroll(cell, inputs())[0].sum().backward()
     assert cell.read.weight.grad.any()
+
+
+class Forgetful(Cell):
+    """A cell whose writer forgot something."""
+
+    def __init__(self, **sizes):
+        super().__init__()
+        self.__dict__.update(sizes)
+
+    def initial_state(self, batch_size, *, device=None, dtype=None):
+        return torch.zeros(batch_size, 2, device=device, dtype=dtype)
+
+    def step(self, x, state):
+        return x
+
+
+def test_a_cell_without_its_sizes_says_which_is_missing():
+    with pytest.raises(ConfigError, match=r"cell Forgetful: it has no output_size\. A cell sets its three sizes"):
+        unroll(Forgetful(input_size=2, hidden_size=2), torch.zeros(1, 1, 2))
+
+
+def test_a_step_that_gives_no_state_says_so():
+    cell = Forgetful(input_size=2, hidden_size=2, output_size=2)
+    with pytest.raises(ConfigError, match=r"step gave a Tensor. It gives \(output, state\)"):
+        unroll(cell, torch.zeros(1, 1, 2))

@@ -62,6 +62,8 @@ def bad(folder) -> Path:
         (["book.txt", "--k1", "5000"], "a lane of this text holds only"),
         (["book.txt", "--k2", "5"], "not built yet"),
         (["book.txt", "--out", "book.txt"], "this is a file"),
+        (["book.txt", "--out", "book.txt/run"], "book.txt: this is a file"),
+        (["."], "directory"),
         (["book.txt", "--out", "texts"], "the folder holds files but no run"),
         (["book.txt", "--out", "texts", "--overwrite"], "the folder holds files but no run"),
         (["--resume", "--out", "runs/none"], "no run is there to go on with"),

@@ -13,7 +13,7 @@ import torch
 from ostinato._errors import ConfigError, DataError, RunError
 from ostinato.data import readers
 from ostinato.data.readers import documents
-from ostinato.data.streams import Lanes, TokenStream, is_stream_current, write_stream, write_whole
+from ostinato.data.streams import Lanes, TokenStream, write_stream, write_whole
 from ostinato.data.vocabulary import Vocabulary
 
 CHAR_LM = Path(__file__).parents[3] / "shared" / "data" / "char_lm"
@@ -31,6 +31,11 @@ def book(tmp_path):
 @pytest.fixture
 def folder(tmp_path):
     return tmp_path / "stream"
+
+
+def starts(part: TokenStream) -> list[int]:
+    """Return where documents start."""
+    return np.flatnonzero(part.tokens == part.boundary).tolist()
 
 
 def learn(kind, *paths):
@@ -89,7 +94,7 @@ def test_each_part_of_a_plain_text_starts_with_the_boundary_and_has_no_other(boo
     write_stream(folder, book, vocabulary)
     for part in open_parts(folder):
         assert np.flatnonzero(part.tokens == vocabulary.boundary).tolist() == [0]
-        assert part.starts.tolist() == [0]
+        assert starts(part) == [0]
 
 
 @pytest.mark.parametrize("kind", ["char", "byte", "bpe"])
@@ -115,7 +120,7 @@ def test_documents_start_with_the_boundary(tmp_path, folder):
     write_stream(folder, path, vocabulary, validation=0.25)
     train, valid = open_parts(folder)
     assert train.tokens.tolist() == [0, 1, 2, 0, 3, 0, 1, 2, 3]
-    assert train.starts.tolist() == [0, 3, 5]
+    assert starts(train) == [0, 3, 5]
     assert valid.tokens.tolist() == [0, 2]
     assert (train.documents, valid.documents, train.skipped_rows) == (3, 1, 1)
 
@@ -140,7 +145,7 @@ def test_a_second_file_is_held_out_whole(book, tmp_path, folder):
     write_stream(folder, book, vocabulary, validation=other)
     train, valid = open_parts(folder)
     assert vocabulary.decode(train.tokens) == TEXT
-    assert valid.starts.tolist() == [0, 8]
+    assert starts(valid) == [0, 8]
 
 
 @pytest.mark.parametrize("kind", ["char", "byte", "bpe"])
@@ -171,29 +176,6 @@ def test_progress_ends_at_the_number_of_characters(book, folder):
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
 
 
-def test_a_written_stream_is_current(book, folder):
-    vocabulary = learn("char", book)
-    write_stream(folder, book, vocabulary)
-    assert is_stream_current(folder, book, vocabulary)
-
-
-def test_a_stream_of_another_split_text_or_vocabulary_is_not_current(book, folder):
-    vocabulary = learn("char", book)
-    write_stream(folder, book, vocabulary)
-    assert not is_stream_current(folder, book, vocabulary, validation=0.2)
-    assert not is_stream_current(folder, book, learn("word", book))
-    assert not is_stream_current(folder.parent, book, vocabulary)
-    book.write_text(TEXT + ".", encoding="utf-8")
-    assert not is_stream_current(folder, book, vocabulary)
-
-
-def test_a_stream_whose_symbols_are_gone_is_not_current(book, folder):
-    vocabulary = learn("char", book)
-    write_stream(folder, book, vocabulary)
-    (folder / "valid.bin").unlink()
-    assert not is_stream_current(folder, book, vocabulary)
-
-
 def interrupt(done, total):
     raise KeyboardInterrupt
 
@@ -220,9 +202,10 @@ def test_a_writer_that_was_killed_is_simply_repeated(book, folder):
     )
     killed = subprocess.run([sys.executable, "-c", code, str(book), str(folder)], check=False)
     assert killed.returncode == -signal.SIGKILL
-    assert not is_stream_current(folder, book, vocabulary)
+    with pytest.raises(RunError, match="no stream is written there"):
+        TokenStream.open(folder, "train")
     write_stream(folder, book, vocabulary)
-    assert is_stream_current(folder, book, vocabulary)
+    assert TokenStream.open(folder, "train").documents == 1
 
 
 # What cannot be written or opened.

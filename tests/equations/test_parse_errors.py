@@ -160,6 +160,10 @@ WHAT_IS_NO_EXPRESSION = [
     case("an if", "h' = x if x > 0 else h", 1, 6, "'x if x > 0 else h' is not an expression", "Write where(a > b"),
     case("an and", "h' = x and h", 1, 6, "'x and h' combines truths", "Nest where"),
     case("a not", "h' = not x", 1, 6, "'not x' combines truths", "Nest where"),
+    case(
+        "an index of time", "h_{t} = tanh(W @ x)", 1, 1, "'h_{t}' was read", "h is a state before the step, h' after it"
+    ),
+    case("an index of time on the right", "h' = tanh(U @ h_{t-1})", 1, 15, "'h_{t-1}' was read", "Time has no index"),
     case("a subscript", "h' = x[0]", 1, 6, "'x[0]' takes a part of a vector", "Give each part its own parameter"),
     case("a slice", "h' = h + x[1:]", 1, 10, "'x[1:]' takes a part of a vector", "Parts cannot be taken"),
     case("an attribute", "h' = x.shape", 1, 6, "'.shape' was read", "Only .T, the transpose of a matrix"),

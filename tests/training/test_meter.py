@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from ostinato.training.meter import Meter, NonFiniteError
+from ostinato.training.meter import Meter, NonFiniteError, refuse_non_finite
 
 
 def test_figures_left_earlier_are_summed_when_read():
@@ -46,3 +46,8 @@ def test_an_infinite_norm_is_no_fault_where_the_loss_is_scaled():
     meter.add(7, torch.tensor(1.0), 3, torch.tensor(math.inf))
     meter.read()
     assert meter.count == 3
+
+
+def test_a_validation_that_is_no_number_is_never_the_best():
+    with pytest.raises(NonFiniteError, match="step 9: the validation loss is nan"):
+        refuse_non_finite(9, "validation loss", math.nan)

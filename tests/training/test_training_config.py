@@ -137,3 +137,8 @@ def test_every_recipe_is_read_and_begins_with_a_line_that_says_what_it_is(recipe
 
 def test_the_defaults_are_settings_a_run_may_have():
     assert Training().gradient == "truncated"
+
+
+def test_the_help_names_the_defaults_that_are_worked_out_later():
+    source = Path(config.__file__).read_text()
+    assert f"(default: {config.DEFAULT_EPOCHS}, but at most {config.DEFAULT_SYMBOLS:,} symbols)" in source

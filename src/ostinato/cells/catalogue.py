@@ -10,7 +10,7 @@ from typing import Any
 from ostinato._errors import ConfigError, did_you_mean
 from ostinato.cells.cell import Cell
 from ostinato.cells.elman import Elman, ElmanReLU
-from ostinato.cells.equation_cell import EquationCell, cell_class
+from ostinato.cells.equation_cell import EquationCell, cell_class, needed_sizes, program_of
 from ostinato.cells.gru import GRU, GRUResetBefore
 from ostinato.cells.jordan import Jordan
 from ostinato.cells.lstm import LSTM, ProjectedLSTM
@@ -18,12 +18,11 @@ from ostinato.cells.lstm import LSTM, ProjectedLSTM
 
 @dataclass(frozen=True)
 class CellInfo:
-    """One entry: the name users type, the class, its family, and the sizes it cannot do without."""
+    """One entry: the name users type, the class, and its family."""
 
     name: str
     kind: type[EquationCell]
     family: str
-    needs: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
@@ -42,7 +41,7 @@ class CellInfo:
 
     def build(self, input_size: int, hidden_size: int, **values) -> EquationCell:
         """Return a cell; sizes it cannot do without default to half of `hidden_size`."""
-        sizes: dict[str, Any] = {name: max(1, hidden_size // 2) for name in self.needs}
+        sizes: dict[str, Any] = dict.fromkeys(needed_sizes(program_of(self.kind)), max(1, hidden_size // 2))
         return self.kind(input_size, hidden_size, **sizes | values)
 
 
@@ -53,7 +52,7 @@ CATALOGUE: Mapping[str, CellInfo] = {
         CellInfo("elman-relu", ElmanReLU, "foundations"),
         CellInfo("jordan", Jordan, "foundations"),
         CellInfo("lstm", LSTM, "gated"),
-        CellInfo("projected-lstm", ProjectedLSTM, "gated", needs=("proj_size",)),
+        CellInfo("projected-lstm", ProjectedLSTM, "gated"),
         CellInfo("gru", GRU, "gated"),
         CellInfo("gru-reset-before", GRUResetBefore, "gated"),
     ]

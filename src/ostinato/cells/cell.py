@@ -8,6 +8,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from ostinato._errors import ConfigError
+
 State = Any
 """A tensor (B, n), or a (named) tuple of such tensors."""
 StepAt = Callable[[int, State], tuple[Tensor, State]]
@@ -69,6 +71,9 @@ class BoundCell:
     """A plain cell as engines see it: nothing can leave the loop."""
 
     def __init__(self, cell: Cell):
+        for size in ("input_size", "hidden_size", "output_size"):
+            if not hasattr(cell, size):
+                raise ConfigError(f"cell {type(cell).__name__}", f"it has no {size}", "A cell sets its three sizes")
         self.cell = cell
         self.input_size, self.output_size, self.uses_dt = cell.input_size, cell.output_size, cell.uses_dt
 
@@ -80,4 +85,10 @@ class BoundCell:
         """Return the cell's own step over the pieces of `data`."""
         pieces = data.split(list(rows))
         times = () if dt is None or not self.uses_dt else dt.split(list(rows))
-        return lambda k, state: self.cell.step(pieces[k], state, *(t[k] for t in (times,) if t))
+        return lambda k, state: self._pair(self.cell.step(pieces[k], state, *(t[k] for t in (times,) if t)))
+
+    def _pair(self, result: Any) -> tuple[Tensor, State]:
+        if not isinstance(result, tuple) or len(result) != 2 or not isinstance(result[0], Tensor):
+            got = f"{type(result).__name__}" + (f" of {len(result)}" if isinstance(result, tuple) else "")
+            raise ConfigError(f"cell {type(self.cell).__name__}", f"step gave a {got}", "It gives (output, state)")
+        return result

@@ -379,6 +379,13 @@ def size_numbers(program: Program, input_size: int, hidden_size: int, extra: Map
     return numbers
 
 
+def needed_sizes(program: Program) -> list[str]:
+    """Return the keywords a cell of this program cannot do without, besides input_size and hidden_size."""
+    shapes = [e.shape for e in program.by_name.values()]
+    used = {symbol for shape in shapes for size in shape for symbol in size_rules.symbols(size)}
+    return [_argument(symbol) for symbol in sorted(used - {"D", "H", "O"})]
+
+
 def _whole(name: str, number: object) -> int:
     if isinstance(number, bool) or not isinstance(number, Integral):
         raise ConfigError(name, f"{number!r} was given", "A size is a whole number", "")

@@ -54,8 +54,13 @@ INITIALISERS: dict[str, Callable[[Tensor, int], None]] = {
 SCHEMES: dict[str, dict[str, Initialiser]] = {
     "orthogonal": {"recurrent": "orthogonal", "input": "glorot", "bias": "zeros", "other": "uniform"},
     "identity": {"recurrent": "identity", "input": "glorot", "bias": "zeros", "other": "uniform"},
+    "forget_bias": {"b_f": 1.0, "d_f": 0.0},
 }
-"""What a bare name means for a whole cell, where it is not the same for all parameters."""
+"""What a bare name means for a whole cell, where it is not the same for all parameters.
+
+`forget_bias` opens the gate called f (Gers, Schmidhuber and Cummins, 2000; Jozefowicz, Zaremba and Sutskever, 2015):
+its biases add up to 1.
+"""
 
 
 def initialise(
@@ -70,7 +75,8 @@ def initialise(
     """
     chosen = {**setting}
     scheme = chosen.pop("", "uniform")
-    chosen = {**(SCHEMES.get(scheme, {}) if isinstance(scheme, str) else {}), **chosen}
+    chosen = {**_of_scheme(scheme, definition), **chosen}
+    scheme = "uniform" if scheme == "forget_bias" else scheme
     _check(definition, chosen, scheme)
     with torch.no_grad():
         for stack in definition.stacks:
@@ -83,6 +89,15 @@ def initialise(
             for symbol, name in names.items():
                 start, length = definition.symbols[symbol][1:] if stack.shape else (0, 1)
                 _fill(tensor.narrow(0, start, length) if stack.shape else tensor, name, hidden_size)
+
+
+def _of_scheme(scheme: Initialiser, definition: Definition) -> dict[str, Initialiser]:
+    """Return what a bare name means for this cell; ConfigError where it has no forget gate to open."""
+    settings = SCHEMES.get(scheme, {}) if isinstance(scheme, str) else {}
+    present = {place: value for place, value in settings.items() if place in KINDS or place in definition.symbols}
+    if settings and not present:
+        raise ConfigError("initialisers", f"'{scheme}'", "This cell has no parameter b_f, the bias of a gate called f")
+    return present
 
 
 def _fill(part: Tensor, name: Initialiser, hidden_size: int) -> None:
@@ -112,9 +127,10 @@ def _check(definition: Definition, setting: Mapping[str, Initialiser], scheme: I
         if not isinstance(name, str) and (isinstance(name, bool) or not isinstance(name, Real)):
             raise ConfigError("initialisers", f"{name!r} was given", "A name or a number is needed", "")
         if isinstance(name, str) and name not in INITIALISERS:
+            known = [*dict.fromkeys([*INITIALISERS, *SCHEMES])]
             raise ConfigError(
                 "initialisers",
                 f"unknown initialiser '{name}'",
-                f"Known are {', '.join(INITIALISERS)}, or a number",
-                did_you_mean(name, INITIALISERS),
+                f"Known are {', '.join(known)}, or a number",
+                did_you_mean(name, known),
             )

@@ -42,8 +42,9 @@ TRAINING = Training(batch_size=32, k1=64, learning_rate=4e-3, sample_length=160)
 # tests, other people's packages, and tables that are data more than code
 LEAVE_OUT = {"site-packages", "dist-packages", "test", "tests", "encodings", "pydoc_data", "idlelib", "turtledemo"}
 LEAVE_OUT |= {"entities.py", "_sysconfigdata"}
-PROMPT = "\n\ndef "
-BOLD = Sampling(temperature=0.8, min_p=0.05)
+PROMPTS = ("\n\ndef ", "\n\nclass ")
+# min-p or top-p would cut off every way out of a long run of spaces, where a space is all but certain
+BOLD = Sampling(temperature=0.7)
 
 
 def main() -> int:
@@ -66,7 +67,8 @@ def main() -> int:
         print(f"Too slow today to get anywhere. To go on: ostinato train language-model --out {RUN} --resume")
         return 0
     trained = load(RUN)
-    _show("Trained, it writes:", PROMPT + "".join(trained.write(PROMPT, length=700, sampling=BOLD, seed=1)))
+    pieces = [prompt + "".join(trained.write(prompt, length=400, sampling=BOLD, seed=1)) for prompt in PROMPTS]
+    _show("Trained, it writes:", "\n".join(pieces))
     print(NEXT)
     return 0
 
@@ -95,7 +97,7 @@ def _time_limit() -> Iterator[threading.Event]:
 
 
 NEXT = f"""What to type next:
-  ostinato generate {RUN} --prompt "class " --temperature 0.8 --min-p 0.05
+  ostinato generate {RUN} --prompt "class " --temperature 0.8
   ostinato evaluate {RUN} {TEXT}
   ostinato train language-model --out {RUN} --resume --epochs 20
   ostinato explain lstm
@@ -131,7 +133,8 @@ def _untrained(text: str) -> str:
     torch.manual_seed(0)
     vocabulary = Vocabulary.learn("char", [[text]])
     model = build_model(vocabulary.size, MODEL).eval()
-    return PROMPT + "".join(write(model, vocabulary, PROMPT, length=200, sampling=BOLD, seed=1))
+    prompt = PROMPTS[0]
+    return prompt + "".join(write(model, vocabulary, prompt, length=200, sampling=BOLD, seed=1))
 
 
 def _steps_that_fit(text: str) -> int:

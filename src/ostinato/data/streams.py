@@ -3,7 +3,6 @@
 `write_stream` makes a folder of
 
     train.bin, valid.bin                  the symbols, raw unsigned integers
-    train.starts.npy, valid.starts.npy    where documents start, int64
     stream.json                           what the others hold, written last
 
 A folder without `stream.json` is not written yet, so a writer that was killed leaves nothing to repair.
@@ -17,7 +16,6 @@ import hashlib
 import itertools
 import json
 import os
-from array import array
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,11 +25,12 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from ostinato._errors import ConfigError, DataError, RunError
+from ostinato._files import replace_file
 from ostinato.data.lanes import Lanes, Segment
 from ostinato.data.readers import Documents, byte_documents, check_file, documents
 from ostinato.data.vocabulary import Text, Vocabulary, count_characters
 
-__all__ = ["Lanes", "Segment", "TokenStream", "is_stream_current", "write_stream", "write_whole"]
+__all__ = ["Lanes", "Segment", "TokenStream", "write_stream", "write_whole"]
 
 Part = Literal["train", "valid"]
 Progress = Callable[[int, int], None]
@@ -82,7 +81,7 @@ def write_stream(
         description["skipped_rows"] = sum(count.skipped for count in counts)
         if report.done != report.total:
             raise DataError(str(path), "the file changed while it was read", "", "Try again when it is complete")
-        _write_atomically(folder / _DESCRIPTION, json.dumps(description, indent=2))
+        replace_file(folder / _DESCRIPTION, json.dumps(description, indent=2).encode())
 
 
 def write_whole(
@@ -106,29 +105,6 @@ def write_whole(
         bytes=counts["bytes"],
         skipped_rows=source.skipped,
     )
-
-
-def is_stream_current(
-    folder: Path,
-    path: Path,
-    vocabulary: Vocabulary,
-    *,
-    column: str | None = None,
-    encoding: str = "utf-8",
-    validation: float | Path = 0.1,
-) -> bool:
-    """Say whether `folder` holds, complete, what `write_stream` would write there now.
-
-    Files are compared by name, size and time of change.
-    """
-    try:
-        written = _read_description(Path(folder))
-        for part in ("train", "valid"):
-            TokenStream.open(folder, part)
-    except RunError:
-        return False
-    wanted = _describe(Path(path), vocabulary, column, encoding, validation)
-    return wanted == {key: written.get(key) for key in wanted}
 
 
 @dataclass(frozen=True)
@@ -184,11 +160,6 @@ class TokenStream:
     def tokens(self) -> np.memmap:
         """The symbols (N,), mapped anew at each use: a map keeps all it touched in memory while it lives."""
         return np.memmap(self.path, self.dtype, mode="r", shape=(self.length,))
-
-    @property
-    def starts(self) -> np.ndarray:
-        """Where documents start: the places of the boundary symbols, int64 (documents,)."""
-        return np.load(self.path.with_suffix(".starts.npy"), mmap_mode="r", allow_pickle=False)
 
     def read(self, starts: np.ndarray, count: int) -> np.ndarray:
         """Return the `count` symbols from each of `starts` on, (len(starts), count); RunError past the end.
@@ -297,8 +268,7 @@ def _write_part(
     """Write one part and return its counts."""
     boundary = vocabulary.boundary.to_bytes(vocabulary.dtype.itemsize, "little")
     stored = vocabulary.dtype.newbyteorder("<")
-    starts = array("q")
-    tokens = characters = size = 0
+    tokens = documents = characters = size = 0
 
     def counted(pieces: Iterable[Text]) -> Iterator[Text]:
         nonlocal characters, size
@@ -310,16 +280,15 @@ def _write_part(
 
     with (folder / f"{part}.bin").open("wb") as file:
         for pieces in source:
-            starts.append(tokens)
             file.write(boundary)
             tokens += 1
+            documents += 1
             for ids in vocabulary.encode_pieces(counted(pieces), where):
                 file.write(ids.astype(stored, copy=False).data)
                 tokens += ids.size
         file.flush()
         os.fsync(file.fileno())
-    np.save(folder / f"{part}.starts.npy", np.array(starts, np.int64), allow_pickle=False)
-    return {"tokens": tokens, "documents": len(starts), "characters": characters, "bytes": size}
+    return {"tokens": tokens, "documents": documents, "characters": characters, "bytes": size}
 
 
 def _describe(
@@ -375,12 +344,3 @@ def _read_description(folder: Path) -> dict[str, Any]:
 def _damaged(path: Path, reason: str) -> RunError:
     advice = f"Delete {path.parent}: the stream is written again from the text"
     return RunError(str(path), f"the stream is damaged: {reason}", "", advice)
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)

@@ -33,6 +33,7 @@ _INSTEAD = {
     ast.BitOr: "a choice is written where(a > b, this, that)", ast.LShift: "write a product",
     ast.RShift: "write a quotient",
 }  # fmt: skip
+_TIME_INDEX = re.compile(r"\w+_\{[^}]*\}?")
 _PYTHON_WORD = re.compile(rf"\b(?:{'|'.join(keyword.kwlist)})\b(?!{PRIME})")
 _OUR_HELPERS = {"count", "fill"}
 """What only derivatives of the functions table call."""
@@ -155,6 +156,15 @@ def _unreadable(line: Line, error: SyntaxError) -> EquationError:
             f"'{kept[0]}' was read",
             "Python keeps this word for itself, so it names nothing in equations",
             f"Write {kept[0]}_ or another name",
+        )
+    indexed = _TIME_INDEX.search(line.text)
+    if indexed:
+        before = line.text[: indexed.start()].split("\n")
+        return EquationError(
+            *line.place(len(before), len(before[-1])),
+            f"'{shown(indexed[0])}' was read",
+            "Time has no index: h is a state before the step, h' after it",
+            "Write the name, with a prime where the next value is meant",
         )
     if "cannot assign" in error.msg or "illegal target" in error.msg:
         left = line.text.split("=")[0]

@@ -149,7 +149,8 @@ class Recurrent(nn.Module):
         wanted = self.num_layers * (1 + self.bidirectional)
         if state is not None and (isinstance(state, Tensor) or len(state) != wanted):
             got = "a tensor" if isinstance(state, Tensor) else f"{len(state)} states"
-            raise ConfigError("state", got, f"A tuple of {wanted}: one for each layer and direction", "")
+            advice = "Wrap the state of the one layer: (state,)" if wanted == 1 else ""
+            raise ConfigError("state", got, f"A tuple of {wanted}: one for each layer and direction", advice)
 
 
 def layer_sizes(hidden_size: int | Sequence[int], num_layers: int) -> tuple[int, ...]:

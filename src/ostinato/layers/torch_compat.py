@@ -28,8 +28,7 @@ from ostinato.cells.lstm import ProjectedLSTM
 from ostinato.layers.ragged import enter
 from ostinato.layers.stack import run_stack
 from ostinato.unroll.plan import autocasts
-
-_ORDER = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
+from ostinato.unroll.vendor import TORCH_ORDER
 
 
 class _TorchLike(nn.Module):
@@ -67,7 +66,7 @@ class _TorchLike(nn.Module):
         for layer, directions in enumerate(self._definitions):
             for k, definition in enumerate(directions):
                 stacks = {s.name: s for s in definition.stacks}
-                for name in (n for n in _ORDER if n in stacks):
+                for name in (n for n in TORCH_ORDER if n in stacks):
                     shape = definition.shape(stacks[name])
                     self.register_parameter(
                         _flat(name, layer, k), nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
@@ -101,7 +100,7 @@ class _TorchLike(nn.Module):
     def all_weights(self) -> list[list[nn.Parameter]]:
         """The parameters, a list for each layer and direction."""
         return [
-            [getattr(self, _flat(s, layer, k)) for s in _ORDER if hasattr(self, _flat(s, layer, k))]
+            [getattr(self, _flat(s, layer, k)) for s in TORCH_ORDER if hasattr(self, _flat(s, layer, k))]
             for layer, directions in enumerate(self._definitions) for k in range(len(directions))
         ]  # fmt: skip
 

@@ -21,7 +21,9 @@ from ostinato._errors import ConfigError, DataError, did_you_mean
 
 KIND = "language-model"
 FORMAT = 1
-NOT_GIVEN = Path()
+DEFAULT_EPOCHS = 10
+DEFAULT_SYMBOLS = 10_000_000
+NOT_GIVEN = Path("<no text>")
 HEADER = ("kind", "format", "ostinato")
 
 
@@ -63,6 +65,8 @@ class Model:
     """Add each layer's input to its output."""
     initial_state: Literal["zero", "learned"] = "zero"
     """State before the first symbol of a document."""
+    initialisers: str = "uniform"
+    """How parameters start: uniform, orthogonal, identity, forget_bias, glorot or zeros."""
     engine: str = "auto"
     """What runs the recurrence: auto, or an engine by name."""
 

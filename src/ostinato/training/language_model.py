@@ -27,7 +27,16 @@ from ostinato.data.vocabulary import Vocabulary
 from ostinato.decoding.sampling import Sampling
 from ostinato.training import config
 from ostinato.training.card import card
-from ostinato.training.config import NOT_GIVEN, Data, Run, Training, above_zero, check_seed
+from ostinato.training.config import (
+    DEFAULT_EPOCHS,
+    DEFAULT_SYMBOLS,
+    NOT_GIVEN,
+    Data,
+    Run,
+    Training,
+    above_zero,
+    check_seed,
+)
 from ostinato.training.devices import make_accelerator
 from ostinato.training.gradient import method
 from ostinato.training.loop import Loop, make_schedule
@@ -37,9 +46,8 @@ from ostinato.training.run_folder import RunFolder, saved_settings, write_text
 from ostinato.training.task import Outcome, Task, engines
 from ostinato.training.trained import build_model, score, write
 
-DEFAULT_EPOCHS = 10
-DEFAULT_SYMBOLS = 10_000_000
 VALIDATIONS = 20
+LONGEST_PERIOD = 2000
 SAMPLE_TEMPERATURE = 0.8
 SAY_EVERY_S = 5.0
 
@@ -181,12 +189,17 @@ def _resolved(training: Training, updates: int, symbols: int) -> Training:
         training,
         steps=steps,
         epochs=None,
-        validate_every=training.validate_every or max(math.ceil(steps / VALIDATIONS), min(steps, 50)),
+        validate_every=training.validate_every or _validation_period(steps),
         warmup=min(100, steps // 10) if training.warmup is None else training.warmup,
         learning_rate=training.learning_rate
         if training.learning_rate is not None
         else default_learning_rate(training.optimizer),
     )
+
+
+def _validation_period(steps: int) -> int:
+    """Return the steps between validations: about twenty in a run, but a model and a sample every few minutes."""
+    return min(max(math.ceil(steps / VALIDATIONS), min(steps, 50)), LONGEST_PERIOD)
 
 
 def _write_text_of(data: Data, folder: RunFolder, display: Display) -> Vocabulary:

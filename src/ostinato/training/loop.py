@@ -24,7 +24,7 @@ from ostinato.training import checkpoint
 from ostinato.training.config import Training
 from ostinato.training.gradient import Backward, State, method
 from ostinato.training.interrupts import StopRequest
-from ostinato.training.meter import Meter
+from ostinato.training.meter import Meter, refuse_non_finite
 from ostinato.training.optimizers import Schedule, make_optimizer
 from ostinato.training.progress import Display, Figures
 from ostinato.training.run_folder import RunFolder, write_tensors
@@ -154,6 +154,7 @@ class Loop:
             sample = self.task.sample(self._bare(), self.counters.step) if self.training.sample_length else ""
         self.model.train()
         nats, counters = self.figures["nats"], self.counters
+        refuse_non_finite(counters.step, "validation loss", nats)
         best = counters.best is None or nats < counters.best
         if best:
             counters.best, counters.best_step = nats, counters.step

@@ -52,15 +52,17 @@ class Meter:
         return self.nats / self.count if self.count else math.nan
 
     def _refuse_non_finite(self, step: int, loss: float, norm: float) -> None:
-        if not math.isfinite(loss):
-            what = f"the loss is {loss}"
-        elif self.check_norm and not math.isfinite(norm):
-            what = f"the gradient norm is {norm}"
-        else:
-            return
+        refuse_non_finite(step, "loss", loss)
+        if self.check_norm:
+            refuse_non_finite(step, "gradient norm", norm)
+
+
+def refuse_non_finite(step: int, what: str, value: float) -> None:
+    """Raise NonFiniteError naming the step, unless the value is finite."""
+    if not math.isfinite(value):
         raise NonFiniteError(
             f"step {step}",
-            what,
+            f"the {what} is {value}",
             "The best checkpoint before it is kept",
             "Begin anew with a smaller --learning-rate or --clip-norm",
         )

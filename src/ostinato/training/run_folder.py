@@ -26,6 +26,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from ostinato._errors import RunError
+from ostinato._files import replace_file, sync_folder
 from ostinato._version import __version__
 from ostinato.training.config import FORMAT, KIND, Run, overlay, parse_yaml
 
@@ -87,8 +88,9 @@ class RunFolder:
 
     def refuse_taken(self, overwrite: bool) -> None:
         """Raise RunError where a new run may not begin: a run is there, or something that is no run."""
-        if self.path.exists() and not self.path.is_dir():
-            raise RunError(str(self.path), "this is a file", "", "Name another folder with --out")
+        for place in (self.path, *self.path.parents):
+            if place.exists() and not place.is_dir():
+                raise RunError(str(place), "this is a file", "A run is a folder", "Name another with --out")
         if self.is_run() and not overwrite:
             raise RunError(
                 str(self.path),
@@ -148,7 +150,7 @@ class RunFolder:
                 if entry.name not in own and not (self.path / entry.name).exists():
                     os.replace(entry, self.path / entry.name)
             shutil.rmtree(old.path)
-        _sync_folder(self.path.parent)
+        sync_folder(self.path.parent)
 
     def append_metrics(self, line: dict[str, Any]) -> None:
         """Add one line to `metrics.jsonl`."""
@@ -178,14 +180,14 @@ def saved_settings(folder: Path) -> Run | None:
 
 def write_text(path: Path, text: str) -> None:
     """Replace the file by `text`, whole or not at all."""
-    _replace(path, text.encode("utf-8"))
+    replace_file(path, text.encode("utf-8"))
 
 
 def write_tensors(path: Path, tensors: dict[str, torch.Tensor], facts: dict[str, Any]) -> None:
     """Replace a safetensors file, whole or not at all; `facts` is kept as JSON in its header."""
     header = {"kind": KIND, "format": FORMAT, "ostinato": __version__, **facts}
     # one metadata key: the order of several is not fixed, and equal runs should make equal files
-    _replace(path, save(_unshared(tensors), {METADATA_KEY: json.dumps(header)}))
+    replace_file(path, save(_unshared(tensors), {METADATA_KEY: json.dumps(header)}))
 
 
 def read_tensors(path: Path, device: str = "cpu") -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
@@ -243,31 +245,6 @@ def _unshared(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         plain[name] = tensor.detach() if whole and address not in seen else tensor.detach().clone().contiguous()
         seen.add(address)
     return plain
-
-
-def _replace(path: Path, content: bytes) -> None:
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with open(part, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except OSError as error:  # a full disk does not say which file it was
-        part.unlink(missing_ok=True)
-        raise OSError(error.errno, error.strerror, str(path)) from error
-    _sync_folder(path.parent)
-
-
-def _sync_folder(path: Path) -> None:
-    """Make a rename last through a power cut; Windows has no such call and needs none."""
-    if os.name == "nt":
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _clear(folder: Path, keep: Path) -> None:

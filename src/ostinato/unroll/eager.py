@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from ostinato.cells.cell import Bound, State
-from ostinato.unroll.layout import Layout
+from ostinato.unroll.layout import Layout, join_states, state_rows
 
 
 def run(
@@ -30,24 +30,16 @@ def run(
     alive = layout.batch
     for k, rows in enumerate(layout.rows):
         if rows < alive:
-            finished.append(_rows(state, rows, alive))
-            state, alive = _rows(state, 0, rows), rows
+            finished.append(state_rows(state, rows, alive))
+            state, alive = state_rows(state, 0, rows), rows
         output, state = step_at(k, state)
         state = _typed(state, carried)
         outputs.append(output)
         if keep:
             states.append(state)
-    last = _joined([state, *reversed(finished)]) if finished else state
+    last = join_states([state, *reversed(finished)]) if finished else state
     empty = data.new_zeros(0, bound.output_size)
-    return torch.cat(outputs) if outputs else empty, last, (_joined(states) if states else None)
-
-
-def _rows(state: State, start: int, stop: int) -> State:
-    return pytree.tree_map(lambda s: s[start:stop], state)
-
-
-def _joined(states: list[State]) -> State:
-    return pytree.tree_map(lambda *parts: torch.cat(parts), *states)
+    return torch.cat(outputs) if outputs else empty, last, (join_states(states) if states else None)
 
 
 def _typed(state: State, dtypes: list[torch.dtype]) -> State:

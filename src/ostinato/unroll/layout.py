@@ -6,6 +6,7 @@ Steps are laid out one after the other, each with only the rows that reach it (l
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from ostinato._errors import ConfigError
+from ostinato.cells.cell import State
 
 _WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
@@ -100,3 +102,13 @@ def _reversed(steps: int, batch: int, device: torch.device) -> Tensor:
     return (
         torch.arange(steps - 1, -1, -1, device=device)[:, None] * batch + torch.arange(batch, device=device)
     ).flatten()
+
+
+def state_rows(state: State, start: int, stop: int | None) -> State:
+    """Return some rows of a state."""
+    return pytree.tree_map(lambda s: s[start:stop], state)
+
+
+def join_states(states: Sequence[State]) -> State:
+    """Return the rows of several states as those of one."""
+    return pytree.tree_map(lambda *parts: torch.cat(parts), *states)

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from ostinato.cells.cell import Bound, State
-from ostinato.unroll.layout import Layout
+from ostinato.unroll.layout import Layout, join_states, state_rows
 
 Engine = Callable[..., tuple[Tensor, State, State | None]]
 
@@ -28,24 +28,16 @@ def run(
     begun = 0
     for start, stop in zip(starts, [*starts[1:], len(layout.rows)], strict=True):
         rows = layout.rows[start:stop]
-        finished.append(_rows(state, rows[0], None))
-        state = _restart(bound, _rows(state, 0, rows[0]), flags[start])
+        finished.append(state_rows(state, rows[0], None))
+        state = _restart(bound, state_rows(state, 0, rows[0]), flags[start])
         part = slice(begun, begun + sum(rows))
         piece = replace(layout, steps=stop - start, batch=rows[0], rows=rows, index=None, order=None)
         output, state, every = engine(bound, data[part], state, piece, dt=None if dt is None else dt[part], keep=keep)
         outputs.append(output)
         states.append(every)
         begun = part.stop
-    last = _joined([state, *reversed(finished)])
-    return torch.cat(outputs), last, (_joined(states) if keep else None)
-
-
-def _rows(state: State, start: int, stop: int | None) -> State:
-    return pytree.tree_map(lambda s: s[start:stop], state)
-
-
-def _joined(states: list[State]) -> State:
-    return pytree.tree_map(lambda *parts: torch.cat(parts), *states)
+    last = join_states([state, *reversed(finished)])
+    return torch.cat(outputs), last, (join_states(states) if keep else None)
 
 
 def _restart(bound: Bound, state: State, which: Tensor) -> State:

@@ -31,7 +31,8 @@ class Kernel:
     """Sets of biases; without one, the equations are the kernel's with zeros for it."""
 
 
-_ORDER = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
+TORCH_ORDER = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
+"""The order in which torch's kernels take a layer's tensors."""
 _LSTM_SECOND = frozenset({"d_i", "d_f", "d_g", "d_o"})
 _KERNELS = [
     Kernel("lstm", LSTM, (_LSTM_SECOND,)),
@@ -79,7 +80,7 @@ def weights(found: Match, definition: Definition, tensors: Mapping[str, Tensor])
     A stored tensor is passed as it is where its rows already stand in the kernel's order.
     """
     own = {stack.name: stack for stack in stacks(program_of(found.kernel.cell))}
-    given = [n for n in _ORDER if n in own and not set(own[n].symbols).isdisjoint(found.symbols)]
+    given = [n for n in TORCH_ORDER if n in own and not set(own[n].symbols).isdisjoint(found.symbols)]
     if "bias_ih" in given and "bias_hh" not in given:
         given.insert(given.index("bias_ih") + 1, "bias_hh")
     return [_assembled(own[name], found, definition, tensors) for name in given]
