@@ -15,7 +15,7 @@ from torch import Tensor
 
 import ostinato.cells
 from ostinato import CATALOGUE, EngineError, EquationCell, plan, unroll
-from ostinato.cells.equation_cell import BoundEquations
+from ostinato.cells.bound_equations import BoundEquations
 from ostinato.equations import oracle
 from ostinato.unroll.plan import ENGINES
 

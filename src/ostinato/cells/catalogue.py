@@ -9,8 +9,9 @@ from typing import Any
 
 from ostinato._errors import ConfigError, did_you_mean
 from ostinato.cells.cell import Cell
+from ostinato.cells.definition import needed_sizes
 from ostinato.cells.elman import Elman, ElmanReLU
-from ostinato.cells.equation_cell import EquationCell, cell_class, needed_sizes, program_of
+from ostinato.cells.equation_cell import EquationCell, cell_class, program_of
 from ostinato.cells.gru import GRU, GRUResetBefore
 from ostinato.cells.jordan import Jordan
 from ostinato.cells.lstm import LSTM, ProjectedLSTM

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import copyreg
 import functools
-from collections import namedtuple
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from inspect import signature
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 
-from ostinato._errors import ConfigError, EquationError, did_you_mean
-from ostinato.cells.cell import Cell, State, StepAt
+from ostinato._errors import ConfigError, did_you_mean
+from ostinato.cells.bound_equations import BoundEquations
+from ostinato.cells.cell import Cell, State
+from ostinato.cells.definition import argument_of, define, size_numbers
 from ostinato.cells.initialisers import Initialiser, initialise
 from ostinato.equations import sizes as size_rules
-from ostinato.equations.hoist import hoist
 from ostinato.equations.parse import parse
 from ostinato.equations.program import Program
-from ostinato.equations.storage import Stack, fuse, stacks, without_bias
-from ostinato.equations.torch_reader import compile_torch
+from ostinato.equations.storage import without_bias
 
 
 class EquationCell(Cell):
@@ -85,7 +84,7 @@ class EquationCell(Cell):
         """Return a fresh cell of the same equations and settings, with other sizes."""
         numbers = self.definition.numbers
         extra = {
-            _argument(s): n
+            argument_of(s): n
             for s, n in numbers.items()
             if s not in ("D", "H", "O") or (s == "O" and n != numbers.get("H"))
         }
@@ -221,187 +220,10 @@ def _read(text: str, sizes: tuple[tuple[str, str], ...], bias: bool) -> Program:
     return program if bias else without_bias(program)
 
 
-class Definition:
-    """A program whose sizes are numbers: what all cells of one kind and size share."""
-
-    def __init__(self, program: Program, numbers: Mapping[str, int]):
-        self.program, self.numbers = program, dict(numbers)
-        self.stacks: tuple[Stack, ...] = stacks(program)
-        self.states = {s.name: self._number(s.shape[0]) for s in program.states}
-        self.output_size = self._number(program.shape(program.output("y"))[0])
-        self.state_type = _state_type(tuple(self.states)) if len(self.states) > 1 else None
-        self.symbols = {
-            symbol: (stack.name, self._number(start) if start else 0, self._number(size))
-            for stack in self.stacks if stack.shape
-            for symbol, start, size in stack.starts()
-        }  # fmt: skip
-
-    @functools.cached_property
-    def fused(self) -> Program:
-        """The program over the stored tensors."""
-        return fuse(self.program)
-
-    @functools.cached_property
-    def run_step(self):
-        return compile_torch(self.fused, self.numbers)
-
-    @functools.cached_property
-    def hoisted(self):
-        """(labels, run) of what leaves the loop, and the run of what stays."""
-        before, loop = hoist(self.fused)
-        labels = [label for label, _ in before.outputs]
-        return labels, compile_torch(before, self.numbers), compile_torch(loop, self.numbers)
-
-    def shape(self, stack: Stack) -> tuple[int, ...]:
-        return tuple(self._number(size) for size in stack.shape)
-
-    def pack_state(self, values: Sequence[Tensor]) -> State:
-        return values[0] if self.state_type is None else self.state_type(*values)
-
-    def state_values(self, state: State) -> Sequence[Tensor]:
-        return (state,) if self.state_type is None else tuple(state)
-
-    def __reduce__(self):
-        return define, (self.program, self.numbers)
-
-    def _number(self, size: str) -> int:
-        return size_rules.value(size, self.numbers)
-
-
-@functools.lru_cache(maxsize=512)
-def _define(program: Program, numbers: tuple[tuple[str, int], ...]) -> Definition:
-    return Definition(program, dict(numbers))
-
-
-def define(program: Program, numbers: Mapping[str, int]) -> Definition:
-    """Return the definition of a program at these sizes (one object for equal ones)."""
-    return _define(program, tuple(sorted(numbers.items())))
-
-
-@functools.cache
-def _state_type(names: tuple[str, ...]) -> Any:
-    kind = namedtuple("State", names)  # type: ignore[misc]
-    kind.__reduce__ = _reduce_state  # type: ignore[method-assign]  # the class stands in no module
-    return kind
-
-
-def _reduce_state(state: Any):
-    return _state, (state._fields, tuple(state))
-
-
-def _state(names: tuple[str, ...], values: Sequence[Tensor]) -> State:
-    return _state_type(names)(*values)
-
-
-class BoundEquations:
-    """Equations with the tensors they read, as engines see them."""
-
-    def __init__(self, definition: Definition, tensors: Mapping[str, Tensor], constants: Mapping[str, float]):
-        self.definition, self.tensors, self.constants = definition, tensors, constants
-        self.fixed = {**tensors, **constants}
-        self.input_size = definition.numbers["D"]
-        self.output_size = definition.output_size
-        self.uses_dt = definition.program.uses_dt
-
-    def initial_state(self, batch_size: int, *, device=None, dtype=None) -> State:
-        """Return zeros."""
-        like = next(iter(self.tensors.values()), torch.empty(0))
-        options = {"device": device or like.device, "dtype": dtype or like.dtype}
-        return self.definition.pack_state(
-            [torch.zeros(batch_size, n, **options) for n in self.definition.states.values()]
-        )
-
-    def step(self, x: Tensor, state: State, dt: Tensor | None = None) -> tuple[Tensor, State]:
-        """Take one step."""
-        values = {"x": x, **self._state(state), **self.fixed}
-        if self.uses_dt:
-            values["dt"] = _column(dt)
-        output, *after = self.definition.run_step(values)
-        return output, self.definition.pack_state(after)
-
-    def over(self, data: Tensor, dt: Tensor | None, rows: Sequence[int]) -> StepAt:
-        """Return the step over all rows; the products with inputs are done here, before the loop."""
-        labels, before, loop = self.definition.hoisted
-        given = {"x": data, **self.fixed, **dict.fromkeys(self.definition.states)}
-        if self.uses_dt:
-            given["dt"] = _column(dt)
-        pieces = [value.split(list(rows)) for value in before(given)]
-
-        def step_at(k: int, state: State) -> tuple[Tensor, State]:
-            values = {
-                **self.fixed,
-                **self._state(state),
-                **{n: p[k] for n, p in zip(labels, pieces, strict=True)},
-            }
-            output, *after = loop(values)
-            return output, self.definition.pack_state(after)
-
-        return step_at
-
-    def _state(self, state: State) -> dict[str, Tensor]:
-        return dict(zip(self.definition.states, self.definition.state_values(state), strict=True))
-
-
-def _column(dt: Tensor | None) -> Tensor:
-    if dt is None:
-        raise ConfigError("dt", "none was given", "The equations use dt, the time since the last step", "Pass dt")
-    return dt.unsqueeze(-1)
-
-
-def size_numbers(program: Program, input_size: int, hidden_size: int, extra: Mapping[str, int]) -> dict[str, int]:
-    """Return a number for each size symbol of a program; ConfigError where one is missing or not possible."""
-    shapes = [e.shape for e in program.by_name.values()]
-    used = {symbol for shape in shapes for size in shape for symbol in size_rules.symbols(size)} | {"D"}
-    numbers = {"D": _whole("input_size", input_size), "H": _whole("hidden_size", hidden_size)}
-    for symbol in sorted(used - {"D", "H"}):
-        given = extra.get(_argument(symbol), hidden_size if symbol == "O" else None)
-        if given is None:
-            raise ConfigError(
-                f"size {symbol}",
-                "no number was given for it",
-                f"The equations use the sizes {', '.join(sorted(used))}",
-                f"Pass {_argument(symbol)}=…",
-            )
-        numbers[symbol] = _whole(_argument(symbol), given)
-    for shape in shapes:
-        for size in shape:
-            try:
-                size_rules.value(size, numbers)
-            except ValueError as error:
-                raise ConfigError(f"size {size}", str(error), "", "Choose a size that divides") from None
-    if program.states[0].shape == ("D",) and "H" not in used and hidden_size != input_size:
-        raise ConfigError(
-            "hidden_size",
-            f"{hidden_size}, with input_size {input_size}",
-            "These equations add x to the state, so both are equal",
-            f"Pass hidden_size={input_size}",
-        )
-    return numbers
-
-
-def needed_sizes(program: Program) -> list[str]:
-    """Return the keywords a cell of this program cannot do without, besides input_size and hidden_size."""
-    shapes = [e.shape for e in program.by_name.values()]
-    used = {symbol for shape in shapes for size in shape for symbol in size_rules.symbols(size)}
-    return [_argument(symbol) for symbol in sorted(used - {"D", "H", "O"})]
-
-
-def _whole(name: str, number: object) -> int:
-    if isinstance(number, bool) or not isinstance(number, Integral):
-        raise ConfigError(name, f"{number!r} was given", "A size is a whole number", "")
-    if number < 1:
-        raise ConfigError(name, f"{number} was given", "A size is at least 1", "")
-    return int(number)
-
-
-def _argument(symbol: str) -> str:
-    return size_rules.ARGUMENT_OF.get(symbol, symbol)
-
-
 def _split_values(name: str, program: Program, values: Mapping[str, Any]) -> tuple[dict[str, float], dict[str, int]]:
     """Return (constants, sizes) from a cell's keywords; ConfigError for a keyword that is neither."""
     constants = {i.name: float(i.default or 0.0) for i in program.role("constant")}
-    symbols = {_argument(s) for e in program.by_name.values() for size in e.shape for s in size_rules.symbols(size)}
+    symbols = {argument_of(s) for e in program.by_name.values() for size in e.shape for s in size_rules.symbols(size)}
     taken = {*signature(EquationCell.__init__).parameters, *(symbols & constants.keys())}
     for key in taken & {*constants, *(symbols - {"input_size", "hidden_size"})}:
         raise ConfigError(f"cell {name}", f"'{key}' names two settings", "", "Give the constant or size another name")
@@ -426,15 +248,3 @@ def _number(name: str, given: object) -> float:
     if isinstance(given, bool) or not isinstance(given, Real):
         raise ConfigError(name, f"{given!r} was given", "A constant is a number", "")
     return float(given)
-
-
-__all__ = [
-    "BoundEquations",
-    "Definition",
-    "EquationCell",
-    "EquationError",
-    "cell",
-    "cell_class",
-    "define",
-    "program_of",
-]

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ostinato._errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
-    from ostinato.cells.equation_cell import Definition
+    from ostinato.cells.definition import Definition
 
 Initialiser = str | float
 KINDS = ("input", "recurrent", "bias", "other")

@@ -13,15 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from ostinato.cells.bound_equations import BoundEquations
+from ostinato.cells.definition import Definition, define, size_numbers
 from ostinato.cells.elman import Elman, ElmanReLU
-from ostinato.cells.equation_cell import (
-    BoundEquations,
-    Definition,
-    EquationCell,
-    define,
-    program_of,
-    size_numbers,
-)
+from ostinato.cells.equation_cell import EquationCell, program_of
 from ostinato.cells.gru import GRU as GRUCell
 from ostinato.cells.lstm import LSTM as LSTMCell
 from ostinato.cells.lstm import ProjectedLSTM

@@ -10,8 +10,8 @@ from torch._C import _functorch  # type: ignore[attr-defined]  # no public call 
 from torch.autograd import forward_ad
 
 from ostinato._errors import ConfigError, EngineError, did_you_mean
+from ostinato.cells.bound_equations import BoundEquations
 from ostinato.cells.cell import Bound
-from ostinato.cells.equation_cell import BoundEquations
 from ostinato.cells.lstm import ProjectedLSTM
 from ostinato.unroll.vendor import match
 

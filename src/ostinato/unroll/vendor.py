@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ostinato.cells.bound_equations import BoundEquations
 from ostinato.cells.cell import State
+from ostinato.cells.definition import Definition
 from ostinato.cells.elman import Elman, ElmanReLU
-from ostinato.cells.equation_cell import BoundEquations, Definition, EquationCell, program_of
+from ostinato.cells.equation_cell import EquationCell, program_of
 from ostinato.cells.gru import GRU
 from ostinato.cells.lstm import LSTM, ProjectedLSTM
 from ostinato.equations import sizes
