@@ -42,9 +42,9 @@ TRAINING = Training(batch_size=32, k1=64, learning_rate=4e-3, sample_length=160)
 # tests, other people's packages, and tables that are data more than code
 LEAVE_OUT = {"site-packages", "dist-packages", "test", "tests", "encodings", "pydoc_data", "idlelib", "turtledemo"}
 LEAVE_OUT |= {"entities.py", "_sysconfigdata"}
-PROMPTS = ("\n\ndef ", "\n\nclass ")
+PROMPTS = ("\n\ndef main(arguments):\n    if ", "\n\nclass Queue:\n    def ")
 # min-p or top-p would cut off every way out of a long run of spaces, where a space is all but certain
-BOLD = Sampling(temperature=0.7)
+BOLD = Sampling(temperature=0.6)
 
 
 def main() -> int:
@@ -67,7 +67,7 @@ def main() -> int:
         print(f"Too slow today to get anywhere. To go on: ostinato train language-model --out {RUN} --resume")
         return 0
     trained = load(RUN)
-    pieces = [prompt + "".join(trained.write(prompt, length=400, sampling=BOLD, seed=1)) for prompt in PROMPTS]
+    pieces = [prompt + "".join(trained.write(prompt, length=400, sampling=BOLD, seed=2)) for prompt in PROMPTS]
     _show("Trained, it writes:", "\n".join(pieces))
     print(NEXT)
     return 0
