@@ -281,7 +281,7 @@ def _announce(run: Run, folder: RunFolder, vocabulary: Vocabulary, parts: _Parts
             [
                 f"text    {run.data.file.name}: {len(parts.train):,} symbols to learn from, "
                 f"{checked:,} of {len(parts.valid):,} to validate; "
-                f"{vocabulary.size} different ({vocabulary.kind})"
+                f"vocabulary of {vocabulary.size:,} ({vocabulary.kind})"
                 + (f"; {skipped:,} rows without text left out" if (skipped := parts.train.skipped_rows) else ""),
                 f"model   {run.model.num_layers} x {run.model.hidden_size} {_cell_name(run)}, "
                 f"{parameters:,} parameters, engine {engines(parts.model)}",
