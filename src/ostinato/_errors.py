@@ -27,14 +27,18 @@ class OstinatoError(Exception):
 
 
 class EquationError(OstinatoError, ValueError):
-    """The text of a cell cannot be read. `line` and `column` count from 1."""
+    """The text of a cell cannot be read. `line` and `column` count from 1; `source` is the file, where there is one."""
 
-    def __init__(self, line: int, column: int, got: str, possible: str = "", advice: str = ""):
-        self.line, self.column = line, column
-        super().__init__(f"line {line}, column {column}", got, possible, advice)
+    def __init__(self, line: int, column: int, got: str, possible: str = "", advice: str = "", source: str = ""):
+        self.line, self.column, self.source = line, column, source
+        super().__init__(f"{source}, " * bool(source) + f"line {line}, column {column}", got, possible, advice)
 
     def __reduce__(self):
-        return (type(self), (self.line, self.column, self.got, self.possible, self.advice))
+        return (type(self), (self.line, self.column, self.got, self.possible, self.advice, self.source))
+
+    def within(self, source: str) -> EquationError:
+        """Return the same error, saying that the text stands in `source`."""
+        return EquationError(self.line, self.column, self.got, self.possible, self.advice, source)
 
 
 class EngineError(OstinatoError, RuntimeError):

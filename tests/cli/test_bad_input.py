@@ -47,7 +47,7 @@ def bad(folder) -> Path:
         (["book.txt", "--encoding", "utf-9"], "utf-9"),
         (["book.txt", "--validation", "none.txt"], "none.txt"),
         (["book.txt", "--cell", "lstn"], "Did you mean 'lstm'?"),
-        (["book.txt", "--cell", "bad.eq"], "line 1, column"),
+        (["book.txt", "--cell", "bad.eq"], "bad.eq, line 1, column"),
         (["book.txt", "--cell", "none.eq"], "none.eq: there is no such file"),
         (["book.txt", "--config", "wrong.yaml"], "unknown key 'clip_nrom'. Did you mean 'clip_norm'?"),
         (["book.txt", "--config", "none.yaml"], "none.yaml: there is no such file"),

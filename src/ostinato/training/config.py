@@ -17,7 +17,7 @@ import msgspec
 import yaml
 from tyro.conf import Positional
 
-from ostinato._errors import ConfigError, DataError, did_you_mean
+from ostinato._errors import ConfigError, DataError, EquationError, did_you_mean
 
 KIND = "language-model"
 FORMAT = 1
@@ -240,18 +240,27 @@ def with_cell_text(run: Run) -> Run:
 
 
 def cell_text(cell: str) -> str:
-    """Return the text of a file of equations (.eq); a name or equations are returned as they are."""
+    """Return the text of a file of equations (.eq); a name or equations are returned as they are.
+
+    Raises DataError for a file that cannot be read, EquationError naming the file for a text that cannot.
+    """
     if not cell.strip().endswith(".eq"):
         return cell
     path, possible = Path(cell.strip()), "It is a text file of equations, one a line"
+    from ostinato.equations.parse import parse  # imports numpy, which --help does without
+
     try:
-        return path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
+        parse(text)
     except FileNotFoundError:
         raise DataError(str(path), "there is no such file", possible) from None
     except IsADirectoryError:
         raise DataError(str(path), "this is a directory", possible) from None
     except UnicodeDecodeError as error:
         raise DataError(str(path), f"byte {error.start} is not UTF-8", possible) from None
+    except EquationError as error:
+        raise error.within(str(path)) from None
+    return text
 
 
 def to_yaml(run: Run, version: str) -> str:
