@@ -9,7 +9,7 @@ import codecs
 import difflib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -274,11 +274,15 @@ def _lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
 
 
 def _jsonl_documents(path: Path, column: str, encoding: str, found: Documents) -> Iterator[Iterator[str]]:
+    lines = ((number, line) for number, line in _lines(path, encoding) if line.strip())
+    texts = (_json_text(line, column, f"{path}, line {number}") for number, line in lines)
+    yield from _filled(texts, path, column, found)
+
+
+def _filled(texts: Iterable[str | None], path: Path, column: str, found: Documents) -> Iterator[Iterator[str]]:
+    """Yield each text that is not empty as a document, and count the others; DataError where all are empty."""
     any_text = False
-    for number, line in _lines(path, encoding):
-        if not line.strip():
-            continue
-        text = _json_text(line, column, f"{path}, line {number}")
+    for text in texts:
         if text:
             any_text = True
             yield _pieces(_clean(text))
@@ -363,15 +367,7 @@ def _parquet_documents(path: Path, column: str, found: Documents) -> Iterator[It
                 f"Columns of text: {', '.join(texts) or 'none'}",
                 "Name one with --column",
             )
-        any_text = False
-        for text in _parquet_column(file, column, where):
-            if text:
-                any_text = True
-                yield _pieces(_clean(text))
-            else:
-                found.skipped += 1
-        if not any_text:
-            raise _no_documents(path, column, found.skipped)
+        yield from _filled(_parquet_column(file, column, where), path, column, found)
 
 
 def _parquet_column(file, column: str, where: str) -> Iterator[str | None]:

@@ -17,7 +17,6 @@ from ostinato.equations.functions import FUNCTIONS
 Shape = tuple[str, ...]
 """() one number, ("H",) a vector, ("H", "D") a matrix."""
 PRODUCTS = {"matmul", "matmul_t", "affine"}
-STRUCTURAL = PRODUCTS | {"outer", "slice", "count", "fill"}
 _INFIX = {
     "add": "+",
     "sub": "-",

@@ -16,7 +16,14 @@ Engine = Callable[..., tuple[Tensor, State, State | None]]
 
 
 def run(
-    engine: Engine, bound: Bound, data: Tensor, state: State, layout: Layout, reset: Tensor, dt: Tensor | None, keep
+    engine: Engine,
+    bound: Bound,
+    data: Tensor,
+    state: State,
+    layout: Layout,
+    reset: Tensor,
+    dt: Tensor | None,
+    keep: bool,
 ):
     """Run `engine` over the pieces of a layout; arguments and results as in `eager.run`, with `reset` (N,) bool.
 
