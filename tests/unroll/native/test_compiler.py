@@ -112,14 +112,15 @@ def test_a_damaged_note_is_written_again(folder, ending):
 @needs_compiler
 def test_two_processes_build_the_same_library_at_once(folder):
     code = (
-        "import sys; from ostinato.unroll.native import compiler; sys.stdin.read(1);"
+        "import sys; from ostinato.unroll.native import compiler; print('ready', flush=True); sys.stdin.readline();"
         f"print(compiler.library({SEVEN!r}, 'gru').seven())"
     )
-    start = [sys.executable, "-c", code]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    first, second = subprocess.Popen(start, **pipes), subprocess.Popen(start, **pipes)
-    first.stdin.write("x")
-    second.stdin.write("x")
+    first, second = (subprocess.Popen([sys.executable, "-c", code], **pipes) for _ in range(2))
+    assert [first.stdout.readline(), second.stdout.readline()] == ["ready\n", "ready\n"]
+    for process in (first, second):
+        process.stdin.write("go\n")
+        process.stdin.flush()
     assert [first.communicate(), second.communicate()] == [("7\n", ""), ("7\n", "")]
     assert sorted(p.suffix for p in folder.iterdir()) == [".cpp", ".json", ".so", ".sum"]
 
