@@ -35,7 +35,7 @@ _INSTEAD = {
 }  # fmt: skip
 _TIME_INDEX = re.compile(r"\w+_\{[^}]*\}?")
 _PYTHON_WORD = re.compile(rf"\b(?:{'|'.join(keyword.kwlist)})\b(?!{PRIME})")
-_OUR_HELPERS = {"count", "fill"}
+_OUR_HELPERS = {"count", "fill", "largest"}
 """What only derivatives of the functions table call."""
 
 

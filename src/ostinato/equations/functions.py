@@ -28,6 +28,8 @@ class Function:
     """elementwise | comparison | row (a vector to a vector) | reduction (a vector to one number)."""
     written: bool = True
     """Whether a user writes it by name (operators are not)."""
+    expansion: str = ""
+    """Of a row function, and of the mean: the same over `a`, of operations on single numbers and of reductions."""
 
     @property
     def arity(self) -> int:
@@ -118,20 +120,26 @@ _ROWS = [
         "where", ("", "where(a, g, 0)", "where(a, 0, g)"), np.where, "where",
         r"\begin{{cases}} {1} & {0} \\ {2} & \text{{otherwise}} \end{{cases}}",
     ),
-    _row("softmax", ("y * (g - sum(g * y))",), _softmax, "softmax", r"\operatorname{{softmax}}({0})", kind="row"),
+    _row(
+        "softmax", ("y * (g - sum(g * y))",), _softmax, "softmax", r"\operatorname{{softmax}}({0})", kind="row",
+        expansion="exp(a - largest(a)) / sum(exp(a - largest(a)))",
+    ),
     _row(
         "layer_norm", (f"(g - mean(g) - y * mean(g * y)) / sqrt(mean((a - mean(a)) ** 2) + {EPSILON})",),
         _layer_norm, "nn.functional.layer_norm", r"\operatorname{{LN}}({0})", kind="row",
+        expansion=f"(a - mean(a)) / sqrt(mean((a - mean(a)) ** 2) + {EPSILON})",
     ),
     _row(
         "rms_norm", (f"(g - y * mean(g * y)) / sqrt(mean(a ** 2) + {EPSILON})",),
         _rms_norm, "nn.functional.rms_norm", r"\operatorname{{RMS}}({0})", kind="row",
+        expansion=f"a / sqrt(mean(a ** 2) + {EPSILON})",
     ),
     _row("sum", ("fill(g, a)",), lambda a: a.sum(-1, keepdims=True), "sum", r"\textstyle\sum({0})", kind="reduction"),
     _row(
         "mean", ("fill(g / count(a), a)",), lambda a: a.mean(-1, keepdims=True), "mean", r"\operatorname{{mean}}({0})",
-        kind="reduction",
+        kind="reduction", expansion="sum(a) / count(a)",
     ),
+    _row("largest", ("",), lambda a: a.max(-1, keepdims=True), "amax", r"\max({0})", kind="reduction", written=False),
 ]  # fmt: skip
 
 FUNCTIONS: dict[str, Function] = {row.name: row for row in _ROWS}

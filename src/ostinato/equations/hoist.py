@@ -1,8 +1,24 @@
-"""Split a step into what needs no state, done for all steps at once, and what must stay in the loop."""
+"""Split a step by what each value depends on: what can be done once, for all steps at once, or only in the loop."""
 
 from __future__ import annotations
 
-from ostinato.equations.program import Input, Program, check, live
+from dataclasses import dataclass
+
+from ostinato.equations.program import PRODUCTS, Input, Program, check, live
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A step in four programs, run in this order. Values that pass between them are labelled with their own names."""
+
+    once: Program
+    """From parameters and constants alone."""
+    before: Program
+    """From x and dt as well: for all steps at once."""
+    loop: Program
+    """The new states, and what `after` reads besides them; one step after the other."""
+    after: Program
+    """The output, where a product makes it that no later step waits for: for all steps at once."""
 
 
 def hoist(program: Program) -> tuple[Program, Program]:
@@ -23,6 +39,98 @@ def hoist(program: Program) -> tuple[Program, Program]:
     return check(before), check(live(Program(taken + kept, late, program.outputs)))
 
 
+def split(program: Program) -> Parts:
+    """Return a step in its four parts.
+
+    A slice of a whole that is known before the loop is taken in the loop: one tensor crosses, and one gradient comes
+    back.
+    """
+    stateful = _reached(program, ("state",))
+    varying = _reached(program, ("input", "time")) - stateful
+    fixed = {op.out for op in program.ops} - stateful - varying
+    late = _after(program, stateful)
+    place: dict[str, str] = {}
+    for op in program.ops:
+        place[op.out] = (
+            "after" if op.out in late else "loop" if op.out in stateful else "once" if op.out in fixed else "before"
+        )
+    _slice_late(program, place)
+    state_outputs = tuple((label, value) for label, value in program.outputs if label != "y")
+    y = program.output("y")
+    y_after = place.get(y, "before") != "loop" and y not in {s.name for s in program.states}
+    wanted = [] if y_after else [("y", y)]
+    after = _part(program, place, "after", (("y", y),) if y_after else ())
+    carried = {value for _, value in state_outputs}
+    made_in_loop = [i.name for i in after.inputs if place.get(i.name) == "loop" and i.name not in carried]
+    wanted += [(name, name) for name in made_in_loop]
+    loop = _part(program, place, "loop", (*wanted, *state_outputs))
+    readers = (loop, after)
+    before = _part(program, place, "before", _crossing(program, place, "before", readers))
+    once = _part(program, place, "once", _crossing(program, place, "once", (before, *readers)))
+    return Parts(once, before, loop, after)
+
+
+def _after(program: Program, stateful: set[str]) -> set[str]:
+    """Return what only the output waits for, from its first product on."""
+    needed = {value for label, value in program.outputs if label != "y"}
+    for op in reversed(program.ops):
+        if op.out in needed:
+            needed.update(a for a in op.args if isinstance(a, str))
+    states = {s.name for s in program.states}
+    found: set[str] = set()
+    for op in program.ops:
+        is_late = op.out in stateful and op.out not in needed
+        if is_late and states.isdisjoint(op.args) and (op.fn in PRODUCTS or not found.isdisjoint(op.args)):
+            found.add(op.out)
+        elif is_late and not found.isdisjoint(op.args):
+            return set()  # it reads the state before the step as well, which only the loop has
+    return found
+
+
+def _slice_late(program: Program, place: dict[str, str]) -> None:
+    """Move slices that only the loop reads into the loop."""
+    readers: dict[str, set[str]] = {}
+    for op in program.ops:
+        for a in op.args:
+            if isinstance(a, str):
+                readers.setdefault(a, set()).add(op.out)
+    outputs = {value for _, value in program.outputs}
+    for op in reversed(program.ops):
+        if op.fn == "slice" and place[op.out] in ("before", "once") and op.out not in outputs:
+            places = {place[r] for r in readers.get(op.out, ())}
+            if places == {"loop"}:
+                place[op.out] = "loop"
+
+
+def _part(program: Program, place: dict[str, str], name: str, outputs: tuple[tuple[str, str], ...]) -> Program:
+    """Return the operations of one part as a program; what earlier parts make becomes its inputs."""
+    ops = tuple(op for op in program.ops if place[op.out] == name)
+    made = {op.out for op in ops}
+    read = {a for op in ops for a in op.args if isinstance(a, str)} | {value for _, value in outputs}
+    taken = tuple(
+        Input(op.out, "parameter" if place[op.out] == "once" else "input", op.shape)
+        for op in program.ops
+        if op.out in read and op.out not in made
+    )
+    own = tuple(i for i in program.inputs if i.name in read or (name == "loop" and i.role == "state"))
+    return check(_needed(Program(taken + own, ops, outputs)))
+
+
+def _needed(program: Program) -> Program:
+    part = live(program)
+    read = {a for op in part.ops for a in op.args} | {value for _, value in part.outputs}
+    return Program(tuple(i for i in part.inputs if i.name in read or i.role == "state"), part.ops, part.outputs)
+
+
+def _crossing(
+    program: Program, place: dict[str, str], name: str, readers: tuple[Program, ...]
+) -> tuple[tuple[str, str], ...]:
+    """Return what later parts read of one part; for `before`, also x and dt where the loop reads them bare."""
+    bare = {i.name for i in program.inputs if name == "before" and i.role in ("input", "time")}
+    read = {i.name for reader in readers for i in reader.inputs}
+    return tuple((v, v) for v in program.by_name if v in read and (v in bare or place.get(v) == name))
+
+
 def _reached(program: Program, roles: tuple[str, ...]) -> set[str]:
     """Return the values that inputs of these roles have a part in."""
     found = {i.name for i in program.inputs if i.role in roles}
@@ -30,3 +138,5 @@ def _reached(program: Program, roles: tuple[str, ...]) -> set[str]:
         if not found.isdisjoint(op.args):
             found.add(op.out)
     return found
+
+

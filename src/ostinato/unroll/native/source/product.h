@@ -1,0 +1,99 @@
+// The product of a few rows with a packed matrix: sums stay in registers, a block of columns at a time.
+
+namespace {
+
+constexpr int64_t UNITS = 2 * VL;  // columns of a block
+#if defined(__AVX512F__) || defined(__ARM_NEON)
+constexpr int MAX_ROWS = 14;  // 14 x 2 sums, two columns of the matrix, one number of a row: 31 of 32 registers
+#else
+constexpr int MAX_ROWS = 6;  // of 16 registers
+#endif
+
+struct Term {         // one operand and the matrix it meets
+  const real *rows;   // first row of the operand
+  int64_t stride;     // numbers from one row to the next
+  const real *panel;  // the block of the matrix, [depth][UNITS]
+  int64_t depth;
+};
+
+constexpr int64_t blocks(int64_t size) { return (size + UNITS - 1) / UNITS; }
+constexpr int64_t packed(int64_t size, int64_t depth) { return blocks(size) * UNITS * depth; }
+
+// out[row][UNITS] = sum over terms of rows * panel, for R rows and C vectors of columns.
+template <int R, int C>
+__attribute__((noinline)) void tile(const Term *terms, int count, real *out) {
+  V sums[R][C];
+  for (int r = 0; r < R; ++r)
+    for (int c = 0; c < C; ++c) sums[r][c] = set(0);
+  for (int n = 0; n < count; ++n) {
+    const Term t = terms[n];
+    const real *a = t.rows, *b = t.panel;
+    for (int64_t k = 0; k < t.depth; ++k, b += UNITS) {
+      V column[C];
+#pragma GCC unroll 4
+      for (int c = 0; c < C; ++c) column[c] = load<VL>(b + c * VL);
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r) {
+        const V number = set(a[r * t.stride + k]);
+#pragma GCC unroll 4
+        for (int c = 0; c < C; ++c) sums[r][c] += number * column[c];
+      }
+    }
+  }
+  for (int r = 0; r < R; ++r)
+    for (int c = 0; c < C; ++c) store<VL>(out + r * UNITS + c * VL, sums[r][c]);
+}
+
+template <int R>
+inline void tiles(int rows, bool wide, const Term *terms, int count, real *out) {
+  if constexpr (R > 0) {
+    if (rows < R) return tiles<R - 1>(rows, wide, terms, count, out);
+    wide ? tile<R, 2>(terms, count, out) : tile<R, 1>(terms, count, out);
+  }
+}
+
+// As `tile`, for up to MAX_ROWS rows; `units` columns are wanted of the block.
+inline void product(int64_t rows, int64_t units, const Term *terms, int count, real *out) {
+  tiles<MAX_ROWS>(static_cast<int>(rows), units > VL, terms, count, out);
+}
+
+// Rows are taken in groups of nearly equal size, so that no group is left with one or two.
+struct Groups {
+  int64_t count, size, larger;
+  explicit Groups(int64_t rows) : count((rows + MAX_ROWS - 1) / MAX_ROWS) {
+    size = count ? rows / count : 0;
+    larger = count ? rows % count : 0;
+  }
+  int64_t start(int64_t group) const { return group * size + (group < larger ? group : larger); }
+  int64_t rows(int64_t group) const { return size + (group < larger); }
+};
+
+// Blocks [first, last) of a matrix [size][depth] whose rows meet the operand: to[block][k][unit] = matrix[unit][k].
+inline void pack_rows(const real *matrix, int64_t size, int64_t depth, real *to, int64_t first, int64_t last) {
+  for (int64_t block = first; block < last; ++block) {
+    real *panel = to + block * UNITS * depth;
+    for (int64_t v = 0; v < UNITS; v += VL) {
+      const int64_t unit = block * UNITS + v;
+      const int64_t have = size - unit < 0 ? 0 : size - unit < VL ? size - unit : VL;
+      for (int64_t k = 0; k < depth; ++k) {
+        real column[VL] = {};
+        for (int64_t u = 0; u < have; ++u) column[u] = matrix[(unit + u) * depth + k];
+        store<VL>(panel + k * UNITS + v, load<VL>(column));
+      }
+    }
+  }
+}
+
+// The same where columns meet the operand: to[block][k][unit] = matrix[k][unit], matrix [depth][size].
+inline void pack_columns(const real *matrix, int64_t size, int64_t depth, real *to, int64_t first, int64_t last) {
+  for (int64_t block = first; block < last; ++block) {
+    const int64_t unit = block * UNITS, have = size - unit < UNITS ? size - unit : UNITS;
+    real *panel = to + block * UNITS * depth;
+    for (int64_t k = 0; k < depth; ++k) {
+      std::memcpy(panel + k * UNITS, matrix + k * size + unit, have * sizeof(real));
+      std::memset(panel + k * UNITS + have, 0, (UNITS - have) * sizeof(real));
+    }
+  }
+}
+
+}  // namespace
