@@ -5,6 +5,7 @@ Beyond the functions table it knows
     matmul(W, v)     W @ v           matmul_t(W, v)    W.T @ v           outer(g, v)    g v^T
     affine(W, v, b)  W @ v + b       slice(v)          the part of v from `start`
     count(v)         the length of v   fill(g, v)       the number g, as often as v is long
+    copy(v)          v again, under a name of its own; of a number, a vector of it
 """
 
 from __future__ import annotations
@@ -158,7 +159,7 @@ def _shape(op: Op, args: list[Shape]) -> Shape:
             return args[0][1:]
         case "outer":
             return args[0] + args[1]
-        case "slice":
+        case "slice" | "copy":
             return op.shape
         case "count":
             return ()

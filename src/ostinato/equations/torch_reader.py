@@ -15,20 +15,24 @@ from ostinato.equations.functions import EPSILON, FUNCTIONS
 from ostinato.equations.program import Op, Program
 
 Run = Callable[[Mapping[str, Tensor | float]], list[Tensor]]
+Linear = Callable[..., Tensor]
+"""(weight (G, K), operand (…, K), bias (G,) or none) to (…, G)."""
 
 
-def compile_torch(program: Program, numbers: Mapping[str, int]) -> Run:
+def compile_torch(program: Program, numbers: Mapping[str, int], linear: Linear | None = None) -> Run:
     """Return a function from input values to output values, in the order of `program.outputs`.
 
     `numbers` gives each size symbol its number. Values carry any batch axes before their own; parameters carry none.
+    `linear` takes the place of `torch.nn.functional.linear` in products.
     """
+    linear = linear or _linear
     slots = {name: k for k, name in enumerate(program.by_name)}
     inputs = [i.name for i in program.inputs]
     single = _single_numbers(program)
     plan = [
         (
             slots[op.out],
-            _on_numbers(op.fn) if op.out in single else _operation(op, program, numbers),
+            _on_numbers(op.fn) if op.out in single else _operation(op, program, numbers, linear),
             _arguments(op, program, slots),
         )
         for op in program.ops
@@ -72,12 +76,12 @@ def _on_numbers(fn: str) -> Callable[..., float | bool]:
     return operation
 
 
-def _operation(op: Op, program: Program, numbers: Mapping[str, int]) -> Callable[..., Tensor]:
+def _operation(op: Op, program: Program, numbers: Mapping[str, int], linear: Linear) -> Callable[..., Tensor]:
     match op.fn:
         case "matmul" | "affine":
-            return _linear
+            return linear
         case "matmul_t":
-            return lambda weight, v: _linear(weight.t(), v)
+            return lambda weight, v: linear(weight.t(), v)
         case "slice":
             start = sizes.value(op.start, numbers) if op.start else 0
             length = sizes.value(op.shape[0], numbers)

@@ -9,12 +9,13 @@ from torch.utils import _pytree as pytree
 from ostinato._errors import ConfigError
 from ostinato.cells.cell import Bound, Cell, State
 from ostinato.unroll import eager, restarts, vendor
+from ostinato.unroll.native import engine as native
 from ostinato.unroll.layout import checked_lengths, layout
 from ostinato.unroll.plan import Call, Plan, call_of, make_plan
 
 __all__ = ["plan", "unroll"]
 
-_RUN: dict[str, restarts.Engine] = {"eager": eager.run, "vendor": vendor.run}
+_RUN: dict[str, restarts.Engine] = {"eager": eager.run, "vendor": vendor.run, "native": native.run}
 _NARROW = (torch.bfloat16, torch.float16)
 
 
@@ -62,9 +63,14 @@ def unroll(
         times = order.pack(_reversed_times(dt, lengths) if reverse else dt)
     run = _RUN[chosen.engine]
     if reset is not None and order.rows:
-        packed, last, states = restarts.run(
-            run, bound, data, sorted_state, order, order.pack(reset), times, return_states
-        )
+        flags = order.pack(reset)
+        if chosen.engine == "native":  # its loop starts rows again by itself
+            given = {"dt": times, "keep": return_states, "reset": flags}
+            packed, last, states = native.run(bound, data, sorted_state, order, **given)
+        else:
+            packed, last, states = restarts.run(
+                run, bound, data, sorted_state, order, flags, times, return_states
+            )
     else:
         packed, last, states = run(bound, data, sorted_state, order, dt=times, keep=return_states)
     outputs = order.unpack(packed.to(inputs.dtype))

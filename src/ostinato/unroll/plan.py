@@ -13,9 +13,11 @@ from ostinato._errors import ConfigError, EngineError, did_you_mean
 from ostinato.cells.bound_equations import BoundEquations
 from ostinato.cells.cell import Bound
 from ostinato.cells.lstm import ProjectedLSTM
+from ostinato.unroll.native.compiled import compiled
+from ostinato.unroll.native.compiler import why_not as why_no_compiler
 from ostinato.unroll.vendor import match
 
-ENGINES = ("vendor", "eager")
+ENGINES = ("vendor", "native", "eager")
 """Fastest first; `auto` takes the first that can run."""
 
 
@@ -66,19 +68,24 @@ def make_plan(bound: Bound, call: Call, engine: str = "auto") -> Plan:
             f"Known are auto, {', '.join(ENGINES)}",
             did_you_mean(engine, ENGINES),
         )
-    reason = why_not_vendor(bound, call)
     if engine == "eager":
         return Plan("eager")
-    if reason is None:
-        return Plan("vendor")
-    if engine == "vendor":
+    passed_over = []
+    for name, why_not in _WHY_NOT.items():
+        if engine not in ("auto", name):
+            continue
+        reason = why_not(bound, call)
+        if reason is None:
+            return Plan(name, tuple(passed_over))
+        passed_over.append((name, reason))
+    if engine != "auto":
         raise EngineError(
-            "engine 'vendor'",
-            f"it cannot run this call: {reason}",
+            f"engine '{engine}'",
+            f"it cannot run this call: {passed_over[0][1]}",
             "",
             "Use engine='auto', which says what it takes and why",
         )
-    return Plan("eager", (("vendor", reason),))
+    return Plan("eager", tuple(passed_over))
 
 
 def why_not_vendor(bound: Bound, call: Call) -> str | None:
@@ -99,3 +106,24 @@ def why_not_vendor(bound: Bound, call: Call) -> str | None:
     if call.transformed:
         return "torch.func and forward-mode differentiation need plain operations"
     return None
+
+
+def why_not_native(bound: Bound, call: Call) -> str | None:
+    """Return why no compiled loop can run this call; None where one can."""
+    if not isinstance(bound, BoundEquations):
+        return "a plain cell has no equations to compile"
+    if call.device != "cpu":
+        return f"its loops are for the CPU, and this is {call.device}"
+    if call.dtype not in _COMPILED_DTYPES:
+        return f"its loops do not know {call.dtype}"
+    if call.transformed:
+        return "torch.func and forward-mode differentiation need plain operations"
+    missing = why_no_compiler()
+    if missing is not None:
+        return missing
+    known = compiled(bound.definition)
+    return known if isinstance(known, str) else None
+
+
+_COMPILED_DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
+_WHY_NOT = {"vendor": why_not_vendor, "native": why_not_native}

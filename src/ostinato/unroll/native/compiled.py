@@ -10,6 +10,7 @@ from ostinato.cells.definition import Definition
 from ostinato.equations.hoist import Parts, split
 from ostinato.equations.torch_reader import compile_torch
 from ostinato.unroll.native.kernel import Kernel
+from ostinato.unroll.native.over_time import linear
 from ostinato.unroll.native.loop import NotCompiled, build_loop
 from ostinato.unroll.native.passes import Passes, build_passes
 from ostinato.unroll.native.printer import Source, print_pass
@@ -27,7 +28,7 @@ class Compiled:
         self.passes: Passes = build_passes(build_loop(self.parts.loop, definition.numbers, symbols))
         numbers = definition.numbers
         self.once, self.before, self.after = (
-            compile_torch(part, numbers) if part.outputs else None
+            compile_torch(part, numbers, linear) if part.outputs else None
             for part in (self.parts.once, self.parts.before, self.parts.after)
         )
         self.given = list(dict.fromkeys(p.tensor for p in self.passes.forward.reads.values()))

@@ -14,7 +14,8 @@ from ostinato.cells.bound_equations import BoundEquations
 from ostinato.cells.cell import State
 from ostinato.unroll.layout import Layout
 from ostinato.unroll.native.compiled import Compiled, compiled
-from ostinato.unroll.native.passes import Place, all_of
+from ostinato.unroll.native.over_time import weight_gradient
+from ostinato.unroll.native.passes import Block, Place, all_of
 
 
 def run(
@@ -200,12 +201,13 @@ def _read_by_backward(call: _Call) -> set[str]:
 
 def _parameter_gradient(call: _Call, tensor: str, named: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> Tensor:
     passes = call.known.passes
-    gradient = torch.zeros_like(named[tensor])
-    for block in passes.blocks:
-        if block.tensor == tensor:
-            place = block.left
-            left = found[place.tensor][:, place.start : place.start + place.size]
-            gradient[block.start : block.start + place.size] += left.t() @ _operand(call, block.right, named, found)
+    whole = named[tensor]
+    blocks = [b for b in passes.joined_blocks if b.tensor == tensor]
+    if len(blocks) == 1 and blocks[0].left.size == len(whole):
+        return _block_gradient(call, blocks[0], named, found, whole.new_empty(whole.shape), adds=False)
+    gradient = torch.zeros_like(whole)
+    for block in blocks:
+        _block_gradient(call, block, named, found, gradient[block.start : block.start + block.left.size], adds=True)
     for name, values in passes.vector_gradients.items():
         piece = passes.loop.pieces[name]
         if piece.tensor == tensor:
@@ -218,22 +220,34 @@ def _parameter_gradient(call: _Call, tensor: str, named: Mapping[str, Tensor], f
     return gradient
 
 
-def _operand(call: _Call, right: str | Place, named: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> Tensor:
-    """Return what multiplied a matrix, for all rows of all steps."""
+def _block_gradient(
+    call: _Call, block: Block, named: Mapping[str, Tensor], found: Mapping[str, Tensor], to: Tensor, *, adds: bool
+) -> Tensor:
+    """Put the gradient of a block of a matrix into `to`, or add it."""
+    place = block.left
+    left = found[place.tensor][:, place.start : place.start + place.size]
+    right = block.right
     if isinstance(right, Place):
         whole = found[right.tensor] if right.tensor in found else named[right.tensor]
-        return whole[:, right.start : right.start + right.size]
+        return weight_gradient(left, whole[:, right.start : right.start + right.size], to, adds=adds)
     every, start, rows = named[all_of(right)], named[f"{right} start"], call.rows
-    if rows[-1] == rows[0] and call.reset is None:
-        return torch.cat([start[: rows[0]], every[: len(every) - rows[0]]])
+    if rows[-1] != rows[0] or call.reset is not None:
+        return weight_gradient(left, _before_each_step(call, right, named), to, adds=adds)
+    if len(every) > rows[0]:
+        weight_gradient(left[rows[0] :], every[: -rows[0]], to, adds=adds)
+    return weight_gradient(left[: rows[0]], start[: rows[0]], to, adds=adds or len(every) > rows[0])
+
+
+def _before_each_step(call: _Call, state: str, named: Mapping[str, Tensor]) -> Tensor:
+    """Return a state before each step of each row."""
+    every, start, rows = named[all_of(state)], named[f"{state} start"], call.rows
     counts = torch.tensor(rows)
     step = torch.repeat_interleave(torch.arange(len(rows)), counts)
-    index = torch.arange(len(every)) + len(start)
     earlier = torch.cat([counts.new_tensor([len(start)]), counts[:-1]])
-    index -= earlier[step]
+    index = torch.arange(len(every)) + len(start) - earlier[step]
     sources = [start, every]
     if call.reset is not None:
         row = torch.arange(len(every)) - (torch.cumsum(counts, 0) - counts)[step]
         index = torch.where(call.reset, row + len(start) + len(every), index)
-        sources.append(named[f"{right} initial"])
+        sources.append(named[f"{state} initial"])
     return torch.cat(sources).index_select(0, index)

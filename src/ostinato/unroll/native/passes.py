@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ostinato.equations.differentiate import gradient_name
 from ostinato.equations.program import Program
@@ -92,12 +93,29 @@ class Passes:
     vector_gradients: dict[str, tuple[str, ...]]
     """Parameter piece -> value of `totals` that is its gradient."""
 
+    @functools.cached_property
+    def joined_blocks(self) -> tuple[Block, ...]:
+        """The blocks, neighbours that meet the same operand as one."""
+        joined: list[Block] = []
+        for block in sorted(self.blocks, key=lambda b: (b.tensor, b.start)):
+            last = joined[-1] if joined else None
+            if last and _are_neighbours(last, block):
+                joined[-1] = replace(last, left=replace(last.left, size=last.left.size + block.left.size))
+            else:
+                joined.append(block)
+        return tuple(joined)
+
     @property
     def saved_per_row(self) -> int:
         """How many numbers of a row and step the forward pass keeps, its states and outputs included."""
         states = sum(int(s.shape[0]) for s in self.loop.program.states)
         outputs = sum(self.loop.size(v) for label, v in self.loop.program.outputs if self.sequences[label] == label)
         return self.saved_width + states + outputs
+
+
+def _are_neighbours(a: Block, b: Block) -> bool:
+    same = (a.tensor, a.right, a.left.tensor) == (b.tensor, b.right, b.left.tensor)
+    return same and a.start + a.left.size == b.start and a.left.start + a.left.size == b.left.start
 
 
 def build_passes(loop: Loop) -> Passes:

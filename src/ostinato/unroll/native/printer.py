@@ -59,10 +59,11 @@ def print_pass(made: Pass, title: str, *, double: bool = False) -> Source:
 
 
 @functools.cache
-def headers() -> str:
-    """Return the text all sources start with."""
+def read_headers(names: tuple[str, ...], *, double: bool) -> str:
+    """Return the handwritten part of a source, for float64 or float32."""
     folder = files("ostinato.unroll.native") / "source"
-    return "\n".join((folder / name).read_text("utf-8") for name in HEADERS)
+    head = "#define OSTINATO_DOUBLE 1\n" if double else ""
+    return head + "\n".join((folder / name).read_text("utf-8") for name in names)
 
 
 class _Names:
@@ -113,8 +114,7 @@ class _Printer:
         loop = [self._members(), *stages, self._steps(), "};\n\n}  // namespace\n", self._entry()]
         # arguments and memory are known once everything that uses them is printed
         own = "\n".join([self._arguments(), self._work(), "struct Loop {  // what one thread does", *loop])
-        head = f"// {self.title}\n" + ("#define OSTINATO_DOUBLE 1\n" if self.double else "")
-        text = f"{head}\n{headers()}\n{own}"
+        text = f"// {self.title}\n\n{read_headers(HEADERS, double=self.double)}\n{own}"
         first = text.count("\n", 0, len(text) - len(own))
         return Source(text, tuple(self.fields), (first, text.count("\n") + 1))
 

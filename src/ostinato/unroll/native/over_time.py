@@ -1,0 +1,90 @@
+"""Products over all rows of all steps at once, where our own kernel is faster than torch's."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ostinato.unroll.native.compiler import library
+from ostinato.unroll.native.printer import read_headers
+from ostinato.unroll.native.threads import pool, usable_threads
+
+_DTYPES = (torch.float32, torch.float64)
+LEAST_ROWS = 64
+"""Below this, packing the matrix costs more than a better product gains."""
+
+
+def linear(weight: Tensor, operand: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return operand (N, K) @ weight (G, K)ᵀ + bias."""
+    if operand.dtype not in _DTYPES or operand.dtype != weight.dtype or len(operand) < LEAST_ROWS or operand.dim() != 2:
+        return F.linear(operand if operand.dtype == weight.dtype else operand.to(weight.dtype), weight, bias)
+    return _Linear.apply(operand, weight, bias)
+
+
+class _Linear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, operand: Tensor, weight: Tensor, bias: Tensor | None):
+        ctx.save_for_backward(operand, weight)
+        return multiply(operand, weight, bias)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor):
+        operand, weight = ctx.saved_tensors
+        wanted = ctx.needs_input_grad
+        return (
+            multiply(gradient, weight, across=True) if wanted[0] else None,
+            weight_gradient(gradient, operand) if wanted[1] else None,
+            gradient.sum(0) if wanted[2] else None,
+        )
+
+
+def multiply(operand: Tensor, matrix: Tensor, bias: Tensor | None = None, *, across: bool = False) -> Tensor:
+    """Return operand (N, K) times a matrix (G, K), or (K, G) with `across`, plus bias (G,)."""
+    operand, matrix = _rows(operand), matrix.contiguous()
+    rows, depth = operand.shape
+    size = matrix.shape[1 - (not across)] if across else matrix.shape[0]
+    out = operand.new_empty(rows, size)
+    built = _built(operand.dtype)
+    memory = operand.new_empty(built.multiply_needs(depth, size))
+    bias = bias.contiguous() if bias is not None else None
+    job = (ctypes.c_int64 * 10)(
+        rows, depth, size, across, operand.data_ptr(), operand.stride(0), matrix.data_ptr(),
+        bias.data_ptr() if bias is not None else 0, out.data_ptr(), memory.data_ptr(),
+    )  # fmt: skip
+    built.multiply(job, ctypes.addressof(pool()), usable_threads())
+    return out
+
+
+def weight_gradient(left: Tensor, right: Tensor, to: Tensor | None = None, *, adds: bool = False) -> Tensor:
+    """Return the sum over rows of left (N, M) times right (N, K), as (M, K); put into `to`, or added to it."""
+    left, right = _rows(left), _rows(right)
+    found = to if to is not None else left.new_empty(left.shape[1], right.shape[1])
+    built, threads = _built(left.dtype), usable_threads()
+    memory = left.new_empty(built.gradient_needs(right.shape[1], threads))
+    job = (ctypes.c_int64 * 10)(
+        len(left), left.shape[1], right.shape[1], left.data_ptr(), left.stride(0), right.data_ptr(), right.stride(0),
+        found.data_ptr(), adds, memory.data_ptr(),
+    )  # fmt: skip
+    built.gradient(job, ctypes.addressof(pool()), threads)
+    return found
+
+
+def _rows(value: Tensor) -> Tensor:
+    return value if value.stride(1) == 1 else value.contiguous()
+
+
+@functools.cache
+def _built(dtype: torch.dtype) -> ctypes.CDLL:
+    text = read_headers(("vector.h", "team.h", "product.h", "over_time.h"), double=dtype == torch.float64)
+    built = library(text, "over_time")
+    for name in ("multiply", "gradient"):
+        function = getattr(built, name)
+        function.argtypes, function.restype = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64], None
+    for name in ("multiply_needs", "gradient_needs"):
+        function = getattr(built, name)
+        function.argtypes, function.restype = [ctypes.c_int64] * 2, ctypes.c_int64
+    return built

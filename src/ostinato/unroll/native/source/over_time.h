@@ -1,0 +1,137 @@
+// Products over all rows of all steps at once: inputs with their weights before the loop, and the gradients after it.
+
+namespace {
+
+constexpr int64_t DEPTH = 256;     // rows whose products are summed in registers before they are added to memory
+constexpr int64_t TOGETHER = 4;    // groups of rows that take turns at one block of a matrix while it is near
+
+// out[n][size] = operand[n][depth] times a packed matrix, plus bias where there is one.
+struct Multiply {
+  int64_t rows, depth, size, across;  // across: whether the matrix is [depth][size] rather than [size][depth]
+  const real *operand;
+  int64_t stride;
+  const real *matrix, *bias;
+  real *out, *memory;
+
+  void work(Member &me) {
+    const Share panels(blocks(size), me);
+    (across ? pack_columns : pack_rows)(matrix, size, depth, memory, panels.first, panels.last);
+    barrier(me);
+    const Share mine(rows, me);
+    const Groups groups(mine.last - mine.first);
+    alignas(64) real sums[MAX_ROWS * UNITS];
+    for (int64_t some = 0; some < groups.count; some += TOGETHER) {
+      const int64_t end = some + TOGETHER < groups.count ? some + TOGETHER : groups.count;
+      for (int64_t block = 0; block < blocks(size); ++block) {
+        const int64_t u = block * UNITS, units = size - u < UNITS ? size - u : UNITS;
+        for (int64_t group = some; group < end; ++group) {
+          const int64_t first = mine.first + groups.start(group), count = groups.rows(group);
+          const Term terms[] = {{operand + first * stride, stride, memory + block * UNITS * depth, depth}};
+          product(count, units, terms, 1, sums);
+          for (int64_t r = 0; r < count; ++r) finish(sums + r * UNITS, out + (first + r) * size + u, u, units);
+        }
+      }
+    }
+  }
+
+  void finish(const real *from, real *to, int64_t u, int64_t units) const {
+    if (units == UNITS) {
+      for (int64_t v = 0; v < UNITS; v += VL)
+        store<VL>(to + v, load<VL>(from + v) + (bias ? load<VL>(bias + u + v) : V{}));
+    } else {
+      for (int64_t v = 0; v < units; ++v) to[v] = from[v] + (bias ? bias[u + v] : 0);
+    }
+  }
+};
+
+// to[m][k] = sum over n of left[n][m] times right[n][k].
+struct Gradient {
+  int64_t rows, width, size;  // n, m, k
+  const real *left;
+  int64_t left_stride;
+  const real *right;
+  int64_t right_stride;
+  real *to;
+  int64_t adds;  // whether the sum is added to what stands in `to`
+  real *memory;  // for each thread, `needed(size)` numbers
+
+  static int64_t needed(int64_t size) { return (blocks(size) * UNITS + MAX_ROWS) * DEPTH; }
+
+  void work(Member &me) {
+    const int64_t all = (width + MAX_ROWS - 1) / MAX_ROWS;
+    const Share mine(all, me);
+    real *columns = memory + me.id * needed(size), *numbers = columns + blocks(size) * UNITS * DEPTH;
+    if (!adds)
+      for (int64_t m = mine.first * MAX_ROWS; m < mine.last * MAX_ROWS && m < width; ++m)
+        std::memset(to + m * size, 0, size * sizeof(real));
+    for (int64_t n = 0; n < rows; n += DEPTH) {
+      const int64_t depth = rows - n < DEPTH ? rows - n : DEPTH;
+      for (int64_t block = 0; block < blocks(size); ++block) gather(n, depth, block, columns + block * UNITS * depth);
+      for (int64_t group = mine.first; group < mine.last; ++group) {
+        const int64_t m = group * MAX_ROWS, count = width - m < MAX_ROWS ? width - m : MAX_ROWS;
+        const real *from = left + n * left_stride + m;
+        for (int64_t k = 0; k < depth; ++k, from += left_stride) {
+          if (count == MAX_ROWS) {
+            std::memcpy(numbers + k * MAX_ROWS, from, MAX_ROWS * sizeof(real));
+          } else {
+            for (int64_t r = 0; r < MAX_ROWS; ++r) numbers[k * MAX_ROWS + r] = r < count ? from[r] : 0;
+          }
+        }
+        for (int64_t block = 0; block < blocks(size); ++block)
+          add(numbers, columns + block * UNITS * depth, depth, m, count, block * UNITS);
+      }
+    }
+  }
+
+  void gather(int64_t n, int64_t depth, int64_t block, real *panel) const {
+    const int64_t u = block * UNITS, have = size - u < UNITS ? size - u : UNITS;
+    for (int64_t k = 0; k < depth; ++k) {
+      const real *from = right + (n + k) * right_stride + u;
+      if (have == UNITS) {
+        for (int64_t v = 0; v < UNITS; v += VL) store<VL>(panel + k * UNITS + v, load<VL>(from + v));
+      } else {
+        for (int64_t v = 0; v < UNITS; ++v) panel[k * UNITS + v] = v < have ? from[v] : 0;
+      }
+    }
+  }
+
+  __attribute__((noinline)) void add(const real *numbers, const real *panel, int64_t depth, int64_t m, int64_t count,
+                                     int64_t u) const {
+    V sums[MAX_ROWS][2];
+    for (int r = 0; r < MAX_ROWS; ++r) sums[r][0] = sums[r][1] = V{};
+    for (int64_t k = 0; k < depth; ++k, numbers += MAX_ROWS, panel += UNITS) {
+      const V low = load<VL>(panel), high = load<VL>(panel + VL);
+#pragma GCC unroll 16
+      for (int r = 0; r < MAX_ROWS; ++r) {
+        const V number = set(numbers[r]);
+        sums[r][0] += number * low;
+        sums[r][1] += number * high;
+      }
+    }
+    const bool whole = u + UNITS <= size;
+    for (int r = 0; r < count; ++r) {
+      real *at = to + (m + r) * size + u;
+      for (int c = 0; c < 2; ++c, at += VL) {
+        if (whole) {
+          store<VL>(at, load<VL>(at) + sums[r][c]);
+        } else {
+          for (int64_t v = 0; v < VL && u + c * VL + v < size; ++v) at[v] += sums[r][c][v];
+        }
+      }
+    }
+  }
+};
+
+}  // namespace
+
+#define OSTINATO_EXPORT extern "C" __attribute__((visibility("default")))
+OSTINATO_EXPORT int64_t multiply_needs(int64_t depth, int64_t size) { return packed(size, depth); }
+OSTINATO_EXPORT int64_t gradient_needs(int64_t size, int64_t threads) { return threads * Gradient::needed(size); }
+OSTINATO_EXPORT void multiply(const Multiply *job, const Pool *pool, int64_t threads) {
+  Multiply copy = *job;
+  run_team(copy, *pool, threads);
+}
+OSTINATO_EXPORT void gradient(const Gradient *job, const Pool *pool, int64_t threads) {
+  Gradient copy = *job;
+  run_team(copy, *pool, threads);
+}
