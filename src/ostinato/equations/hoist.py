@@ -39,8 +39,8 @@ def hoist(program: Program) -> tuple[Program, Program]:
     return check(before), check(live(Program(taken + kept, late, program.outputs)))
 
 
-def split(program: Program) -> Parts:
-    """Return a step in its four parts.
+def split(program: Program, *, hoisted: bool = True) -> Parts:
+    """Return a step in its four parts; with `hoisted` false, x goes into the loop as it is.
 
     A slice of a whole that is known before the loop is taken in the loop: one tensor crosses, and one gradient comes
     back.
@@ -54,6 +54,8 @@ def split(program: Program) -> Parts:
         place[op.out] = (
             "after" if op.out in late else "loop" if op.out in stateful else "once" if op.out in fixed else "before"
         )
+    if not hoisted:
+        place.update({value: "loop" for value, where in place.items() if where == "before"})
     _slice_late(program, place)
     state_outputs = tuple((label, value) for label, value in program.outputs if label != "y")
     y = program.output("y")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from ostinato.equations.differentiate import differentiate, gradient_name
 from ostinato.equations.expand import expand
-from ostinato.equations.program import Input, Op, Program, check, live
+from ostinato.equations.program import PRODUCTS, Input, Op, Program, check, live
 from ostinato.unroll.native.loop import Loop
 from ostinato.unroll.native.saved import smallest_cut
 
@@ -62,7 +62,8 @@ def _own(program: Program, value: str) -> str:
 def _copied(program: Program) -> Program:
     """Give each output that is an input a value of its own: it stands in another place."""
     given = dict.fromkeys(v for _, v in program.outputs if isinstance(program.by_name[v], Input))
-    copies = tuple(Op(_own(program, v), "copy", (v,), program.shape(v)) for v in given)
+    made = {op.out for op in program.ops}
+    copies = tuple(Op(_own(program, v), "copy", (v,), program.shape(v)) for v in given if _own(program, v) not in made)
     outputs = tuple((label, _own(program, v)) for label, v in program.outputs)
     return Program(program.inputs, (*copies, *program.ops), outputs)
 
@@ -77,6 +78,19 @@ def _both(step: Program) -> tuple[Program, tuple[tuple[str, str], ...]]:
     whole, _ = expand(Program(inputs, ops, adjoint.outputs + marked))
     outputs = tuple((label.removeprefix("step "), v) for label, v in whole.outputs if label.startswith("step "))
     return replace(whole, outputs=whole.outputs[: len(adjoint.outputs)]), outputs
+
+
+def _collected(program: Program) -> Program:
+    """Give each arriving gradient that a product reads a value of its own: it may arrive from two sides, or none."""
+    gradients = {i.name: i.shape for i in program.role("gradient")}
+    products = [op for op in program.ops if op.fn in PRODUCTS]
+    wanted = dict.fromkeys(str(op.args[1]) for op in products if op.args[1] in gradients)
+    copies = tuple(Op(f"{v} copy", "copy", (v,), gradients[v]) for v in wanted)
+    ops = tuple(
+        replace(op, args=(op.args[0], f"{op.args[1]} copy")) if op.fn in PRODUCTS and op.args[1] in wanted else op
+        for op in program.ops
+    )
+    return replace(program, ops=(*copies, *ops))
 
 
 def _early(whole: Program) -> tuple[Op, ...]:
@@ -124,6 +138,6 @@ def _backward(
         labelled.append((outer.left, outer.left.removesuffix(" copy")))
         labelled += [(outer.right, outer.right)] if outer.right not in whole_inputs else []
     program = Program(tuple(inputs), (*zeros, *ops), tuple(dict.fromkeys(labelled)))
-    needed = _copied(live(program))
+    needed = _copied(_collected(live(program)))
     read = {a for op in needed.ops for a in op.args} | {v for _, v in needed.outputs}
     return Program(tuple(i for i in needed.inputs if i.name in read), needed.ops, needed.outputs)

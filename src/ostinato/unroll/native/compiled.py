@@ -21,9 +21,9 @@ DTYPES = (torch.float32, torch.float64)
 class Compiled:
     """What the native engine knows of one definition. Kernels are compiled when they are first asked for."""
 
-    def __init__(self, definition: Definition):
+    def __init__(self, definition: Definition, *, hoisted: bool):
         self.definition = definition
-        self.parts: Parts = split(definition.fused)
+        self.parts: Parts = split(definition.fused, hoisted=hoisted)
         symbols = {(tensor, start, size): name for name, (tensor, start, size) in definition.symbols.items()}
         self.passes: Passes = build_passes(build_loop(self.parts.loop, definition.numbers, symbols))
         numbers = definition.numbers
@@ -53,9 +53,9 @@ class Compiled:
 
 
 @functools.lru_cache(maxsize=256)
-def compiled(definition: Definition) -> Compiled | str:
+def compiled(definition: Definition, *, hoisted: bool = True) -> Compiled | str:
     """Return what is known of a definition, or in a clause why its loop cannot be compiled."""
     try:
-        return Compiled(definition)
+        return Compiled(definition, hoisted=hoisted)
     except NotCompiled as reason:
         return str(reason)

@@ -18,6 +18,9 @@ from ostinato.unroll.native.over_time import weight_gradient
 from ostinato.unroll.native.passes import Block, Place, all_of
 
 
+HOIST = True
+
+
 def run(
     bound: BoundEquations,
     data: Tensor,
@@ -34,7 +37,7 @@ def run(
     """
     if not layout.rows:
         return data.new_zeros(0, bound.output_size), state, None
-    known = compiled(bound.definition)
+    known = compiled(bound.definition, hoisted=HOIST)
     assert isinstance(known, Compiled)
     compute = torch.float64 if data.dtype == torch.float64 else torch.float32
     values = {"x": data, **bound.fixed}

@@ -557,6 +557,13 @@ class _Printer:
             lines.append(f"{name}_now = {guard};")
         return lines
 
+    def _call_stages(self) -> list[str]:
+        stages = self.pass_.schedule.stages
+        lines = [f"stage_{k}();" for k in range(len(stages))]
+        if stages and not stages[-1].size:  # others may still read sums that the next step starts anew
+            lines.append("if (!by_rows) barrier(me);")
+        return lines
+
     def _copy_rows(self, lines: list[str], which: str) -> list[str]:
         """Print a loop over rows that the team shares out: `which` of them, whatever the units of a thread."""
         return [f"for (int64_t row = {which}) {{", *[f"  {line}" for line in lines], "}"]
@@ -584,7 +591,7 @@ class _Printer:
                 f"{name}_after = p.{every} ? p.{every} + offset * {c.size} : w.{turn} + (t & 1) * p.batch * {c.size};",
             ]
         inner += self._restart([(c.name, c.size) for c in made.carried])
-        inner += [f"stage_{k}();" for k in range(len(made.schedule.stages))]
+        inner += self._call_stages()
         leave = []
         for c in made.carried:
             name, last = self.names.of("state", c.name), self._carried_field(c, "last")
@@ -659,7 +666,7 @@ class _Printer:
             "}",
             "if (!by_rows && later < p.rows[t]) barrier(me);",
         ]
-        inner += [f"stage_{k}();" for k in range(len(made.schedule.stages))]
+        inner += self._call_stages()
         inner += self._renewed_gradients()
         lines += [f"    {x}" for x in inner] + ["  }", "  barrier(me);"]
         ends = []
