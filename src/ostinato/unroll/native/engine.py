@@ -127,10 +127,9 @@ class _Call:
             kept = save or all_of(c.name) in wanted
             named[all_of(c.name)] = like.new_empty(total, c.size) if kept else None
             named[f"{c.name} last"] = like.new_empty(self.batch, c.size)
-        for places in passes.forward.writes.values():
-            for place in places:
-                if place.tensor != "saved" and place.tensor not in named:
-                    named[place.tensor] = like.new_empty(total, place.width)
+        for tensor, (width, _) in passes.forward.widths_written.items():
+            if tensor != "saved":
+                named[tensor] = like.new_empty(total, width)
         if save and passes.saved_width:
             named["saved"] = like.new_empty(total, passes.saved_width)
         kernel = self.known.kernel("forward", like.dtype)
@@ -146,10 +145,9 @@ class _Call:
         for c in passes.backward.carried:
             found[f"d {c.name} start"] = like.new_empty(self.batch, c.size)
             found[f"d {c.name} initial"] = None if self.reset is None else like.new_zeros(self.batch, c.size)
-        for places in passes.backward.writes.values():
-            for place in places:
-                if place.tensor not in found:
-                    found[place.tensor] = like.new_empty(total, place.width)
+        for tensor, (width, written) in passes.backward.widths_written.items():
+            # what the loop leaves out of a tensor has no gradient through it
+            found[tensor] = (like.new_empty if written == width else like.new_zeros)(total, width)
         for value, size in passes.backward.totals.items():
             found[f"sum {value}"] = like.new_empty(size or 1)
         kernel = self.known.kernel("backward", like.dtype)

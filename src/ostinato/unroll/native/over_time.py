@@ -49,13 +49,14 @@ def multiply(operand: Tensor, matrix: Tensor, bias: Tensor | None = None, *, acr
     size = matrix.shape[1 - (not across)] if across else matrix.shape[0]
     out = operand.new_empty(rows, size)
     built = _built(operand.dtype)
-    memory = operand.new_empty(built.multiply_needs(depth, size))
+    threads = usable_threads()
+    memory = operand.new_empty(built.multiply_needs(depth, size, threads))
     bias = bias.contiguous() if bias is not None else None
     job = (ctypes.c_int64 * 10)(
         rows, depth, size, across, operand.data_ptr(), operand.stride(0), matrix.data_ptr(),
         bias.data_ptr() if bias is not None else 0, out.data_ptr(), memory.data_ptr(),
     )  # fmt: skip
-    built.multiply(job, ctypes.addressof(pool()), usable_threads())
+    built.multiply(job, ctypes.addressof(pool()), threads)
     return out
 
 
@@ -84,7 +85,7 @@ def _built(dtype: torch.dtype) -> ctypes.CDLL:
     for name in ("multiply", "gradient"):
         function = getattr(built, name)
         function.argtypes, function.restype = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64], None
-    for name in ("multiply_needs", "gradient_needs"):
+    for name, count in (("multiply_needs", 3), ("gradient_needs", 2)):
         function = getattr(built, name)
-        function.argtypes, function.restype = [ctypes.c_int64] * 2, ctypes.c_int64
+        function.argtypes, function.restype = [ctypes.c_int64] * count, ctypes.c_int64
     return built

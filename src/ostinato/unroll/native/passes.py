@@ -67,6 +67,14 @@ class Pass:
     totals: dict[str, int] = field(default_factory=dict)
     """Values whose sum over all rows and steps is wanted; size 0 is a single number."""
 
+    @functools.cached_property
+    def widths_written(self) -> dict[str, tuple[int, int]]:
+        """Sequence -> (its width, how much of it the pass writes)."""
+        found: dict[str, tuple[int, int]] = {}
+        for place in {p for places in self.writes.values() for p in places}:
+            found[place.tensor] = (place.width, found.get(place.tensor, (0, 0))[1] + place.size)
+        return found
+
 
 @dataclass(frozen=True)
 class Block:

@@ -278,6 +278,7 @@ class _Printer:
         lines += [f"    clear_part({self.partials.index(op)}, {'0' if op.fn == 'sum' else '-__builtin_inf()'});" for op in stage.reductions]
         lines += [f"    const Share share = by_rows ? Share(blocks({size})) : Share(blocks({size}), me);"]
         lines += ["    const Groups groups(alive);"] if stage.products else []
+        lines += [f"    {line}" for line in self._operands(stage)]
         if stage.products:
             lines.append(f"    alignas(64) real sums[{len(stage.products)} * MAX_ROWS * UNITS];")
         lines += [
@@ -311,17 +312,49 @@ class _Printer:
         made = [value for value in stage.stored if not value.startswith("%")]
         return f": {', '.join(made)}" if made else ""
 
+    def _operands(self, stage: Stage) -> list[str]:
+        """Print where the products' operands stand: where they are, or copied to where their rows do not crowd."""
+        lines = []
+        for operand, depth in self._depths(stage).items():
+            address = self._address(operand)
+            assert address is not None, operand
+            pointer, width = address
+            name = f"{self._value(operand)}_rows"
+            copy = self._memory(f"near {depth}", f"(batch + threads) * ({depth} + SPREAD)", f"rows of {depth}, copied")
+            room = f"((p.batch + me.count - 1) / me.count) * ({depth} + SPREAD)"
+            if len(self._depths(stage)) > 1:  # each has its own copy
+                copy = self._memory(
+                    f"near {depth} {len(lines)}", f"(batch + threads) * ({depth} + SPREAD)", f"rows of {depth}, copied"
+                )
+            lines += [
+                f"const real *{name} = {pointer} + own * {width};",
+                f"int64_t {name}_apart = each * {width};",
+                f"if (by_rows && alive > 1 && crowded({name}_apart)) {{",
+                f"  copy_rows({name}, {name}_apart, alive, {depth}, w.{copy} + me.id * {room});",
+                f"  {name} = w.{copy} + me.id * {room};",
+                f"  {name}_apart = {depth} + SPREAD;",
+                "}",
+            ]
+        return lines
+
+    def _depths(self, stage: Stage) -> dict[str, int]:
+        """Return the operands of a stage's products, and how many numbers of a row meet a matrix."""
+        found = {}
+        for product in stage.products:
+            for factor in product.factors:
+                matrix = self.pass_.matrices[factor.matrix]
+                found[factor.operand] = matrix.rows if factor.transposed else matrix.depth
+        return found
+
     def _product(self, j: int, product: Product, size: int) -> list[str]:
         lines = ["        {", "          const Term terms[] = {"]
         for factor in product.factors:
-            address = self._address(factor.operand)
-            assert address is not None, factor
             matrix = self.pass_.matrices[factor.matrix]
             depth = matrix.rows if factor.transposed else matrix.depth
-            pointer, width = address
             panel = f"{self._packed(factor.matrix)} + block * UNITS * {depth}"
-            rows = f"{pointer} + (own + from * each) * {width}"
-            lines.append(f"              {{{rows}, each * {width}, {panel}, {depth}}},  // {factor.matrix} @ {factor.operand}")
+            name = f"{self._value(factor.operand)}_rows"
+            rows = f"{name} + from * {name}_apart, {name}_apart"
+            lines.append(f"              {{{rows}, {panel}, {depth}}},  // {factor.matrix} @ {factor.operand}")
         lines += [
             "          };",
             f"          product(count, {size} - u, terms, {len(product.factors)}, sums + {j} * MAX_ROWS * UNITS);",

@@ -2,7 +2,7 @@
 
 namespace {
 
-constexpr int64_t DEPTH = 256;     // rows whose products are summed in registers before they are added to memory
+constexpr int64_t DEPTH = 256;     // terms that are summed in registers before the sum goes to memory
 constexpr int64_t TOGETHER = 4;    // groups of rows that take turns at one block of a matrix while it is near
 
 // out[n][size] = operand[n][depth] times a packed matrix, plus bias where there is one.
@@ -11,35 +11,47 @@ struct Multiply {
   const real *operand;
   int64_t stride;
   const real *matrix, *bias;
-  real *out, *memory;
+  real *out, *memory;  // the packed matrix, then for each thread a few rows of the operand
+
+  static constexpr int64_t ROOM = TOGETHER * MAX_ROWS * (DEPTH + SPREAD);
+  static int64_t needed(int64_t depth, int64_t size, int64_t threads) { return packed(size, depth) + threads * ROOM; }
 
   void work(Member &me) {
     const Share panels(blocks(size), me);
     (across ? pack_columns : pack_rows)(matrix, size, depth, memory, panels.first, panels.last);
     barrier(me);
+    real *const near = memory + packed(size, depth) + me.id * ROOM;
     const Share mine(rows, me);
     const Groups groups(mine.last - mine.first);
     alignas(64) real sums[MAX_ROWS * UNITS];
     for (int64_t some = 0; some < groups.count; some += TOGETHER) {
       const int64_t end = some + TOGETHER < groups.count ? some + TOGETHER : groups.count;
-      for (int64_t block = 0; block < blocks(size); ++block) {
-        const int64_t u = block * UNITS, units = size - u < UNITS ? size - u : UNITS;
-        for (int64_t group = some; group < end; ++group) {
-          const int64_t first = mine.first + groups.start(group), count = groups.rows(group);
-          const Term terms[] = {{operand + first * stride, stride, memory + block * UNITS * depth, depth}};
-          product(count, units, terms, 1, sums);
-          for (int64_t r = 0; r < count; ++r) finish(sums + r * UNITS, out + (first + r) * size + u, u, units);
+      const int64_t first = mine.first + groups.start(some), last = mine.first + groups.start(end);
+      for (int64_t k = 0; k < depth; k += DEPTH) {
+        const int64_t deep = depth - k < DEPTH ? depth - k : DEPTH;
+        copy_rows(operand + first * stride + k, stride, last - first, deep, near);
+        for (int64_t block = 0; block < blocks(size); ++block) {
+          const int64_t u = block * UNITS, units = size - u < UNITS ? size - u : UNITS;
+          for (int64_t group = some; group < end; ++group) {
+            const int64_t row = mine.first + groups.start(group), count = groups.rows(group);
+            const real *const panel = memory + block * UNITS * depth + k * UNITS;
+            const Term terms[] = {{near + (row - first) * (deep + SPREAD), deep + SPREAD, panel, deep}};
+            product(count, units, terms, 1, sums);
+            for (int64_t r = 0; r < count; ++r) finish(sums + r * UNITS, out + (row + r) * size + u, u, units, k > 0);
+          }
         }
       }
     }
   }
 
-  void finish(const real *from, real *to, int64_t u, int64_t units) const {
+  void finish(const real *from, real *to, int64_t u, int64_t units, bool adds) const {
     if (units == UNITS) {
-      for (int64_t v = 0; v < UNITS; v += VL)
-        store<VL>(to + v, load<VL>(from + v) + (bias ? load<VL>(bias + u + v) : V{}));
+      for (int64_t v = 0; v < UNITS; v += VL) {
+        const V before = adds ? load<VL>(to + v) : bias ? load<VL>(bias + u + v) : V{};
+        store<VL>(to + v, load<VL>(from + v) + before);
+      }
     } else {
-      for (int64_t v = 0; v < units; ++v) to[v] = from[v] + (bias ? bias[u + v] : 0);
+      for (int64_t v = 0; v < units; ++v) to[v] = from[v] + (adds ? to[v] : bias ? bias[u + v] : 0);
     }
   }
 };
@@ -125,7 +137,9 @@ struct Gradient {
 }  // namespace
 
 #define OSTINATO_EXPORT extern "C" __attribute__((visibility("default")))
-OSTINATO_EXPORT int64_t multiply_needs(int64_t depth, int64_t size) { return packed(size, depth); }
+OSTINATO_EXPORT int64_t multiply_needs(int64_t depth, int64_t size, int64_t threads) {
+  return Multiply::needed(depth, size, threads);
+}
 OSTINATO_EXPORT int64_t gradient_needs(int64_t size, int64_t threads) { return threads * Gradient::needed(size); }
 OSTINATO_EXPORT void multiply(const Multiply *job, const Pool *pool, int64_t threads) {
   Multiply copy = *job;

@@ -68,6 +68,14 @@ struct Groups {
   int64_t rows(int64_t group) const { return size + (group < larger); }
 };
 
+// Rows whose starts are a multiple of 1024 bytes apart push each other out of the nearest cache: they are copied first.
+constexpr int64_t SPREAD = 16;  // numbers between the ends of copied rows
+inline bool crowded(int64_t stride) { return stride * int64_t(sizeof(real)) % 1024 == 0; }
+
+inline void copy_rows(const real *from, int64_t stride, int64_t rows, int64_t depth, real *to) {
+  for (int64_t r = 0; r < rows; ++r) std::memcpy(to + r * (depth + SPREAD), from + r * stride, depth * sizeof(real));
+}
+
 // Blocks [first, last) of a matrix [size][depth] whose rows meet the operand: to[block][k][unit] = matrix[unit][k].
 inline void pack_rows(const real *matrix, int64_t size, int64_t depth, real *to, int64_t first, int64_t last) {
   for (int64_t block = first; block < last; ++block) {
