@@ -24,9 +24,14 @@ check: .venv/.ready
 test: check
 	$(BIN)/pytest -n 2
 
-## bench: measured figures beside plain PyTorch, in one run
-bench: .venv/.ready
+.venv/.bench: .venv/.ready
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]"
+	touch $@
+
+## bench: measured figures beside PyTorch, JAX and ONNX Runtime, into benchmarks/results and benchmarks/README.md
+bench: .venv/.bench
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks report
 
 clean:
 	rm -rf .venv build dist
