@@ -15,15 +15,11 @@ Run = Callable[[], tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Problem:
-    """Inputs (T, B, H) that want a gradient, and the gradient of the outputs: random, for sums of ones are easier."""
+    """Inputs (T, B, H) that want a gradient, and the gradient of the outputs: random, for all ones are easier."""
 
     inputs: Tensor
     upstream: Tensor
     lengths: Tensor | None = None
-
-    def filled(self) -> Problem:
-        """Return the same problem without lengths: every row is as long as the longest may be."""
-        return Problem(self.inputs, self.upstream)
 
 
 def problem(batch: int, steps: int, size: int, *, ragged: bool = False) -> Problem:
