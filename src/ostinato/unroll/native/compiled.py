@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
+from typing import Any
 
 import torch
+from torch import Tensor
 
+from ostinato.cells.bound_equations import BoundEquations
 from ostinato.cells.definition import Definition
 from ostinato.equations.hoist import Parts, split
+from ostinato.equations.program import Program
 from ostinato.equations.torch_reader import compile_torch
 from ostinato.unroll.native.kernel import Kernel
-from ostinato.unroll.native.over_time import linear
 from ostinato.unroll.native.loop import NotCompiled, build_loop
-from ostinato.unroll.native.passes import Passes, build_passes
+from ostinato.unroll.native.over_time import linear
+from ostinato.unroll.native.passes import Passes, Place, all_of, build_passes
 from ostinato.unroll.native.printer import Source, print_pass
-
-DTYPES = (torch.float32, torch.float64)
 
 
 class Compiled:
@@ -26,17 +29,36 @@ class Compiled:
         self.parts: Parts = split(definition.fused, hoisted=hoisted)
         symbols = {(tensor, start, size): name for name, (tensor, start, size) in definition.symbols.items()}
         self.passes: Passes = build_passes(build_loop(self.parts.loop, definition.numbers, symbols))
-        numbers = definition.numbers
-        self.once, self.before, self.after = (
-            compile_torch(part, numbers, linear) if part.outputs else None
-            for part in (self.parts.once, self.parts.before, self.parts.after)
-        )
-        self.given = list(dict.fromkeys(p.tensor for p in self.passes.forward.reads.values()))
-        pieces = self.passes.loop.pieces
-        roles = {i.name: i.role for i in self.passes.loop.program.inputs}
-        self.parameters = list(dict.fromkeys(p.tensor for n, p in pieces.items() if roles[n] == "parameter"))
-        self.given += [t for t in dict.fromkeys(p.tensor for n, p in pieces.items() if roles[n] != "parameter") if t not in self.given]
+        parts = (self.parts.once, self.parts.before, self.parts.after)
+        self._once, self._before, self._after = (self._reader(part) for part in parts)
+        loop = self.passes.loop
+        tensors = {p.tensor: loop.program.by_name[name].role for name, p in loop.pieces.items()}  # type: ignore[union-attr]
+        self.parameters = [t for t, role in tensors.items() if role == "parameter"]
+        self.given = [t for t, role in tensors.items() if role != "parameter"]
         self._kernels: dict[tuple[str, torch.dtype], Kernel] = {}
+        self._wirings: dict[tuple[bool, bool], Wiring] = {}
+
+    def _reader(self, part: Program):
+        labels = [label for label, _ in part.outputs]
+        return (labels, compile_torch(part, self.definition.numbers, linear)) if labels else None
+
+    def before_loop(self, bound: BoundEquations, data: Tensor, dt: Tensor | None) -> dict[str, Any]:
+        """Return every value that the loop and what comes after it may read, by name."""
+        values = {"x": data, **bound.fixed}
+        if dt is not None:
+            values["dt"] = dt.unsqueeze(-1)
+        for reader in (self._once, self._before):
+            if reader is not None:
+                values |= zip(reader[0], reader[1](values), strict=True)
+        return values
+
+    def after_loop(self, values: Mapping[str, Any], made: Mapping[str, Tensor]) -> Tensor:
+        """Return the outputs, from what came before the loop and what it made."""
+        sequences = self.passes.sequences
+        if self._after is None:
+            return made[sequences["y"]]
+        exported = {value: made[sequences[label]] for label, value in self.parts.loop.outputs if sequences[label] in made}
+        return self._after[1]({**values, **exported})[0]
 
     def source(self, direction: str, dtype: torch.dtype = torch.float32) -> Source:
         """Return the C++ of one direction."""
@@ -50,6 +72,59 @@ class Compiled:
         if key not in self._kernels:
             self._kernels[key] = Kernel(self.source(direction, dtype), direction, direction, dtype)
         return self._kernels[key]
+
+    def wiring(self, keep: bool, resets: bool) -> Wiring:
+        """Return which tensors go where in a call that keeps every state, or has rows that start anew."""
+        if (keep, resets) not in self._wirings:
+            self._wirings[keep, resets] = Wiring(self, keep, resets)
+        return self._wirings[keep, resets]
+
+
+class Wiring:
+    """Which tensors a call of the loop takes, makes and saves, by name and in order; settled once, not at each call."""
+
+    def __init__(self, known: Compiled, keep: bool, resets: bool):
+        self.known = known
+        passes = known.passes
+        self.states = [c.name for c in passes.forward.carried]
+        self.last = [f"{s} last" for s in self.states]
+        starts, initials = [f"{s} start" for s in self.states], [f"{s} initial" for s in self.states]
+        self.tensors = [*known.given, *known.parameters, *starts, *(initials if resets else [])]
+        read = {i.name for i in known.parts.after.inputs}
+        states = {f"{s}'" for s in self.states}
+        wanted = [label for label, v in known.parts.loop.outputs if label not in states or keep or v in read]
+        sequences = list(dict.fromkeys(passes.sequences[label] for label in wanted))
+        self.results = [*sequences, *self.last]
+        self.arriving = [f"d {name}" for name in self.results]
+        written = {t: width for t, (width, _) in passes.forward.widths_written.items() if t != "saved"}
+        widths = {all_of(c.name): c.size for c in passes.forward.carried} | written
+        self.made_by_forward = [(name, widths[name]) for name in dict.fromkeys([*sequences, *written])]
+        self.absent = dict.fromkeys(("saved", *map(all_of, self.states), *initials))
+        self.absent_gradients = dict.fromkeys(f"d {all_of(s)}" for s in self.states)
+        self.saved = self._saved(starts, initials if resets else [])
+        self.gradients = [f"d {name}" for name in self.tensors]
+        self._place_totals()
+
+    def _saved(self, starts: list[str], initials: list[str]) -> list[str]:
+        passes = self.known.passes
+        made = passes.backward
+        read = {p.tensor for p in made.reads.values() if not p.tensor.startswith("d ")}
+        read |= {b.right.tensor for b in passes.blocks if isinstance(b.right, Place) and not b.right.tensor.startswith("v ")}
+        read |= {*map(all_of, self.states), *starts, *initials, *self.known.parameters}
+        return sorted(read)
+
+    def _place_totals(self) -> None:
+        """Say where in the parameters' gradients each sum over rows and steps goes, and where it is copied from there."""
+        self.totals: dict[str, tuple[str, int]] = {}
+        self.total_copies: list[tuple[str, int, int, str, int]] = []
+        passes = self.known.passes
+        for name, values in passes.vector_gradients.items():
+            piece, size = passes.loop.pieces[name], passes.loop.size(name)
+            for value in values:
+                if value in self.totals:
+                    self.total_copies.append((piece.tensor, piece.start, size, *self.totals[value]))
+                else:
+                    self.totals[value] = piece.tensor, piece.start
 
 
 @functools.lru_cache(maxsize=256)

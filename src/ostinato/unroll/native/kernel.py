@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from ostinato.unroll.native import memory
 from ostinato.unroll.native.compiler import library
 from ostinato.unroll.native.printer import Source
 from ostinato.unroll.native.threads import pool, usable_threads
@@ -17,6 +18,8 @@ from ostinato.unroll.native.threads import pool, usable_threads
 _FIXED = 8
 """Arguments every pass has, before its own: see `Arguments` in a printed source."""
 _FORMATS = {"pointer": "q", "constant": "d"}
+ENOUGH_ROWS = 6
+"""Rows a thread must have for threads to share out rows; with fewer they share out units, and wait for each other."""
 
 
 class Kernel:
@@ -33,45 +36,31 @@ class Kernel:
         built.packed_needed.restype = ctypes.c_int64
         self.packed_size = built.packed_needed()
         self.format = struct.Struct(f"={_FIXED}q" + "".join(_FORMATS[f.kind] for f in source.fields))
-        self._idle: list[Tensor] = []
+        self.fields = [(f.tensor, f.kind == "constant") for f in source.fields]
 
     def __call__(
         self,
         rows: tuple[int, ...],
         batch: int,
-        tensors: Mapping[str, Tensor | None],
+        tensors: Mapping[str, Tensor | int | None],
         constants: Mapping[str, float],
         *,
         reset: Tensor | None = None,
-        packed: Tensor | None = None,
     ) -> None:
-        """Run the pass. `rows` are those alive at each step; `packed` holds matrices packed by an earlier call."""
-        threads, by_rows = team(rows)
-        counted = _counted(rows)
-        memory = self._memory(self.numbers_needed(batch, threads) + (0 if packed is not None else self.packed_size))
-        own = packed.data_ptr() if packed is not None else memory.data_ptr()
-        scratch = memory.data_ptr() + (0 if packed is not None else self.packed_size * memory.element_size())
-        fixed = (
-            len(rows), batch, by_rows, counted.data_ptr(), _pointer(reset), scratch, own, packed is None,
-        )  # fmt: skip
-        values = [constants[f.tensor] if f.kind == "constant" else _pointer(tensors[f.tensor]) for f in self.source.fields]
+        """Run the pass. `rows` are those alive at each step; a tensor may be given as its address."""
+        threads, by_rows = team(rows[0])
+        own = memory.take(self.dtype, self.packed_size + self.numbers_needed(batch, threads))
+        packed = own.data_ptr()
+        scratch = packed + self.packed_size * own.element_size()
+        fixed = (len(rows), batch, by_rows, _counted(rows).data_ptr(), _address(reset), scratch, packed, True)
+        values = [constants[name] if is_constant else _address(tensors[name]) for name, is_constant in self.fields]
         self.function(self.format.pack(*fixed, *values), ctypes.addressof(pool()), threads)
-        self._idle.append(memory)
-
-    def _memory(self, count: int) -> Tensor:
-        """Return memory for one call; what earlier calls left is taken again, since fresh pages are slow."""
-        while self._idle:
-            try:
-                memory = self._idle.pop()
-            except IndexError:  # another thread took it
-                break
-            if memory.numel() >= count:
-                return memory
-        return torch.empty(count, dtype=self.dtype)
 
 
-def _pointer(tensor: Tensor | None) -> int:
-    return 0 if tensor is None else tensor.data_ptr()
+def _address(tensor: Tensor | int | None) -> int:
+    if isinstance(tensor, Tensor):
+        return tensor.data_ptr()
+    return tensor or 0
 
 
 @functools.lru_cache(maxsize=128)
@@ -79,7 +68,7 @@ def _counted(rows: tuple[int, ...]) -> Tensor:
     return torch.tensor(rows, dtype=torch.int64)
 
 
-def team(rows: tuple[int, ...]) -> tuple[int, bool]:
+def team(rows: int) -> tuple[int, bool]:
     """Return how many threads to use, and whether they share out rows (else units)."""
     threads = usable_threads()
-    return threads, rows[0] >= 2 * threads
+    return threads, rows >= ENOUGH_ROWS * threads

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ostinato.unroll.native import memory
 from ostinato.unroll.native.compiler import library
 from ostinato.unroll.native.printer import read_headers
 from ostinato.unroll.native.threads import pool, usable_threads
@@ -50,25 +51,25 @@ def multiply(operand: Tensor, matrix: Tensor, bias: Tensor | None = None, *, acr
     out = operand.new_empty(rows, size)
     built = _built(operand.dtype)
     threads = usable_threads()
-    memory = operand.new_empty(built.multiply_needs(depth, size, threads))
+    own = memory.take(operand.dtype, built.multiply_needs(depth, size, threads))
     bias = bias.contiguous() if bias is not None else None
     job = (ctypes.c_int64 * 10)(
         rows, depth, size, across, operand.data_ptr(), operand.stride(0), matrix.data_ptr(),
-        bias.data_ptr() if bias is not None else 0, out.data_ptr(), memory.data_ptr(),
+        bias.data_ptr() if bias is not None else 0, out.data_ptr(), own.data_ptr(),
     )  # fmt: skip
     built.multiply(job, ctypes.addressof(pool()), threads)
     return out
 
 
-def weight_gradient(left: Tensor, right: Tensor, to: Tensor | None = None, *, adds: bool = False) -> Tensor:
-    """Return the sum over rows of left (N, M) times right (N, K), as (M, K); put into `to`, or added to it."""
+def weight_gradient(left: Tensor, right: Tensor, to: Tensor | None = None) -> Tensor:
+    """Return the sum over rows of left (N, M) times right (N, K), as (M, K); added to `to` where it is given."""
     left, right = _rows(left), _rows(right)
-    found = to if to is not None else left.new_empty(left.shape[1], right.shape[1])
+    found, adds = (to, True) if to is not None else (left.new_empty(left.shape[1], right.shape[1]), False)
     built, threads = _built(left.dtype), usable_threads()
-    memory = left.new_empty(built.gradient_needs(right.shape[1], threads))
+    own = memory.take(left.dtype, built.gradient_needs(right.shape[1], threads))
     job = (ctypes.c_int64 * 10)(
         len(left), left.shape[1], right.shape[1], left.data_ptr(), left.stride(0), right.data_ptr(), right.stride(0),
-        found.data_ptr(), adds, memory.data_ptr(),
+        found.data_ptr(), adds, own.data_ptr(),
     )  # fmt: skip
     built.gradient(job, ctypes.addressof(pool()), threads)
     return found
