@@ -16,7 +16,7 @@ from ostinato.cells.cell import State
 from ostinato.unroll.layout import Layout
 from ostinato.unroll.native import memory
 from ostinato.unroll.native.compiled import Compiled, Wiring, compiled
-from ostinato.unroll.native.over_time import weight_gradient
+from ostinato.unroll.native.over_time import WeightGradient, add_weight_gradients
 from ostinato.unroll.native.passes import Block, Place, all_of
 
 HOIST = True
@@ -120,24 +120,23 @@ class _Call:
         kernel(self.rows, self.batch, {**named, **found}, self.constants, reset=self.reset)
         for to, start, size, source, at in wiring.total_copies:
             gradients[to].view(-1)[start : start + size] += gradients[source].view(-1)[at : at + size]
-        for block in wiring.known.passes.joined_blocks:
-            to = gradients[block.tensor][block.start : block.start + block.left.size]
-            self._weight_gradient(block, named, found, to)
+        blocks = wiring.known.passes.joined_blocks
+        add_weight_gradients([self._weight_gradient(b, named, found, gradients[b.tensor]) for b in blocks])
         return [found[name] if name in found else gradients[name[2:]] for name in wiring.gradients]
 
-    def _weight_gradient(self, block: Block, named: Mapping[str, Any], found: Mapping[str, Any], to: Tensor) -> None:
-        """Add the gradient of a block of a matrix to `to`."""
+    def _weight_gradient(
+        self, block: Block, named: Mapping[str, Any], found: Mapping[str, Any], gradient: Tensor
+    ) -> WeightGradient:
+        """Return what is to be added to the gradient of a matrix for one of its blocks."""
         place, right, rows = block.left, block.right, self.rows
-        left = found[place.tensor][:, place.start : place.start + place.size]
+        to = gradient.narrow(0, block.start, place.size)
+        left = found[place.tensor].narrow(1, place.start, place.size)
         if isinstance(right, Place):
             whole = found[right.tensor] if right.tensor in found else named[right.tensor]
-            weight_gradient(left, whole[:, right.start : right.start + right.size], to)
-        elif rows[-1] != rows[0] or self.reset is not None:
-            weight_gradient(left, self._before_each_step(right, named), to)
-        else:
-            if len(left) > rows[0]:
-                weight_gradient(left[rows[0] :], named[all_of(right)][: -rows[0]], to)
-            weight_gradient(left[: rows[0]], named[f"{right} start"], to)
+            return WeightGradient(to, left, whole.narrow(1, right.start, right.size))
+        if rows[-1] != rows[0] or self.reset is not None:
+            return WeightGradient(to, left, self._before_each_step(right, named))
+        return WeightGradient(to, left, named[all_of(right)], named[f"{right} start"].narrow(0, 0, rows[0]))
 
     def _before_each_step(self, state: str, named: Mapping[str, Any]) -> Tensor:
         """Return a state before each step of each row."""

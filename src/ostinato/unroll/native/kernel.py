@@ -21,12 +21,15 @@ _FORMATS = {"pointer": "q", "constant": "d"}
 ENOUGH_ROWS = 6
 """Rows a thread must have for threads to share out rows; with fewer they share out units, and wait for each other."""
 
+ALONE = 40_000
+"""Multiplications in a step below which one thread is faster than two that wait for each other."""
+
 
 class Kernel:
     """One pass of one cell at one size and type, ready to be called."""
 
     def __init__(self, source: Source, name: str, direction: str, dtype: torch.dtype):
-        self.source, self.dtype = source, dtype
+        self.source, self.dtype, self.products = source, dtype, source.products
         built = library(source.text, name)
         self.function = getattr(built, direction)
         self.function.argtypes = [ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int64]
@@ -48,7 +51,7 @@ class Kernel:
         reset: Tensor | None = None,
     ) -> None:
         """Run the pass. `rows` are those alive at each step; a tensor may be given as its address."""
-        threads, by_rows = team(rows[0])
+        threads, by_rows = team(rows[0], self.products)
         own = memory.take(self.dtype, self.packed_size + self.numbers_needed(batch, threads))
         packed = own.data_ptr()
         scratch = packed + self.packed_size * own.element_size()
@@ -68,7 +71,12 @@ def _counted(rows: tuple[int, ...]) -> Tensor:
     return torch.tensor(rows, dtype=torch.int64)
 
 
-def team(rows: int) -> tuple[int, bool]:
-    """Return how many threads to use, and whether they share out rows (else units)."""
+def team(rows: int, products: int) -> tuple[int, bool]:
+    """Return how many threads to use, and whether they share out rows (else units).
+
+    `products` is how many numbers of matrices a row meets in one step.
+    """
     threads = usable_threads()
+    if rows * products < ALONE:
+        return 1, True
     return threads, rows >= ENOUGH_ROWS * threads

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import math
 import threading
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -16,53 +15,55 @@ IDLE_BYTES = 1 << 28
 _lock = threading.Lock()
 
 
-@dataclass(eq=False)
+_sizes: dict[tuple[torch.dtype, int], list[_Block]] = {}
+"""Blocks by type and by size, which is a power of two, or one and a half of one."""
+
+
 class _Block:
-    numbers: Tensor
-    references: int
-    """How many references its storage has while nobody uses it."""
+    """Numbers, and how many references their memory has while nobody uses it."""
+
+    def __init__(self, numbers: Tensor):
+        self.numbers = numbers
+        self.storage = numbers.untyped_storage()
+        self.bytes = self.storage.nbytes()
+        self.references = self.count()
+
+    def count(self) -> int:
+        return torch._C._storage_Use_Count(self.storage._cdata)  # type: ignore[attr-defined]
 
     @property
     def is_idle(self) -> bool:
-        return _references(self.numbers) == self.references
-
-    @property
-    def bytes(self) -> int:
-        return self.numbers.numel() * self.numbers.element_size()
-
-
-_blocks: list[_Block] = []
+        return self.count() == self.references
 
 
 def take(dtype: torch.dtype, *shape: int) -> Tensor:
     """Return a tensor whose memory is used again once nothing refers to it any more. Its numbers are arbitrary."""
     count = math.prod(shape)
+    key = dtype, _rounded(count)
     with _lock:
-        found = next((b for b in _blocks if b.numbers.dtype == dtype and _fits(b.numbers.numel(), count) and b.is_idle), None)
+        blocks = _sizes.setdefault(key, [])
+        found = next((b for b in blocks if b.is_idle), None)
         if found is None:
-            numbers = torch.empty(count, dtype=dtype)
-            found = _Block(numbers, _references(numbers))
-            _give_back(found.bytes)
-        else:
-            _blocks.remove(found)
-        _blocks.append(found)
+            _make_room(key[1] * dtype.itemsize)
+            found = _Block(torch.empty(key[1], dtype=dtype))
+            blocks.append(found)
         return found.numbers[:count].view(shape)
 
 
-def _fits(have: int, wanted: int) -> bool:
-    return wanted <= have <= 2 * wanted + 1024
+def _rounded(count: int) -> int:
+    """Return the next size that is a power of two, or one and a half of one."""
+    power = 1 << max(count - 1, 1023).bit_length()
+    return power * 3 // 4 if count <= power * 3 // 4 else power
 
 
-def _give_back(coming: int) -> None:
-    """Forget blocks that have been idle longest, until the rest is small enough."""
-    idle = [b for b in _blocks if b.is_idle]
+def _make_room(coming: int) -> None:
+    """Give idle blocks back, the largest first, where they would be more than is allowed."""
+    idle = [b for blocks in _sizes.values() for b in blocks if b.is_idle]
     total = coming + sum(b.bytes for b in idle)
-    for block in idle:
+    for block in sorted(idle, key=lambda b: -b.bytes):
         if total <= IDLE_BYTES:
-            break
+            return
         total -= block.bytes
-        _blocks.remove(block)
-
-
-def _references(numbers: Tensor) -> int:
-    return torch._C._storage_Use_Count(numbers.untyped_storage()._cdata)  # type: ignore[attr-defined]
+        for blocks in _sizes.values():
+            if block in blocks:
+                blocks.remove(block)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -61,17 +63,44 @@ def multiply(operand: Tensor, matrix: Tensor, bias: Tensor | None = None, *, acr
     return out
 
 
-def weight_gradient(left: Tensor, right: Tensor, to: Tensor | None = None) -> Tensor:
-    """Return the sum over rows of left (N, M) times right (N, K), as (M, K); added to `to` where it is given."""
-    left, right = _rows(left), _rows(right)
-    found, adds = (to, True) if to is not None else (left.new_empty(left.shape[1], right.shape[1]), False)
-    built, threads = _built(left.dtype), usable_threads()
-    own = memory.take(left.dtype, built.gradient_needs(right.shape[1], threads))
-    job = (ctypes.c_int64 * 10)(
-        len(left), left.shape[1], right.shape[1], left.data_ptr(), left.stride(0), right.data_ptr(), right.stride(0),
-        found.data_ptr(), adds, own.data_ptr(),
-    )  # fmt: skip
-    built.gradient(job, ctypes.addressof(pool()), threads)
+@dataclass(frozen=True)
+class WeightGradient:
+    """`to` (M, K) += the sum over rows of left (N, M) times right (N, K); the first rows of right may be a tensor apart."""
+
+    to: Tensor
+    left: Tensor
+    right: Tensor
+    first: Tensor | None = None
+
+
+def add_weight_gradients(jobs: Sequence[WeightGradient]) -> None:
+    """Do all of them, by one team of threads."""
+    if not jobs:
+        return
+    built, threads = _built(jobs[0].left.dtype), usable_threads()
+    room = built.gradient_needs(max(job.to.shape[1] for job in jobs))
+    own = memory.take(jobs[0].left.dtype, threads * room)
+    numbers: list[int] = []
+    held = []  # what has to stay alive during the call
+    for job in jobs:
+        left, right = _rows(job.left), _rows(job.right)
+        first = None if job.first is None else job.first.contiguous()
+        if first is not None and right.stride(0) != first.shape[1]:
+            right = right.contiguous()
+        held += [left, right, first]
+        numbers += (
+            len(left), left.shape[1], right.shape[1], left.data_ptr(), left.stride(0), right.data_ptr(), right.stride(0),
+            0 if first is None else first.data_ptr(), 0 if first is None else len(first), job.to.data_ptr(),
+        )  # fmt: skip
+    table = (ctypes.c_int64 * len(numbers))(*numbers)
+    call = (ctypes.c_int64 * 4)(len(jobs), ctypes.addressof(table), own.data_ptr(), room)
+    built.gradients(call, ctypes.addressof(pool()), threads)
+
+
+def weight_gradient(left: Tensor, right: Tensor) -> Tensor:
+    """Return the sum over rows of left (N, M) times right (N, K), as (M, K)."""
+    found = left.new_zeros(left.shape[1], right.shape[1])
+    add_weight_gradients([WeightGradient(found, left, right)])
     return found
 
 
@@ -83,10 +112,10 @@ def _rows(value: Tensor) -> Tensor:
 def _built(dtype: torch.dtype) -> ctypes.CDLL:
     text = read_headers(("vector.h", "team.h", "product.h", "over_time.h"), double=dtype == torch.float64)
     built = library(text, "over_time")
-    for name in ("multiply", "gradient"):
+    for name in ("multiply", "gradients"):
         function = getattr(built, name)
         function.argtypes, function.restype = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64], None
-    for name, count in (("multiply_needs", 3), ("gradient_needs", 2)):
+    for name, count in (("multiply_needs", 3), ("gradient_needs", 1)):
         function = getattr(built, name)
         function.argtypes, function.restype = [ctypes.c_int64] * count, ctypes.c_int64
     return built

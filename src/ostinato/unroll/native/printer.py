@@ -46,6 +46,8 @@ class Source:
     fields: tuple[Field, ...]
     own_lines: tuple[int, int]
     """Where the cell's own lines stand, below the headers that all sources share."""
+    products: int
+    """How many numbers of matrices a row meets in one step."""
 
     @property
     def own(self) -> str:
@@ -116,7 +118,8 @@ class _Printer:
         own = "\n".join([self._arguments(), self._work(), "struct Loop {  // what one thread does", *loop])
         text = f"// {self.title}\n\n{read_headers(HEADERS, double=self.double)}\n{own}"
         first = text.count("\n", 0, len(text) - len(own))
-        return Source(text, tuple(self.fields), (first, text.count("\n") + 1))
+        products = sum(m.rows * m.depth for m in self.pass_.matrices.values())
+        return Source(text, tuple(self.fields), (first, text.count("\n") + 1), products)
 
     def _field(self, name: str, kind: str, tensor: str, note: str = "") -> str:
         """Return what an argument is called; equal ones are passed once."""

@@ -56,26 +56,24 @@ struct Multiply {
   }
 };
 
-// to[m][k] = sum over n of left[n][m] times right[n][k].
+// to[m][k] += sum over n of left[n][m] times right[n][k]. The first rows of `right` may stand elsewhere: a state before
+// each step is the state it starts from, and then the states after each step but the last.
 struct Gradient {
   int64_t rows, width, size;  // n, m, k
   const real *left;
   int64_t left_stride;
   const real *right;
   int64_t right_stride;
+  const real *first;
+  int64_t first_rows;  // as wide apart as `right`
   real *to;
-  int64_t adds;  // whether the sum is added to what stands in `to`
-  real *memory;  // for each thread, `needed(size)` numbers
 
   static int64_t needed(int64_t size) { return (blocks(size) * UNITS + MAX_ROWS) * DEPTH; }
 
-  void work(Member &me) {
+  void work(const Member &me, real *memory) const {
     const int64_t all = (width + MAX_ROWS - 1) / MAX_ROWS;
     const Share mine(all, me);
-    real *columns = memory + me.id * needed(size), *numbers = columns + blocks(size) * UNITS * DEPTH;
-    if (!adds)
-      for (int64_t m = mine.first * MAX_ROWS; m < mine.last * MAX_ROWS && m < width; ++m)
-        std::memset(to + m * size, 0, size * sizeof(real));
+    real *columns = memory, *numbers = columns + blocks(size) * UNITS * DEPTH;
     for (int64_t n = 0; n < rows; n += DEPTH) {
       const int64_t depth = rows - n < DEPTH ? rows - n : DEPTH;
       for (int64_t block = 0; block < blocks(size); ++block) gather(n, depth, block, columns + block * UNITS * depth);
@@ -98,7 +96,8 @@ struct Gradient {
   void gather(int64_t n, int64_t depth, int64_t block, real *panel) const {
     const int64_t u = block * UNITS, have = size - u < UNITS ? size - u : UNITS;
     for (int64_t k = 0; k < depth; ++k) {
-      const real *from = right + (n + k) * right_stride + u;
+      const int64_t row = n + k;
+      const real *from = (row < first_rows ? first + row * right_stride : right + (row - first_rows) * right_stride) + u;
       if (have == UNITS) {
         for (int64_t v = 0; v < UNITS; v += VL) store<VL>(panel + k * UNITS + v, load<VL>(from + v));
       } else {
@@ -134,18 +133,29 @@ struct Gradient {
   }
 };
 
+struct Gradients {  // several, by one team
+  int64_t count;
+  const Gradient *jobs;
+  real *memory;
+  int64_t room;  // numbers of `memory` for each thread
+
+  void work(Member &me) {
+    for (int64_t k = 0; k < count; ++k) jobs[k].work(me, memory + me.id * room);
+  }
+};
+
 }  // namespace
 
 #define OSTINATO_EXPORT extern "C" __attribute__((visibility("default")))
 OSTINATO_EXPORT int64_t multiply_needs(int64_t depth, int64_t size, int64_t threads) {
   return Multiply::needed(depth, size, threads);
 }
-OSTINATO_EXPORT int64_t gradient_needs(int64_t size, int64_t threads) { return threads * Gradient::needed(size); }
+OSTINATO_EXPORT int64_t gradient_needs(int64_t size) { return Gradient::needed(size); }
 OSTINATO_EXPORT void multiply(const Multiply *job, const Pool *pool, int64_t threads) {
   Multiply copy = *job;
   run_team(copy, *pool, threads);
 }
-OSTINATO_EXPORT void gradient(const Gradient *job, const Pool *pool, int64_t threads) {
-  Gradient copy = *job;
+OSTINATO_EXPORT void gradients(const Gradients *job, const Pool *pool, int64_t threads) {
+  Gradients copy = *job;
   run_team(copy, *pool, threads);
 }

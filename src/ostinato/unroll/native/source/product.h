@@ -19,29 +19,45 @@ struct Term {         // one operand and the matrix it meets
 constexpr int64_t blocks(int64_t size) { return (size + UNITS - 1) / UNITS; }
 constexpr int64_t packed(int64_t size, int64_t depth) { return blocks(size) * UNITS * depth; }
 
-// out[row][UNITS] = sum over terms of rows * panel, for R rows and C vectors of columns.
+// out[row][UNITS] = sum over terms of rows * panel, for R rows and C vectors of columns. A sum can take its next term
+// only every fourth cycle, so that few rows keep several sums of each number.
 template <int R, int C>
 __attribute__((noinline)) void tile(const Term *terms, int count, real *out) {
-  V sums[R][C];
-  for (int r = 0; r < R; ++r)
-    for (int c = 0; c < C; ++c) sums[r][c] = set(0);
+  constexpr int PARTS = R == 1 ? 4 : R < 4 ? 2 : 1;
+  V sums[PARTS][R][C];
+  for (int part = 0; part < PARTS; ++part)
+    for (int r = 0; r < R; ++r)
+      for (int c = 0; c < C; ++c) sums[part][r][c] = set(0);
   for (int n = 0; n < count; ++n) {
     const Term t = terms[n];
     const real *a = t.rows, *b = t.panel;
-    for (int64_t k = 0; k < t.depth; ++k, b += UNITS) {
-      V column[C];
+    int64_t k = 0;
+    for (; k + PARTS <= t.depth; k += PARTS, b += PARTS * UNITS) {
 #pragma GCC unroll 4
-      for (int c = 0; c < C; ++c) column[c] = load<VL>(b + c * VL);
+      for (int part = 0; part < PARTS; ++part) {
+        V column[C];
+#pragma GCC unroll 4
+        for (int c = 0; c < C; ++c) column[c] = load<VL>(b + part * UNITS + c * VL);
 #pragma GCC unroll 16
-      for (int r = 0; r < R; ++r) {
-        const V number = set(a[r * t.stride + k]);
+        for (int r = 0; r < R; ++r) {
+          const V number = set(a[r * t.stride + k + part]);
 #pragma GCC unroll 4
-        for (int c = 0; c < C; ++c) sums[r][c] += number * column[c];
+          for (int c = 0; c < C; ++c) sums[part][r][c] += number * column[c];
+        }
       }
+    }
+    if constexpr (PARTS > 1) {
+      for (; k < t.depth; ++k, b += UNITS)
+        for (int r = 0; r < R; ++r)
+          for (int c = 0; c < C; ++c) sums[0][r][c] += set(a[r * t.stride + k]) * load<VL>(b + c * VL);
     }
   }
   for (int r = 0; r < R; ++r)
-    for (int c = 0; c < C; ++c) store<VL>(out + r * UNITS + c * VL, sums[r][c]);
+    for (int c = 0; c < C; ++c) {
+      V sum = sums[0][r][c];
+      for (int part = 1; part < PARTS; ++part) sum += sums[part][r][c];
+      store<VL>(out + r * UNITS + c * VL, sum);
+    }
 }
 
 template <int R>
