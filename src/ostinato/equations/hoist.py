@@ -140,5 +140,3 @@ def _reached(program: Program, roles: tuple[str, ...]) -> set[str]:
         if not found.isdisjoint(op.args):
             found.add(op.out)
     return found
-
-

@@ -9,8 +9,8 @@ from torch.utils import _pytree as pytree
 from ostinato._errors import ConfigError
 from ostinato.cells.cell import Bound, Cell, State
 from ostinato.unroll import eager, restarts, vendor
-from ostinato.unroll.native import engine as native
 from ostinato.unroll.layout import checked_lengths, layout
+from ostinato.unroll.native import engine as native
 from ostinato.unroll.plan import Call, Plan, call_of, make_plan
 
 __all__ = ["plan", "unroll"]
@@ -56,7 +56,7 @@ def unroll(
     order = layout(steps, batch, lengths, reverse, inputs.device)
     data = order.pack(inputs)
     state = _starting_state(bound, state, batch, data)
-    chosen = make_plan(bound, _call(bound, data, return_states), engine)
+    chosen = make_plan(bound, _call(bound, data, steps, return_states), engine)
     sorted_state = order.sort(state)
     times = None
     if dt is not None and bound.uses_dt:
@@ -68,9 +68,7 @@ def unroll(
             given = {"dt": times, "keep": return_states, "reset": flags}
             packed, last, states = native.run(bound, data, sorted_state, order, **given)
         else:
-            packed, last, states = restarts.run(
-                run, bound, data, sorted_state, order, flags, times, return_states
-            )
+            packed, last, states = restarts.run(run, bound, data, sorted_state, order, flags, times, return_states)
     else:
         packed, last, states = run(bound, data, sorted_state, order, dt=times, keep=return_states)
     outputs = order.unpack(packed.to(inputs.dtype))
@@ -118,8 +116,8 @@ def _bound(cell: Cell | Bound) -> Bound:
     return cell
 
 
-def _call(bound: Bound, data: Tensor, return_states: bool) -> Call:
-    return call_of(data, _weights_dtype(bound, data.dtype), return_states=return_states)
+def _call(bound: Bound, data: Tensor, steps: int, return_states: bool) -> Call:
+    return call_of(data, _weights_dtype(bound, data.dtype), steps, return_states=return_states)
 
 
 def _weights_dtype(bound: Bound, default: torch.dtype) -> torch.dtype:

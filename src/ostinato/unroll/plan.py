@@ -11,8 +11,10 @@ from torch.autograd import forward_ad
 
 from ostinato._errors import ConfigError, EngineError, did_you_mean
 from ostinato.cells.bound_equations import BoundEquations
-from ostinato.cells.cell import Bound
+from ostinato.cells.cell import Bound, BoundCell
+from ostinato.cells.definition import Definition
 from ostinato.cells.lstm import ProjectedLSTM
+from ostinato.cells.reading import Reading, read_step, why_unreadable
 from ostinato.unroll.native.compiled import compiled
 from ostinato.unroll.native.compiler import why_not as why_no_compiler
 from ostinato.unroll.vendor import match
@@ -45,13 +47,17 @@ class Call:
     device: str = "cpu"
     transformed: bool = False
     """Under `torch.func` (vmap, jvp, …) or forward-mode differentiation."""
+    steps: int | None = None
+    """How many steps; None where that is open."""
+    rows: int | None = None
+    """How many rows a step has, on average."""
 
 
-def call_of(data: Tensor, weights_dtype: torch.dtype, *, return_states: bool) -> Call:
-    """Return the facts of a call with this laid-out input."""
+def call_of(data: Tensor, weights_dtype: torch.dtype, steps: int, *, return_states: bool) -> Call:
+    """Return the facts of a call with this laid-out input, of so many steps."""
     transformed = _functorch.peek_interpreter_stack() is not None or forward_ad._current_level >= 0
-    device = data.device.type
-    return Call(data.dtype, weights_dtype, return_states, autocasts(device), device, transformed)
+    device, rows = data.device.type, len(data) // steps if steps else 0
+    return Call(data.dtype, weights_dtype, return_states, autocasts(device), device, transformed, steps, rows)
 
 
 def autocasts(device: str) -> bool:
@@ -70,22 +76,41 @@ def make_plan(bound: Bound, call: Call, engine: str = "auto") -> Plan:
         )
     if engine == "eager":
         return Plan("eager")
-    passed_over = []
-    for name, why_not in _WHY_NOT.items():
-        if engine not in ("auto", name):
-            continue
-        reason = why_not(bound, call)
-        if reason is None:
-            return Plan(name, tuple(passed_over))
-        passed_over.append((name, reason))
     if engine != "auto":
-        raise EngineError(
-            f"engine '{engine}'",
-            f"it cannot run this call: {passed_over[0][1]}",
-            "",
-            "Use engine='auto', which says what it takes and why",
-        )
-    return Plan("eager", tuple(passed_over))
+        reason = _WHY_NOT[engine](bound, call)
+        if reason is None:
+            return Plan(engine)
+        advice = "Use engine='auto', which says what it takes and why"
+        raise EngineError(f"engine '{engine}'", f"it cannot run this call: {reason}", "", advice)
+    return _chosen(bound, call)
+
+
+def _chosen(bound: Bound, call: Call) -> Plan:
+    """Return what `auto` takes: the first engine that can run and that nothing speaks against."""
+    not_vendor = why_not_vendor(bound, call)
+    worse = not_vendor or why_rather_native(bound, call)
+    if worse is None:
+        return Plan("vendor")
+    not_native = why_not_native(bound, call, worth=True)
+    if not_native is None:
+        return Plan("native", (("vendor", worse),))
+    if not_vendor is None:
+        return Plan("vendor")
+    return Plan("eager", (("vendor", not_vendor), ("native", not_native)))
+
+
+def why_rather_native(bound: Bound, call: Call) -> str | None:
+    """Return why a compiled loop is the better one where torch has a kernel too; None where torch's is.
+
+    Measured on a CPU (benchmarks/README.md, "vendor").
+    """
+    if call.device != "cpu" or not isinstance(bound, BoundEquations):
+        return None
+    found = match(bound.definition.program)
+    assert found is not None
+    if found.kernel.name != "lstm":
+        return f"torch takes {found.kernel.name} one operation at a time on a CPU"
+    return None
 
 
 def why_not_vendor(bound: Bound, call: Call) -> str | None:
@@ -108,22 +133,31 @@ def why_not_vendor(bound: Bound, call: Call) -> str | None:
     return None
 
 
-def why_not_native(bound: Bound, call: Call) -> str | None:
-    """Return why no compiled loop can run this call; None where one can."""
-    if not isinstance(bound, BoundEquations):
-        return "a plain cell has no equations to compile"
+def why_not_native(bound: Bound, call: Call, *, worth: bool = False) -> str | None:
+    """Return why no compiled loop can run this call, or with `worth` why it would not pay; None where it can."""
     if call.device != "cpu":
         return f"its loops are for the CPU, and this is {call.device}"
     if call.dtype not in _COMPILED_DTYPES:
         return f"its loops do not know {call.dtype}"
     if call.transformed:
         return "torch.func and forward-mode differentiation need plain operations"
+    if worth and call.steps is not None and call.steps < FEWEST_STEPS:
+        return f"{call.steps} steps are too few to gain by it"
     missing = why_no_compiler()
     if missing is not None:
         return missing
-    known = compiled(bound.definition)
+    if isinstance(bound, BoundCell):
+        unreadable = why_unreadable(bound.cell)
+        return unreadable or _why_no_loop(read_step(bound.cell))
+    return _why_no_loop(bound.definition)  # type: ignore[attr-defined]
+
+
+def _why_no_loop(definition: Definition | Reading) -> str | None:
+    known = compiled(definition)
     return known if isinstance(known, str) else None
 
 
+FEWEST_STEPS = 4
+"""Of fewer steps, `auto` makes no compiled loop."""
 _COMPILED_DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 _WHY_NOT = {"vendor": why_not_vendor, "native": why_not_native}

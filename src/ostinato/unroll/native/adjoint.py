@@ -123,7 +123,11 @@ def _outers(whole: Program, matrices: set[str]) -> tuple[Outer, ...]:
 
 
 def _backward(
-    whole: Program, results: tuple[tuple[str, str], ...], outers: tuple[Outer, ...], saved: tuple[str, ...], after: set[str]
+    whole: Program,
+    results: tuple[tuple[str, str], ...],
+    outers: tuple[Outer, ...],
+    saved: tuple[str, ...],
+    after: set[str],
 ) -> Program:
     """Return the backward step: what was saved and the states after the step come in as inputs."""
     states = {s.name for s in whole.states}
@@ -132,7 +136,9 @@ def _backward(
     inputs += [i for i in whole.inputs if i.role in ("state", "parameter", "constant", "gradient")]
     ops = tuple(op for op in whole.ops if op.out not in given and op.fn != "outer")
     labelled = [(gradient_name(label) if label in states else label, value) for label, value in results]
-    zeros = [Op(f"zero {s}", "copy", (0.0,), whole.shape(s)) for s in whole.by_name if s in states - dict(results).keys()]
+    zeros = [
+        Op(f"zero {s}", "copy", (0.0,), whole.shape(s)) for s in whole.by_name if s in states - dict(results).keys()
+    ]
     labelled += [(gradient_name(op.out.removeprefix("zero ")), op.out) for op in zeros]
     whole_inputs = {i.name for i in inputs}
     for outer in outers:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ostinato.cells.bound_equations import BoundEquations
 from ostinato.cells.definition import Definition
+from ostinato.cells.reading import BoundReading, Reading
 from ostinato.equations.hoist import Parts, split
 from ostinato.equations.program import Program
 from ostinato.equations.torch_reader import compile_torch
@@ -24,7 +25,7 @@ from ostinato.unroll.native.printer import Source, print_pass
 class Compiled:
     """What the native engine knows of one definition. Kernels are compiled when they are first asked for."""
 
-    def __init__(self, definition: Definition, *, hoisted: bool):
+    def __init__(self, definition: Definition | Reading, *, hoisted: bool):
         self.definition = definition
         self.parts: Parts = split(definition.fused, hoisted=hoisted)
         symbols = {(tensor, start, size): name for name, (tensor, start, size) in definition.symbols.items()}
@@ -42,7 +43,7 @@ class Compiled:
         labels = [label for label, _ in part.outputs]
         return (labels, compile_torch(part, self.definition.numbers, linear)) if labels else None
 
-    def before_loop(self, bound: BoundEquations, data: Tensor, dt: Tensor | None) -> dict[str, Any]:
+    def before_loop(self, bound: BoundEquations | BoundReading, data: Tensor, dt: Tensor | None) -> dict[str, Any]:
         """Return every value that the loop and what comes after it may read, by name."""
         values = {"x": data, **bound.fixed}
         if dt is not None:
@@ -57,7 +58,9 @@ class Compiled:
         sequences = self.passes.sequences
         if self._after is None:
             return made[sequences["y"]]
-        exported = {value: made[sequences[label]] for label, value in self.parts.loop.outputs if sequences[label] in made}
+        exported = {
+            value: made[sequences[label]] for label, value in self.parts.loop.outputs if sequences[label] in made
+        }
         return self._after[1]({**values, **exported})[0]
 
     def source(self, direction: str, dtype: torch.dtype = torch.float32) -> Source:
@@ -109,7 +112,9 @@ class Wiring:
         passes = self.known.passes
         made = passes.backward
         read = {p.tensor for p in made.reads.values() if not p.tensor.startswith("d ")}
-        read |= {b.right.tensor for b in passes.blocks if isinstance(b.right, Place) and not b.right.tensor.startswith("v ")}
+        read |= {
+            b.right.tensor for b in passes.blocks if isinstance(b.right, Place) and not b.right.tensor.startswith("v ")
+        }
         read |= {*map(all_of, self.states), *starts, *initials, *self.known.parameters}
         return sorted(read)
 
@@ -128,7 +133,7 @@ class Wiring:
 
 
 @functools.lru_cache(maxsize=256)
-def compiled(definition: Definition, *, hoisted: bool = True) -> Compiled | str:
+def compiled(definition: Definition | Reading, *, hoisted: bool = True) -> Compiled | str:
     """Return what is known of a definition, or in a clause why its loop cannot be compiled."""
     try:
         return Compiled(definition, hoisted=hoisted)

@@ -12,18 +12,20 @@ from torch import Tensor
 
 from ostinato._errors import EngineError
 from ostinato.cells.bound_equations import BoundEquations
-from ostinato.cells.cell import State
+from ostinato.cells.cell import BoundCell, State
+from ostinato.cells.reading import BoundReading
 from ostinato.unroll.layout import Layout
 from ostinato.unroll.native import memory
 from ostinato.unroll.native.compiled import Compiled, Wiring, compiled
 from ostinato.unroll.native.over_time import WeightGradient, add_weight_gradients
 from ostinato.unroll.native.passes import Block, Place, all_of
 
-HOIST = True
+MANY_ROWS = 12
+"""With as many rows a step, products with the input are faster inside the loop: weights are near, and nothing is kept."""
 
 
 def run(
-    bound: BoundEquations,
+    bound: BoundEquations | BoundReading | BoundCell,
     data: Tensor,
     state: State,
     layout: Layout,
@@ -38,7 +40,8 @@ def run(
     """
     if not layout.rows:
         return data.new_zeros(0, bound.output_size), state, None
-    known = compiled(bound.definition, hoisted=HOIST)
+    bound = BoundReading(bound) if isinstance(bound, BoundCell) else bound
+    known = compiled(bound.definition, hoisted=_is_hoisted(bound, data, layout))
     assert isinstance(known, Compiled)
     compute = torch.float64 if data.dtype == torch.float64 else torch.float32
     values = known.before_loop(bound, data, dt)
@@ -61,6 +64,17 @@ def run(
     last = bound.definition.pack_state([made[name] for name in wiring.last])
     states = bound.definition.pack_state([made[all_of(s)] for s in wiring.states]) if keep else None
     return outputs, last, states
+
+
+def _is_hoisted(bound: BoundEquations | BoundReading, data: Tensor, layout: Layout) -> bool:
+    """Return whether products with the input are done before the loop.
+
+    They are where steps have few rows, where the input is much wider than the state, and where nobody asks for its
+    gradient, which the loop would work out.
+    """
+    is_wide = data.shape[1] > 2 * max(bound.definition.states.values())
+    is_last = torch.is_grad_enabled() and not data.requires_grad
+    return len(data) < MANY_ROWS * len(layout.rows) or is_wide or is_last
 
 
 def _steps(value: Tensor | float, rows: int, dtype: torch.dtype) -> Tensor:

@@ -15,14 +15,114 @@ from ostinato.unroll.native.stages import Product, Stage
 HEADERS = ("vector.h", "team.h", "product.h")
 _INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 _TAKEN = set(
-    """
-    alignas and asm auto bool break case catch char class const constexpr continue default delete do double else enum
-    explicit export extern false float for friend goto if inline int long namespace new not operator or private
-    protected public register return short signed sizeof static struct switch template this throw true try typedef
-    typename union unsigned using virtual void volatile while xor real set load store sum max first fold lanes
-    barrier product tile tiles blocks packed p w me n u i row rows from to stage M V VL UNITS MAX_ROWS Arguments Work
-    Member Pool Share Groups Term Loop own each alive offset t
-    """.split()
+    [
+        "alignas",
+        "and",
+        "asm",
+        "auto",
+        "bool",
+        "break",
+        "case",
+        "catch",
+        "char",
+        "class",
+        "const",
+        "constexpr",
+        "continue",
+        "default",
+        "delete",
+        "do",
+        "double",
+        "else",
+        "enum",
+        "explicit",
+        "export",
+        "extern",
+        "false",
+        "float",
+        "for",
+        "friend",
+        "goto",
+        "if",
+        "inline",
+        "int",
+        "long",
+        "namespace",
+        "new",
+        "not",
+        "operator",
+        "or",
+        "private",
+        "protected",
+        "public",
+        "register",
+        "return",
+        "short",
+        "signed",
+        "sizeof",
+        "static",
+        "struct",
+        "switch",
+        "template",
+        "this",
+        "throw",
+        "true",
+        "try",
+        "typedef",
+        "typename",
+        "union",
+        "unsigned",
+        "using",
+        "virtual",
+        "void",
+        "volatile",
+        "while",
+        "xor",
+        "real",
+        "set",
+        "load",
+        "store",
+        "sum",
+        "max",
+        "first",
+        "fold",
+        "lanes",
+        "barrier",
+        "product",
+        "tile",
+        "tiles",
+        "blocks",
+        "packed",
+        "p",
+        "w",
+        "me",
+        "n",
+        "u",
+        "i",
+        "row",
+        "rows",
+        "from",
+        "to",
+        "stage",
+        "M",
+        "V",
+        "VL",
+        "UNITS",
+        "MAX_ROWS",
+        "Arguments",
+        "Work",
+        "Member",
+        "Pool",
+        "Share",
+        "Groups",
+        "Term",
+        "Loop",
+        "own",
+        "each",
+        "alive",
+        "offset",
+        "t",
+    ]
 )
 
 
@@ -266,7 +366,7 @@ class _Printer:
         after = [f"store<n>({self._total(v)} + u, sum_{self._value(v)});" for v in totals]
         product = ", const real *product" if stage.products else ""
         lines = [
-            f"  template <int n>  // of the units from u on, for some rows",
+            "  template <int n>  // of the units from u on, for some rows",
             f"  inline __attribute__((always_inline)) void units_{k}(int64_t u, int64_t from, int64_t count{product}) const {{",
             *[f"    {line}" for line in before],
             "    for (int64_t i = 0; i < count; ++i) {",
@@ -278,7 +378,10 @@ class _Printer:
             "",
             f"  void stage_{k}() {{  // {size} units" + self._about(stage),
         ]
-        lines += [f"    clear_part({self.partials.index(op)}, {'0' if op.fn == 'sum' else '-__builtin_inf()'});" for op in stage.reductions]
+        lines += [
+            f"    clear_part({self.partials.index(op)}, {'0' if op.fn == 'sum' else '-__builtin_inf()'});"
+            for op in stage.reductions
+        ]
         lines += [f"    const Share share = by_rows ? Share(blocks({size})) : Share(blocks({size}), me);"]
         lines += ["    const Groups groups(alive);"] if stage.products else []
         lines += [f"    {line}" for line in self._operands(stage)]
@@ -297,7 +400,7 @@ class _Printer:
                 lines += self._product(j, product, size)
         else:
             lines += ["      {", "        const int64_t from = 0, count = alive;"]
-        argument = f", sums + v" if stage.products else ""
+        argument = ", sums + v" if stage.products else ""
         lines += [
             "        int64_t v = 0;",
             f"        for (; v < UNITS && u + v + VL <= {size}; v += VL) units_{k}<VL>(u + v, from, count{argument});",
@@ -372,13 +475,13 @@ class _Printer:
         """Return what is read before the rows and what for each row."""
         before, inside = [], []
         for j, product in enumerate(stage.products):
-            inside.append(
-                f"const V {self._value(product.out)} = load<VL>(product + ({j} * MAX_ROWS + i) * UNITS);"
-            )
+            inside.append(f"const V {self._value(product.out)} = load<VL>(product + ({j} * MAX_ROWS + i) * UNITS);")
         read = [a for op in (*stage.ops, *stage.reductions) for a in op.args if isinstance(a, str)]
         for value in dict.fromkeys(read):
             if value not in made:
-                (before if self._is_fixed(value) else inside).append(f"const V {self._value(value)} = {self._load(value)};")
+                (before if self._is_fixed(value) else inside).append(
+                    f"const V {self._value(value)} = {self._load(value)};"
+                )
         return before, inside
 
     def _is_fixed(self, value: str) -> bool:
@@ -440,7 +543,9 @@ class _Printer:
             case "neg":
                 return f"-{args[0]}"
             case "div" if isinstance(op.args[1], float):
-                return f"{args[0]} * set(real({1 / op.args[1]!r}))" if _is_exact(op.args[1]) else f"{args[0]} / {args[1]}"
+                return (
+                    f"{args[0]} * set(real({1 / op.args[1]!r}))" if _is_exact(op.args[1]) else f"{args[0]} / {args[1]}"
+                )
             case "pow" if isinstance(op.args[1], float) and op.args[1] in _POWERS:
                 return _POWERS[op.args[1]].format(args[0])
         if op.fn in _INFIX:
@@ -474,7 +579,9 @@ class _Printer:
 
     def _total(self, value: str) -> str:
         size = self.pass_.totals[value] or 1
-        name = self._memory(f"total {value}", f"threads * {_padded(size)}", f"[threads][{size}] {value} over rows and steps")
+        name = self._memory(
+            f"total {value}", f"threads * {_padded(size)}", f"[threads][{size}] {value} over rows and steps"
+        )
         return f"w.{name} + me.id * {_padded(size)}"
 
     # ---- the loop over time
@@ -533,7 +640,7 @@ class _Printer:
                 lines += [
                     f"  real {fn}_of(int which, int64_t row) const {{",
                     "    V total = load<VL>(part(which, row, by_rows ? me.id : 0));",
-                    f"    if (!by_rows)",
+                    "    if (!by_rows)",
                     f"      for (int of = 1; of < me.count; ++of) total = {step.format(one)};",
                     f"    return {whole}<VL>(total);",
                     "  }",
@@ -589,7 +696,11 @@ class _Printer:
         lines = []
         for tensor, width in self._sequences():
             name = self._sequence(tensor, width)
-            guard = f"p.{name} ? p.{name} + offset * {width} : nullptr" if tensor in self.pass_.optional else f"p.{name} + offset * {width}"
+            guard = (
+                f"p.{name} ? p.{name} + offset * {width} : nullptr"
+                if tensor in self.pass_.optional
+                else f"p.{name} + offset * {width}"
+            )
             lines.append(f"{name}_now = {guard};")
         return lines
 
@@ -618,7 +729,9 @@ class _Printer:
         for c in made.carried:
             name = self.names.of("state", c.name)
             every = self._field(f"{c.name} all", "pointer", f"{c.name} all", f"[rows of all steps][{c.size}] or null")
-            turn = self._memory(f"{c.name} turn", f"2 * batch * {c.size}", f"[2][batch][{c.size}] {c.name}, without {every}")
+            turn = self._memory(
+                f"{c.name} turn", f"2 * batch * {c.size}", f"[2][batch][{c.size}] {c.name}, without {every}"
+            )
             start = self._carried_field(c, "start")
             inner += [
                 f"{name}_before = t == 0 ? p.{start}",
@@ -671,21 +784,29 @@ class _Printer:
     def _backward_steps(self) -> list[str]:
         made = self.pass_
         lines = ["void run() {", *[f"  {x}" for x in self._pack()], *[f"  {x}" for x in self._zero_totals()]]
-        lines += ["  barrier(me);", "  int64_t offset = 0;", "  for (int64_t t = 0; t < p.steps; ++t) offset += p.rows[t];"]
-        lines += ["  for (int64_t t = p.steps - 1; t >= 0; --t) {", "    offset -= p.rows[t];", "    alive = mine(p.rows[t]);"]
+        lines += [
+            "  barrier(me);",
+            "  int64_t offset = 0;",
+            "  for (int64_t t = 0; t < p.steps; ++t) offset += p.rows[t];",
+        ]
+        lines += [
+            "  for (int64_t t = p.steps - 1; t >= 0; --t) {",
+            "    offset -= p.rows[t];",
+            "    alive = mine(p.rows[t]);",
+        ]
         lines += ["    if (by_rows && !alive) continue;"]
         inner = self._pointers_at()
         for s, size in made.before.items():
             name, tensor = self.names.of("state", s), f"{s} all"
             every = self._field(tensor, "pointer", tensor, f"[rows of all steps][{size}] {s}")
             start = self._field(f"{s} start", "pointer", f"{s} start", f"[batch][{size}] {s} before the first step")
-            inner.append(
-                f"{name}_before = t == 0 ? p.{start} : p.{every} + (offset - p.rows[t - 1]) * {size};"
-            )
+            inner.append(f"{name}_before = t == 0 ? p.{start} : p.{every} + (offset - p.rows[t - 1]) * {size};")
         enter = []
         for c in made.carried:
             name = self.names.of("state", c.name)
-            turn = self._memory(f"d {c.name} turn", f"2 * batch * {c.size}", f"[2][batch][{c.size}] gradient of {c.name}")
+            turn = self._memory(
+                f"d {c.name} turn", f"2 * batch * {c.size}", f"[2][batch][{c.size}] gradient of {c.name}"
+            )
             last = self._carried_field(c, "last")
             inner += [
                 f"{name}_arriving = w.{turn} + (t & 1) * p.batch * {c.size};",

@@ -15,7 +15,7 @@ _PARENT = os.getpid()
 class Pool(ctypes.Structure):
     """The entry points of OpenMP, as `team.h` takes them; null where there are none."""
 
-    _fields_ = [  # noqa: RUF012  # ctypes asks for a plain list
+    _fields_ = [  # ctypes asks for a plain list
         ("parallel", ctypes.c_void_p),
         ("thread", ctypes.c_void_p),
         ("threads", ctypes.c_void_p),
