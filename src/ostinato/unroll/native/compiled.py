@@ -37,7 +37,7 @@ class Compiled:
         self.parameters = [t for t, role in tensors.items() if role == "parameter"]
         self.given = [t for t, role in tensors.items() if role != "parameter"]
         self._kernels: dict[tuple[str, torch.dtype], Kernel] = {}
-        self._wirings: dict[tuple[bool, bool], Wiring] = {}
+        self._wirings: dict[tuple[bool, bool, bool], Wiring] = {}
 
     def _reader(self, part: Program):
         labels = [label for label, _ in part.outputs]
@@ -76,18 +76,19 @@ class Compiled:
             self._kernels[key] = Kernel(self.source(direction, dtype), direction, direction, dtype)
         return self._kernels[key]
 
-    def wiring(self, keep: bool, resets: bool) -> Wiring:
-        """Return which tensors go where in a call that keeps every state, or has rows that start anew."""
-        if (keep, resets) not in self._wirings:
-            self._wirings[keep, resets] = Wiring(self, keep, resets)
-        return self._wirings[keep, resets]
+    def wiring(self, keep: bool, resets: bool, recompute: bool) -> Wiring:
+        """Return which tensors go where in a call that keeps every state, or has rows that start anew, or saves less."""
+        key = keep, resets, recompute
+        if key not in self._wirings:
+            self._wirings[key] = Wiring(self, *key)
+        return self._wirings[key]
 
 
 class Wiring:
     """Which tensors a call of the loop takes, makes and saves, by name and in order; settled once, not at each call."""
 
-    def __init__(self, known: Compiled, keep: bool, resets: bool):
-        self.known = known
+    def __init__(self, known: Compiled, keep: bool, resets: bool, recompute: bool):
+        self.known, self.recompute = known, recompute
         passes = known.passes
         self.states = [c.name for c in passes.forward.carried]
         self.last = [f"{s} last" for s in self.states]
@@ -104,32 +105,31 @@ class Wiring:
         self.made_by_forward = [(name, widths[name]) for name in dict.fromkeys([*sequences, *written])]
         self.absent = dict.fromkeys(("saved", *map(all_of, self.states), *initials))
         self.absent_gradients = dict.fromkeys(f"d {all_of(s)}" for s in self.states)
-        self.saved = self._saved(starts, initials if resets else [])
+        self.saved = self._saved([*starts, *(initials if resets else []), *(known.given if recompute else [])])
         self.gradients = [f"d {name}" for name in self.tensors]
-        self._place_totals()
+        self.totals = self._totals()
+        self.over_time = {*known.given, *sequences, *map(all_of, self.states), "saved"}
+        self.gradients_over_time = {f"d {name}" for name in self.over_time}
 
-    def _saved(self, starts: list[str], initials: list[str]) -> list[str]:
+    def _saved(self, more: list[str]) -> list[str]:
+        """Return what is kept for the backward pass."""
         passes = self.known.passes
         made = passes.backward
         read = {p.tensor for p in made.reads.values() if not p.tensor.startswith("d ")}
         read |= {
             b.right.tensor for b in passes.blocks if isinstance(b.right, Place) and not b.right.tensor.startswith("v ")
         }
-        read |= {*map(all_of, self.states), *starts, *initials, *self.known.parameters}
-        return sorted(read)
+        read |= {*map(all_of, self.states), *more, *self.known.parameters}
+        return sorted(read - ({"saved"} if self.recompute else set()))
 
-    def _place_totals(self) -> None:
-        """Say where in the parameters' gradients each sum over rows and steps goes, and where it is copied from there."""
-        self.totals: dict[str, tuple[str, int]] = {}
-        self.total_copies: list[tuple[str, int, int, str, int]] = []
+    def _totals(self) -> list[tuple[str, str, int]]:
+        """Return (value, parameter, start): where each sum over rows and steps is part of a gradient."""
         passes = self.known.passes
-        for name, values in passes.vector_gradients.items():
-            piece, size = passes.loop.pieces[name], passes.loop.size(name)
-            for value in values:
-                if value in self.totals:
-                    self.total_copies.append((piece.tensor, piece.start, size, *self.totals[value]))
-                else:
-                    self.totals[value] = piece.tensor, piece.start
+        return [
+            (value, passes.loop.pieces[name].tensor, passes.loop.pieces[name].start)
+            for name, values in passes.vector_gradients.items()
+            for value in values
+        ]
 
 
 @functools.lru_cache(maxsize=256)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -20,8 +20,10 @@ from ostinato.unroll.native.compiled import Compiled, Wiring, compiled
 from ostinato.unroll.native.over_time import WeightGradient, add_weight_gradients
 from ostinato.unroll.native.passes import Block, Place, all_of
 
+AGAIN = 1 << 22
+"""How many numbers of what was not saved are computed again at a time."""
 MANY_ROWS = 12
-"""With as many rows a step, products with the input are faster inside the loop: weights are near, and nothing is kept."""
+"""With as many rows a step, products with the input are faster inside the loop: weights are near by then."""
 
 
 def run(
@@ -33,15 +35,17 @@ def run(
     dt: Tensor | None = None,
     keep: bool = False,
     reset: Tensor | None = None,
+    recompute: bool = False,
 ):
     """Run the compiled loop along a layout; arguments and results as in `eager.run`.
 
-    `reset` (N,) bool marks rows that take the cell's initial state before their step.
+    `reset` (N,) bool marks rows that take the cell's initial state before their step. With `recompute` only states are
+    kept for the backward pass, which computes the rest again.
     """
     if not layout.rows:
         return data.new_zeros(0, bound.output_size), state, None
     bound = BoundReading(bound) if isinstance(bound, BoundCell) else bound
-    known = compiled(bound.definition, hoisted=_is_hoisted(bound, data, layout))
+    known = compiled(bound.definition, hoisted=not recompute and _is_hoisted(bound, data, layout))
     assert isinstance(known, Compiled)
     compute = torch.float64 if data.dtype == torch.float64 else torch.float32
     values = known.before_loop(bound, data, dt)
@@ -52,8 +56,8 @@ def run(
     if reset is not None and bool(reset.any()):
         fresh = bound.initial_state(layout.batch, device=data.device, dtype=compute)
         initials = [leaf.contiguous() for leaf in bound.definition.state_values(fresh)]
-    wiring = known.wiring(keep, bool(initials))
-    call = _Call(wiring, layout.rows, layout.batch, bound.constants, reset if initials else None)
+    wiring = known.wiring(keep, bool(initials), recompute)
+    call = _Call(wiring, layout.rows, layout.batch, bound.constants, reset if initials else None, recompute)
     tensors = (*given, *parameters, *starts, *initials)
     if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
         results = _Loop.apply(call, *tensors)
@@ -94,6 +98,7 @@ class _Call:
     batch: int
     constants: Mapping[str, float]
     reset: Tensor | None
+    recompute: bool = False
 
     def forward(self, tensors: Sequence[Tensor], *, save: bool) -> tuple[list[Tensor], dict[str, Any]]:
         """Return (results, all tensors by name)."""
@@ -106,7 +111,7 @@ class _Call:
             named[f"{c.name} last"] = like.new_empty(self.batch, c.size)
             if save and named[all_of(c.name)] is None:
                 named[all_of(c.name)] = memory.take(like.dtype, total, c.size)
-        if save and passes.saved_width:
+        if save and passes.saved_width and not self.recompute:
             named["saved"] = memory.take(like.dtype, total, passes.saved_width)
         kernel = wiring.known.kernel("forward", like.dtype)
         kernel(self.rows, self.batch, named, self.constants, reset=self.reset)
@@ -121,22 +126,68 @@ class _Call:
             found[f"d {c.name} start"] = like.new_empty(self.batch, c.size)
             found[f"d {c.name} initial"] = None if self.reset is None else like.new_zeros(self.batch, c.size)
         for tensor, (width, written) in made.widths_written.items():
-            if not tensor.startswith("d "):
-                found[tensor] = memory.take(like.dtype, total, width)
-            elif written == width:
-                found[tensor] = like.new_empty(total, width)
-            else:  # what the loop leaves out of a tensor has no gradient through it
-                found[tensor] = like.new_zeros(total, width)
+            if tensor.startswith("d "):  # what the loop leaves out of a tensor has no gradient through it
+                found[tensor] = (like.new_empty if written == width else like.new_zeros)(total, width)
         gradients = {name: like.new_zeros(named[name].shape) for name in wiring.known.parameters}
-        for value, (tensor, start) in wiring.totals.items():
-            found[f"sum {value}"] = gradients[tensor].data_ptr() + start * like.element_size()
+        if not self.recompute:
+            self._back(named, found, gradients)
+        else:
+            for first, last in reversed(self._pieces()):
+                self._back_again(first, last, named, found, gradients)
+        return [found[name] if name in found else gradients[name[2:]] for name in wiring.gradients]
+
+    def _back(self, named: dict[str, Any], found: dict[str, Any], gradients: dict[str, Tensor]) -> None:
+        """Run the backward loop: put gradients into `found`, and add those of parameters to `gradients`."""
+        wiring, made, total = self.wiring, self.wiring.known.passes.backward, sum(self.rows)
+        like = named[f"{wiring.states[0]} start"]
+        own = {t: memory.take(like.dtype, total, w) for t, (w, _) in made.widths_written.items() if t not in found}
+        found = {**found, **own}
+        sums = like.new_empty(sum(size or 1 for size in made.totals.values()))
+        places = {}
+        for value, size in made.totals.items():
+            places[value] = sums.narrow(0, sum(len(p) for p in places.values()), size or 1)
         kernel = wiring.known.kernel("backward", like.dtype)
-        kernel(self.rows, self.batch, {**named, **found}, self.constants, reset=self.reset)
-        for to, start, size, source, at in wiring.total_copies:
-            gradients[to].view(-1)[start : start + size] += gradients[source].view(-1)[at : at + size]
+        totals = {f"sum {value}": place for value, place in places.items()}
+        kernel(self.rows, self.batch, {**named, **found, **totals}, self.constants, reset=self.reset)
+        for value, tensor, start in wiring.totals:
+            gradients[tensor].view(-1).narrow(0, start, len(places[value])).add_(places[value])
         blocks = wiring.known.passes.joined_blocks
         add_weight_gradients([self._weight_gradient(b, named, found, gradients[b.tensor]) for b in blocks])
-        return [found[name] if name in found else gradients[name[2:]] for name in wiring.gradients]
+
+    def _pieces(self) -> list[tuple[int, int]]:
+        """Cut the steps into pieces, so that what is computed again of one is small."""
+        width, pieces, first, rows = self.wiring.known.passes.saved_width, [], 0, 0
+        for step, alive in enumerate(self.rows):
+            if rows and (rows + alive) * width > AGAIN:
+                pieces.append((first, step))
+                first, rows = step, 0
+            rows += alive
+        return [*pieces, (first, len(self.rows))]
+
+    def _back_again(
+        self, first: int, last: int, named: dict[str, Any], found: dict[str, Any], gradients: dict[str, Tensor]
+    ) -> None:
+        """Compute again what steps [first, last) would have saved, all of them at once, and go back through them.
+
+        All states are known, so that a step waits for no other: they are one step of many rows.
+        """
+        wiring, passes = self.wiring, self.wiring.known.passes
+        start, count = sum(self.rows[:first]), sum(self.rows[first:last])
+        before = {s: self._before_each_step(s, named, start, count) for s in wiring.states}
+        part = {name: _cut(tensor, start, count) for name, tensor in named.items() if name in wiring.over_time}
+        like = named[f"{wiring.states[0]} start"]
+        part["saved"] = memory.take(like.dtype, count, passes.saved_width)
+        once: dict[str, Any] = {**named, **part, **{f"{s} start": value for s, value in before.items()}}
+        for name, width in [*wiring.made_by_forward, *((f"{c.name} last", c.size) for c in passes.forward.carried)]:
+            once[name] = memory.take(like.dtype, count, width)
+        wiring.known.kernel("forward", like.dtype)((count,), count, once, self.constants)
+        reset = None if self.reset is None else self.reset[start : start + count]
+        piece = replace(self, rows=self.rows[first:last], reset=reset, recompute=False)
+        own = {**named, **part, **{f"{s} start": value for s, value in before.items()}}
+        gradient = {name: _cut(g, start, count) if name in wiring.gradients_over_time else g for name, g in found.items()}
+        if last < len(self.rows):  # the gradient goes on where the later piece left it
+            gradient |= {f"d {s} last": found[f"d {s} start"].clone() for s in wiring.states}
+        piece._back(own, gradient, gradients)
 
     def _weight_gradient(
         self, block: Block, named: Mapping[str, Any], found: Mapping[str, Any], gradient: Tensor
@@ -149,18 +200,24 @@ class _Call:
             whole = found[right.tensor] if right.tensor in found else named[right.tensor]
             return WeightGradient(to, left, whole.narrow(1, right.start, right.size))
         if rows[-1] != rows[0] or self.reset is not None:
-            return WeightGradient(to, left, self._before_each_step(right, named))
+            return WeightGradient(to, left, self._before_each_step(right, named, 0, len(left)))
         return WeightGradient(to, left, named[all_of(right)], named[f"{right} start"].narrow(0, 0, rows[0]))
 
-    def _before_each_step(self, state: str, named: Mapping[str, Any]) -> Tensor:
-        """Return a state before each step of each row."""
-        every, start = named[all_of(state)], named[f"{state} start"]
-        index, sources = _earlier(self.rows, len(start)), [start, every]
+    def _before_each_step(self, state: str, named: Mapping[str, Any], start: int, count: int) -> Tensor:
+        """Return a state before the step of each row, for `count` rows of all steps from `start` on."""
+        every, first, initial = named[all_of(state)], named[f"{state} start"], named[f"{state} initial"]
+        index = _earlier(self.rows)[start : start + count]
+        found = every.index_select(0, index.clamp(min=0))
+        from_first = max(0, min(count, self.rows[0] - start))
+        found[:from_first] = first[start : start + from_first]
         if self.reset is not None:
-            row = torch.arange(len(every)) - _offsets(self.rows)
-            index = torch.where(self.reset, row + len(start) + len(every), index)
-            sources.append(named[f"{state} initial"])
-        return torch.cat(sources).index_select(0, index)
+            row = (torch.arange(len(every)) - _offsets(self.rows))[start : start + count]
+            found = torch.where(self.reset[start : start + count, None], initial.index_select(0, row), found)
+        return found
+
+
+def _cut(tensor: Tensor | None, start: int, count: int) -> Tensor | None:
+    return None if tensor is None else tensor.narrow(0, start, count)
 
 
 class _Loop(torch.autograd.Function):
@@ -203,8 +260,8 @@ def _offsets(rows: tuple[int, ...]) -> Tensor:
 
 
 @functools.lru_cache(maxsize=16)
-def _earlier(rows: tuple[int, ...], batch: int) -> Tensor:
-    """Return, for each row of all steps, where the state before it stands: in `batch` first states, then all later."""
+def _earlier(rows: tuple[int, ...]) -> Tensor:
+    """Return, for each row of all steps, where its step before stands; negative for the first step."""
     counts = torch.tensor(rows)
-    earlier = torch.cat([counts.new_tensor([batch]), counts[:-1]])
-    return torch.arange(sum(rows)) + batch - earlier[_steps_of(rows)]
+    earlier = torch.cat([counts[:1], counts[:-1]])
+    return torch.arange(sum(rows)) - earlier[_steps_of(rows)]
