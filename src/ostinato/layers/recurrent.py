@@ -35,6 +35,7 @@ class Recurrent(nn.Module):
     dropout        between layers, while training.
     residual       adds a layer's input to its output, from the second layer on.
     initial_state  "zero" or "learned"; a state passed to the call goes before both.
+    recompute      keep only states for the backward pass, and compute gates again there: less memory, more arithmetic.
     values         further keywords of the cell (`initialisers`, constants, sizes).
 
     The call takes (T, B, D), or (B, T, D) with `batch_first`, a PackedSequence or a jagged nested tensor, and gives
@@ -55,6 +56,7 @@ class Recurrent(nn.Module):
         initial_state: str = "zero",
         batch_first: bool = False,
         engine: str = "auto",
+        recompute: bool = False,
         **values: Any,
     ):
         super().__init__()
@@ -79,7 +81,7 @@ class Recurrent(nn.Module):
         _check(dropout, initial_state)
         self.input_size, self.hidden_sizes = input_size, sizes
         self.num_layers, self.bidirectional, self.batch_first = len(sizes), bidirectional, batch_first
-        self.dropout, self.residual, self.engine = dropout, residual, engine
+        self.dropout, self.residual, self.engine, self.recompute = dropout, residual, engine, recompute
         self.layers = nn.ModuleList()
         for size in sizes:
             directions = [
@@ -127,6 +129,7 @@ class Recurrent(nn.Module):
             return_states=return_states,
             lengths=lengths,
             engine=self.engine,
+            recompute=self.recompute,
             **given,
         )
         return (leave(outputs), last, pytree.tree_map(leave, every)) if return_states else (leave(outputs), last)

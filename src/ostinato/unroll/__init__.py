@@ -15,7 +15,7 @@ from ostinato.unroll.plan import Call, Plan, call_of, make_plan
 
 __all__ = ["plan", "unroll"]
 
-_RUN: dict[str, restarts.Engine] = {"eager": eager.run, "vendor": vendor.run, "native": native.run}
+_RUN: dict[str, restarts.Engine] = {"eager": eager.run, "vendor": vendor.run}
 _NARROW = (torch.bfloat16, torch.float16)
 
 
@@ -30,6 +30,7 @@ def unroll(
     reverse: bool = False,
     engine: str = "auto",
     return_states: bool = False,
+    recompute: bool = False,
 ) -> tuple:
     """Apply a cell along time. It stands for these lines:
 
@@ -46,6 +47,8 @@ def unroll(
     dt       (T, B), the time since the last step, for cells whose equations use it.
     reverse  each row starts at its own last real step and ends at its first.
     engine   "auto", or one by name.
+    recompute  keep only the states for the backward pass, which then computes gates again, all steps at once: less
+             memory for about a third more arithmetic. A compiled loop does it ("native").
 
     Under lower-precision compute the carried state stays float32.
     Raises ConfigError for shapes or types that do not fit, EngineError where an engine asked for by name cannot run.
@@ -56,21 +59,20 @@ def unroll(
     order = layout(steps, batch, lengths, reverse, inputs.device)
     data = order.pack(inputs)
     state = _starting_state(bound, state, batch, data)
-    chosen = make_plan(bound, _call(bound, data, steps, return_states), engine)
+    chosen = make_plan(bound, _call(bound, data, steps, return_states, recompute), engine)
     sorted_state = order.sort(state)
     times = None
     if dt is not None and bound.uses_dt:
         times = order.pack(_reversed_times(dt, lengths) if reverse else dt)
-    run = _RUN[chosen.engine]
-    if reset is not None and order.rows:
-        flags = order.pack(reset)
-        if chosen.engine == "native":  # its loop starts rows again by itself
-            given = {"dt": times, "keep": return_states, "reset": flags}
-            packed, last, states = native.run(bound, data, sorted_state, order, **given)
-        else:
-            packed, last, states = restarts.run(run, bound, data, sorted_state, order, flags, times, return_states)
+    flags = None if reset is None else order.pack(reset)
+    given = (bound, data, sorted_state, order)
+    if chosen.engine == "native":  # its loop starts rows again by itself
+        options = {"dt": times, "keep": return_states, "reset": flags, "recompute": recompute}
+        packed, last, states = native.run(*given, **options)  # type: ignore[arg-type]
+    elif flags is not None and order.rows:
+        packed, last, states = restarts.run(_RUN[chosen.engine], *given, flags, times, return_states)
     else:
-        packed, last, states = run(bound, data, sorted_state, order, dt=times, keep=return_states)
+        packed, last, states = _RUN[chosen.engine](*given, dt=times, keep=return_states)
     outputs = order.unpack(packed.to(inputs.dtype))
     last = order.unsort(last)
     if not return_states:
@@ -116,8 +118,9 @@ def _bound(cell: Cell | Bound) -> Bound:
     return cell
 
 
-def _call(bound: Bound, data: Tensor, steps: int, return_states: bool) -> Call:
-    return call_of(data, _weights_dtype(bound, data.dtype), steps, return_states=return_states)
+def _call(bound: Bound, data: Tensor, steps: int, return_states: bool, recompute: bool) -> Call:
+    dtype = _weights_dtype(bound, data.dtype)
+    return call_of(data, dtype, steps, return_states=return_states, recompute=recompute)
 
 
 def _weights_dtype(bound: Bound, default: torch.dtype) -> torch.dtype:

@@ -51,13 +51,14 @@ class Call:
     """How many steps; None where that is open."""
     rows: int | None = None
     """How many rows a step has, on average."""
+    recompute: bool = False
 
 
-def call_of(data: Tensor, weights_dtype: torch.dtype, steps: int, *, return_states: bool) -> Call:
+def call_of(data: Tensor, weights_dtype: torch.dtype, steps: int, *, return_states: bool, recompute: bool) -> Call:
     """Return the facts of a call with this laid-out input, of so many steps."""
     transformed = _functorch.peek_interpreter_stack() is not None or forward_ad._current_level >= 0
     device, rows = data.device.type, len(data) // steps if steps else 0
-    return Call(data.dtype, weights_dtype, return_states, autocasts(device), device, transformed, steps, rows)
+    return Call(data.dtype, weights_dtype, return_states, autocasts(device), device, transformed, steps, rows, recompute)
 
 
 def autocasts(device: str) -> bool:
@@ -74,7 +75,9 @@ def make_plan(bound: Bound, call: Call, engine: str = "auto") -> Plan:
             f"Known are auto, {', '.join(ENGINES)}",
             did_you_mean(engine, ENGINES),
         )
-    if engine == "eager":
+    if call.recompute and engine == "auto":
+        engine = "native"
+    if engine == "eager" and not call.recompute:
         return Plan("eager")
     if engine != "auto":
         reason = _WHY_NOT[engine](bound, call)
@@ -130,7 +133,7 @@ def why_not_vendor(bound: Bound, call: Call) -> str | None:
         return "torch's kernels return the last state only"
     if call.transformed:
         return "torch.func and forward-mode differentiation need plain operations"
-    return None
+    return _KEEPS_ALL if call.recompute else None
 
 
 def why_not_native(bound: Bound, call: Call, *, worth: bool = False) -> str | None:
@@ -160,4 +163,5 @@ def _why_no_loop(definition: Definition | Reading) -> str | None:
 FEWEST_STEPS = 4
 """Of fewer steps, `auto` makes no compiled loop."""
 _COMPILED_DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
-_WHY_NOT = {"vendor": why_not_vendor, "native": why_not_native}
+_KEEPS_ALL = "it keeps whatever its backward pass needs, and only a compiled loop can recompute"
+_WHY_NOT = {"vendor": why_not_vendor, "native": why_not_native, "eager": lambda *_: _KEEPS_ALL}
