@@ -19,6 +19,8 @@ class Explain:
     """Units."""
     latex: bool = False
     """Print the equations in LaTeX as well."""
+    source: bool = False
+    """Print the C++ of its compiled loop as well, forward and backward."""
 
 
 def run(arguments: list[str], program: str) -> int:
@@ -28,5 +30,6 @@ def run(arguments: list[str], program: str) -> int:
     from ostinato.training.config import cell_text
     from ostinato.unroll.explain import explain  # imports torch, which --help does without
 
-    print(explain(cell_text(asked.cell), asked.input_size, asked.hidden_size, with_latex=asked.latex))
+    shown = {"with_latex": asked.latex, "with_source": asked.source}
+    print(explain(cell_text(asked.cell), asked.input_size, asked.hidden_size, **shown))
     return 0

@@ -6,17 +6,27 @@ import inspect
 import textwrap
 
 from ostinato.cells.catalogue import CATALOGUE, build_cell
-from ostinato.cells.cell import Cell
+from ostinato.cells.cell import BoundCell, Cell
 from ostinato.cells.equation_cell import EquationCell
+from ostinato.cells.reading import read_step, why_unreadable
 from ostinato.equations.latex import latex
 from ostinato.equations.structure import Structure, structure
 from ostinato.unroll import plan
+from ostinato.unroll.native.compiled import Compiled, compiled
+from ostinato.unroll.native.printer import HEADERS
 
 
 def explain(
-    cell: str | type[Cell] | Cell, input_size: int = 128, hidden_size: int = 128, *, with_latex: bool = False
+    cell: str | type[Cell] | Cell,
+    input_size: int = 128,
+    hidden_size: int = 128,
+    *,
+    with_latex: bool = False,
+    with_source: bool = False,
 ) -> str:
     """Return what there is to know of a cell: equations, parameters and sizes, arithmetic a step, engine and why.
+
+    `with_source` adds the C++ of its compiled loop, forward and backward.
 
     Raises ConfigError for a name that is not in the catalogue, EquationError for a text that cannot be read.
     """
@@ -27,8 +37,40 @@ def explain(
     lines += _parameters(built)
     if isinstance(built, EquationCell):
         lines += _facts(built)
+    known = _compiled(built)
+    lines += _memory(known)
     lines += ["", f"engine      {plan(built)}"]
-    return "\n".join(lines)
+    return "\n".join([*lines, *(_source(known) if with_source else [])])
+
+
+def _compiled(cell: Cell) -> Compiled | str:
+    """Return the compiled form of a cell, its products with the input inside the loop, or why there is none."""
+    if isinstance(cell, EquationCell):
+        return compiled(cell.definition, hoisted=False)
+    bound = cell.bind()
+    if not isinstance(bound, BoundCell):
+        return compiled(bound.definition, hoisted=False)  # type: ignore[attr-defined]
+    return why_unreadable(cell) or compiled(read_step(cell), hoisted=False)
+
+
+def _memory(known: Compiled | str) -> list[str]:
+    if isinstance(known, str):
+        return []
+    everything, states = (4 * n for n in (known.passes.saved_per_row, known.passes.saved_to_recompute))
+    return [
+        f"memory      {everything:,} bytes kept for the backward pass, a step and row in float32; "
+        f"{states:,} with recompute"
+    ]
+
+
+def _source(known: Compiled | str) -> list[str]:
+    if isinstance(known, str):
+        return ["", f"source      none: {known}"]
+    lines = []
+    for direction in ("forward", "backward"):
+        lines += ["", f"// ---- {direction}, after {', '.join(HEADERS)} in ostinato/unroll/native/source", ""]
+        lines.append(known.source(direction).own)
+    return lines
 
 
 def _title(cell: object, built: Cell) -> str:

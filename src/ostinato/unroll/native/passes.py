@@ -116,9 +116,13 @@ class Passes:
     @property
     def saved_per_row(self) -> int:
         """How many numbers of a row and step the forward pass keeps, its states and outputs included."""
+        return self.saved_width + self.saved_to_recompute
+
+    @property
+    def saved_to_recompute(self) -> int:
+        """How many it keeps where the backward pass computes the rest again: states and outputs."""
         states = sum(int(s.shape[0]) for s in self.loop.program.states)
-        outputs = sum(self.loop.size(v) for label, v in self.loop.program.outputs if self.sequences[label] == label)
-        return self.saved_width + states + outputs
+        return states + sum(self.loop.size(v) for label, v in self.loop.program.outputs if self.sequences[label] == label)
 
 
 def _are_neighbours(a: Block, b: Block) -> bool:
