@@ -45,7 +45,11 @@ def _unroll(cell: ostinato.Cell) -> Advance:
     return advance
 
 
-OURS: dict[str, Callable[[ostinato.Cell], Advance]] = {"cell(x, state)": _cell_call, "unroll, T = 1": _unroll}
+OURS: dict[str, Callable[[ostinato.Cell], Advance]] = {
+    "Stream": ostinato.Stream,
+    "cell(x, state)": _cell_call,
+    "unroll, T = 1": _unroll,
+}
 """The public ways to take a step; the fastest is compared with the peers."""
 _TORCH_CELLS = {"GRU": nn.GRUCell, "LSTM": nn.LSTMCell}
 

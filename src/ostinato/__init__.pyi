@@ -23,3 +23,4 @@ from .training.trained import load as load
 from .unroll import plan as plan
 from .unroll import unroll as unroll
 from .unroll.explain import explain as explain
+from .unroll.stream import Stream as Stream

@@ -39,8 +39,9 @@ def hoist(program: Program) -> tuple[Program, Program]:
     return check(before), check(live(Program(taken + kept, late, program.outputs)))
 
 
-def split(program: Program, *, hoisted: bool = True) -> Parts:
-    """Return a step in its four parts; with `hoisted` false, x goes into the loop as it is.
+def split(program: Program, *, hoisted: bool = True, deferred: bool = True) -> Parts:
+    """Return a step in its four parts; x goes into the loop as it is unless `hoisted`, y comes out of it unless
+    `deferred`.
 
     A slice of a whole that is known before the loop is taken in the loop: one tensor crosses, and one gradient comes
     back.
@@ -48,7 +49,7 @@ def split(program: Program, *, hoisted: bool = True) -> Parts:
     stateful = _reached(program, ("state",))
     varying = _reached(program, ("input", "time")) - stateful
     fixed = {op.out for op in program.ops} - stateful - varying
-    late = _after(program, stateful)
+    late = _after(program, stateful) if deferred else set()
     place: dict[str, str] = {}
     for op in program.ops:
         place[op.out] = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,9 +26,9 @@ from ostinato.unroll.native.printer import Source, print_pass
 class Compiled:
     """What the native engine knows of one definition. Kernels are compiled when they are first asked for."""
 
-    def __init__(self, definition: Definition | Reading, *, hoisted: bool):
+    def __init__(self, definition: Definition | Reading, *, hoisted: bool, deferred: bool):
         self.definition = definition
-        self.parts: Parts = split(definition.fused, hoisted=hoisted)
+        self.parts: Parts = split(definition.fused, hoisted=hoisted, deferred=deferred)
         symbols = {(tensor, start, size): name for name, (tensor, start, size) in definition.symbols.items()}
         self.passes: Passes = build_passes(build_loop(self.parts.loop, definition.numbers, symbols))
         parts = (self.parts.once, self.parts.before, self.parts.after)
@@ -36,6 +37,7 @@ class Compiled:
         tensors = {p.tensor: loop.program.by_name[name].role for name, p in loop.pieces.items()}  # type: ignore[union-attr]
         self.parameters = [t for t, role in tensors.items() if role == "parameter"]
         self.given = [t for t, role in tensors.items() if role != "parameter"]
+        self.widths = {t: math.prod(shape) for t, shape in loop.widths.items()}
         self._kernels: dict[tuple[str, torch.dtype], Kernel] = {}
         self._wirings: dict[tuple[bool, bool, bool], Wiring] = {}
 
@@ -133,9 +135,9 @@ class Wiring:
 
 
 @functools.lru_cache(maxsize=256)
-def compiled(definition: Definition | Reading, *, hoisted: bool = True) -> Compiled | str:
-    """Return what is known of a definition, or in a clause why its loop cannot be compiled."""
+def compiled(definition: Definition | Reading, *, hoisted: bool = True, deferred: bool = True) -> Compiled | str:
+    """Return what is known of a definition, or in a clause why its loop cannot be compiled; see `split`."""
     try:
-        return Compiled(definition, hoisted=hoisted)
+        return Compiled(definition, hoisted=hoisted, deferred=deferred)
     except NotCompiled as reason:
         return str(reason)

@@ -13,9 +13,9 @@ from torch import Tensor
 from ostinato.unroll.native import memory
 from ostinato.unroll.native.compiler import library
 from ostinato.unroll.native.printer import Source
-from ostinato.unroll.native.threads import pool, usable_threads
+from ostinato.unroll.native.threads import Pool, pool, usable_threads
 
-_FIXED = 8
+FIXED = 8
 """Arguments every pass has, before its own: see `Arguments` in a printed source."""
 _FORMATS = {"pointer": "q", "constant": "d"}
 ENOUGH_ROWS = 6
@@ -30,7 +30,8 @@ class Kernel:
 
     def __init__(self, source: Source, name: str, direction: str, dtype: torch.dtype):
         self.source, self.dtype, self.products = source, dtype, source.products
-        built = library(source.text, name)
+        self.direction = direction
+        self._library = built = library(source.text, name)
         self.function = getattr(built, direction)
         self.function.argtypes = [ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int64]
         self.function.restype = None
@@ -38,7 +39,7 @@ class Kernel:
         self.numbers_needed.argtypes, self.numbers_needed.restype = [ctypes.c_int64] * 2, ctypes.c_int64
         built.packed_needed.restype = ctypes.c_int64
         self.packed_size = built.packed_needed()
-        self.format = struct.Struct(f"={_FIXED}q" + "".join(_FORMATS[f.kind] for f in source.fields))
+        self.format = struct.Struct(f"={FIXED}q" + "".join(_FORMATS[f.kind] for f in source.fields))
         self.fields = [(f.tensor, f.kind == "constant") for f in source.fields]
 
     def __call__(
@@ -58,6 +59,14 @@ class Kernel:
         fixed = (len(rows), batch, by_rows, _counted(rows).data_ptr(), _address(reset), scratch, packed, True)
         values = [constants[name] if is_constant else _address(tensors[name]) for name, is_constant in self.fields]
         self.function(self.format.pack(*fixed, *values), ctypes.addressof(pool()), threads)
+
+
+    def function_of_address(self):
+        """Return the compiled function as one that takes its arguments as an array of 64-bit numbers."""
+        function = self._library[self.direction]
+        function.argtypes = [ctypes.c_void_p, ctypes.POINTER(Pool), ctypes.c_int64]
+        function.restype = None
+        return function
 
 
 def _address(tensor: Tensor | int | None) -> int:
