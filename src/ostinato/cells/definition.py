@@ -17,6 +17,7 @@ from ostinato.equations.hoist import hoist
 from ostinato.equations.program import Program
 from ostinato.equations.storage import Stack, fuse, stacks
 from ostinato.equations.torch_reader import compile_torch
+from ostinato.equations.written import read, write
 
 
 class Definition:
@@ -24,6 +25,7 @@ class Definition:
 
     def __init__(self, program: Program, numbers: Mapping[str, int]):
         self.program, self.numbers = program, dict(numbers)
+        self.text = write(program, numbers)
         self.stacks: tuple[Stack, ...] = stacks(program)
         self.states = {s.name: self._number(s.shape[0]) for s in program.states}
         self.output_size = self._number(program.shape(program.output("y"))[0])
@@ -74,6 +76,12 @@ def _define(program: Program, numbers: tuple[tuple[str, int], ...]) -> Definitio
 def define(program: Program, numbers: Mapping[str, int]) -> Definition:
     """Return the definition of a program at these sizes (one object for equal ones)."""
     return _define(program, tuple(sorted(numbers.items())))
+
+
+@functools.lru_cache(maxsize=512)
+def definition_of(text: str) -> Definition:
+    """Return the definition that has this text."""
+    return define(*read(text))
 
 
 @functools.cache

@@ -1,0 +1,26 @@
+"""A program as text says all that the program says."""
+
+import math
+
+import pytest
+
+from ostinato.cells.catalogue import CATALOGUE, build_cell
+from ostinato.equations.program import Input, Op, Program
+from ostinato.equations.written import read, write
+
+
+@pytest.mark.parametrize("name", sorted(CATALOGUE))
+def test_a_program_read_back_is_the_one_written(name):
+    definition = build_cell(name, 4, 4).definition
+    assert read(definition.text) == (definition.program, definition.numbers)
+
+
+def test_equal_programs_have_equal_texts_whatever_the_order_of_their_sizes():
+    program = build_cell("gru", 4, 4).program
+    assert write(program, {"D": 3, "H": 4}) == write(program, {"H": 4, "D": 3})
+
+
+def test_numbers_that_are_not_finite_come_back():
+    inputs = (Input("x", "input", ("D",)), Input("top", "constant", (), math.inf))
+    program = Program(inputs, (Op("m", "minimum", ("x", math.inf), ("D",)),), (("y", "m"),))
+    assert read(write(program, {"D": 1}))[0] == program
