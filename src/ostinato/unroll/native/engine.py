@@ -45,11 +45,11 @@ def run(
     if not layout.rows:
         return data.new_zeros(0, bound.output_size), state, None
     bound = BoundReading(bound) if isinstance(bound, BoundCell) else bound
-    known = compiled(bound.definition, hoisted=not recompute and _is_hoisted(bound, data, layout))
+    known = compiled(bound.definition, hoisted=not recompute and is_hoisted(bound, data, len(layout.rows)))
     assert isinstance(known, Compiled)
     compute = torch.float64 if data.dtype == torch.float64 else torch.float32
     values = known.before_loop(bound, data, dt)
-    given = [_steps(values[name], len(data), compute) for name in known.given]
+    given = [sequence_of(values[name], len(data), compute) for name in known.given]
     parameters = [torch.as_tensor(values[name], dtype=compute).contiguous() for name in known.parameters]
     starts = [leaf.contiguous() for leaf in bound.definition.state_values(state)]
     initials: list[Tensor] = []
@@ -57,7 +57,7 @@ def run(
         fresh = bound.initial_state(layout.batch, device=data.device, dtype=compute)
         initials = [leaf.contiguous() for leaf in bound.definition.state_values(fresh)]
     wiring = known.wiring(keep, bool(initials), recompute)
-    call = _Call(wiring, layout.rows, layout.batch, bound.constants, reset if initials else None, recompute)
+    call = LoopCall(wiring, layout.rows, layout.batch, bound.constants, reset if initials else None, recompute)
     tensors = (*given, *parameters, *starts, *initials)
     if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
         results = _Loop.apply(call, *tensors)
@@ -70,7 +70,7 @@ def run(
     return outputs, last, states
 
 
-def _is_hoisted(bound: BoundEquations | BoundReading, data: Tensor, layout: Layout) -> bool:
+def is_hoisted(bound: BoundEquations | BoundReading, data: Tensor, steps: int) -> bool:
     """Return whether products with the input are done before the loop.
 
     They are where steps have few rows, where the input is much wider than the state, and where nobody asks for its
@@ -78,10 +78,10 @@ def _is_hoisted(bound: BoundEquations | BoundReading, data: Tensor, layout: Layo
     """
     is_wide = data.shape[1] > 2 * max(bound.definition.states.values())
     is_last = torch.is_grad_enabled() and not data.requires_grad
-    return len(data) < MANY_ROWS * len(layout.rows) or is_wide or is_last
+    return len(data) < MANY_ROWS * steps or is_wide or is_last
 
 
-def _steps(value: Tensor | float, rows: int, dtype: torch.dtype) -> Tensor:
+def sequence_of(value: Tensor | float, rows: int, dtype: torch.dtype) -> Tensor:
     """Return what the loop takes at every step as (N, width)."""
     value = torch.as_tensor(value)
     if value.dim() < 2:
@@ -90,7 +90,7 @@ def _steps(value: Tensor | float, rows: int, dtype: torch.dtype) -> Tensor:
 
 
 @dataclass(frozen=True)
-class _Call:
+class LoopCall:
     """One call of the loop: what does not ask for a gradient."""
 
     wiring: Wiring
@@ -99,20 +99,22 @@ class _Call:
     constants: Mapping[str, float]
     reset: Tensor | None
     recompute: bool = False
+    room: int = 0
+    """How many rows that which is made has, where it is more than the rows there are."""
 
     def forward(self, tensors: Sequence[Tensor], *, save: bool) -> tuple[list[Tensor], dict[str, Any]]:
         """Return (results, all tensors by name)."""
-        wiring, passes, total = self.wiring, self.wiring.known.passes, sum(self.rows)
+        wiring, passes, room = self.wiring, self.wiring.known.passes, self.room or sum(self.rows)
         named: dict[str, Any] = {**wiring.absent, **dict(zip(wiring.tensors, tensors, strict=True))}
         like = tensors[-1]
         for name, width in wiring.made_by_forward:
-            named[name] = like.new_empty(total, width)
+            named[name] = like.new_empty(room, width)
         for c in passes.forward.carried:
             named[f"{c.name} last"] = like.new_empty(self.batch, c.size)
             if save and named[all_of(c.name)] is None:
-                named[all_of(c.name)] = memory.take(like.dtype, total, c.size)
+                named[all_of(c.name)] = memory.take(like.dtype, room, c.size)
         if save and passes.saved_width and not self.recompute:
-            named["saved"] = memory.take(like.dtype, total, passes.saved_width)
+            named["saved"] = memory.take(like.dtype, room, passes.saved_width)
         kernel = wiring.known.kernel("forward", like.dtype)
         kernel(self.rows, self.batch, named, self.constants, reset=self.reset)
         return [named[name] for name in wiring.results], named
@@ -224,7 +226,7 @@ class _Loop(torch.autograd.Function):
     """The loop between what comes before it and after it."""
 
     @staticmethod
-    def forward(ctx, call: _Call, *tensors: Tensor):
+    def forward(ctx, call: LoopCall, *tensors: Tensor):
         results, named = call.forward(tensors, save=True)
         ctx.call = call
         ctx.save_for_backward(*(named[name] for name in call.wiring.saved))
@@ -240,7 +242,7 @@ class _Loop(torch.autograd.Function):
                 "Its backward pass is compiled and has no derivative of its own",
                 "Use engine='eager'",
             )
-        call: _Call = ctx.call
+        call: LoopCall = ctx.call
         named = {**call.wiring.absent, **dict(zip(call.wiring.saved, ctx.saved_tensors, strict=True))}
         names = call.wiring.arriving
         arriving = {n: None if g is None else g.contiguous() for n, g in zip(names, gradients, strict=True)}
