@@ -110,13 +110,20 @@ def _part(program: Program, place: dict[str, str], name: str, outputs: tuple[tup
     ops = tuple(op for op in program.ops if place[op.out] == name)
     made = {op.out for op in ops}
     read = {a for op in ops for a in op.args if isinstance(a, str)} | {value for _, value in outputs}
+    learned = _reached(program, ("parameter",))  # of what is known once, the rest is made of constants
     taken = tuple(
-        Input(op.out, "parameter" if place[op.out] == "once" else "input", op.shape)
+        Input(op.out, _role(place[op.out], op.out in learned), op.shape)
         for op in program.ops
         if op.out in read and op.out not in made
     )
     own = tuple(i for i in program.inputs if i.name in read or (name == "loop" and i.role == "state"))
     return check(_needed(Program(taken + own, ops, outputs)))
+
+
+def _role(place: str, is_learned: bool) -> str:
+    if place == "once":
+        return "parameter" if is_learned else "constant"
+    return "input"
 
 
 def _needed(program: Program) -> Program:

@@ -50,7 +50,8 @@ class Stepper:
         self._slots = {f.tensor: FIXED + k for k, f in enumerate(kernel.source.fields)}
         self._output_slot = self._slots[output]
         fixed = (1, batch, by_rows, held["rows"].data_ptr(), 0, held["memory"].data_ptr(), held["packed"].data_ptr(), 1)
-        self._calls = [self._written(kernel, fixed, turn, given, bound.constants) for turn in range(2)]
+        constants = {name: float(values[name]) for name in known.constants}
+        self._calls = [self._written(kernel, fixed, turn, given, constants) for turn in range(2)]
         self.step(given, torch.empty(batch, self.output_size, dtype=dtype))  # packs the matrices
         for call in self._calls:
             call[FIXED - 1] = 0
