@@ -41,7 +41,7 @@ def build_adjoint(loop: Loop) -> Adjoint:
     outers = _outers(whole, {p.name for p in loop.program.parameters if len(p.shape) == 2})
     outer = {o.out for o in whole.ops if o.fn == "outer"}
     results = tuple((label, v) for label, v in whole.outputs if len(whole.shape(v)) < 2)
-    operands = [o.right for o in outers]
+    operands = [operand for o in outers for operand in (o.left, o.right)]
     free = {s.name for s in whole.states} | {value for _, value in outputs}
     read = {a for op in whole.ops if op.out in late and op.out not in outer for a in op.args if isinstance(a, str)}
     needed = [n for n in whole.by_name if n not in late and (n in read or n in operands or n in dict(results).values())]
@@ -50,7 +50,7 @@ def build_adjoint(loop: Loop) -> Adjoint:
     saved = tuple(smallest_cut(whole, needed, known, sizes))
     kept = tuple((f"saved {v}", v) for v in saved)
     forward = replace(live(Program(inputs, _early(whole), outputs + kept)), outputs=outputs)
-    outers = tuple(replace(o, left=_own(whole, o.left)) for o in outers)
+    outers = tuple(replace(o, left=f"{o.left} copy" if o.left in (*saved, *free) else _own(whole, o.left)) for o in outers)
     backward = _backward(whole, results, outers, saved, free - {s.name for s in whole.states})
     return Adjoint(check(_copied(forward)), backward, saved, outers)
 
