@@ -37,7 +37,7 @@ class Compiled:
         tensors = {p.tensor: loop.program.by_name[name].role for name, p in loop.pieces.items()}  # type: ignore[union-attr]
         self.parameters = [t for t, role in tensors.items() if role == "parameter"]
         self.given = [t for t, role in tensors.items() if role != "parameter"]
-        self.constants = [i.name for i in loop.program.role("constant")]
+        self.constants = loop.constants
         self.widths = {t: math.prod(shape) for t, shape in loop.widths.items()}
         self._kernels: dict[tuple[str, torch.dtype], Kernel] = {}
         self._wirings: dict[tuple[bool, bool, bool], Wiring] = {}

@@ -57,7 +57,7 @@ def run(
         fresh = bound.initial_state(layout.batch, device=data.device, dtype=compute)
         initials = [leaf.contiguous() for leaf in bound.definition.state_values(fresh)]
     wiring = known.wiring(keep, bool(initials), recompute)
-    constants = {name: float(values[name]) for name in known.constants}
+    constants = {name: float(values[value]) for name, value in known.constants.items()}
     call = LoopCall(wiring, layout.rows, layout.batch, constants, reset if initials else None, recompute)
     tensors = (*given, *parameters, *starts, *initials)
     if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):

@@ -38,6 +38,8 @@ class Loop:
     """Of each input and parameter of `program`."""
     widths: dict[str, tuple[int, ...]]
     """The shape of each tensor that the pieces stand in, steps and rows aside."""
+    constants: dict[str, str]
+    """Constant of `program` -> what it is called in the step."""
 
     def size(self, name: str | float) -> int:
         """Return how many numbers a value has in one row; 1 for a single number."""
@@ -58,6 +60,7 @@ class _Splitter:
         self.fused, self.numbers, self.symbols = program, numbers, symbols
         self.shapes = {name: self._shape(e.shape) for name, e in program.by_name.items()}
         self.pieces: dict[str, Piece] = {}
+        self.constants: dict[str, str] = {}
         self.names: dict[tuple[str, Part], str] = {}
         self.taken = set(program.by_name)
 
@@ -74,7 +77,7 @@ class _Splitter:
         kept = tuple(i for i in inputs if i.name in read or i.role == "state")
         pieces = {i.name: self.pieces[i.name] for i in kept if i.name in self.pieces}
         widths = {p.tensor: self.shapes[p.tensor] for p in pieces.values()}
-        return Loop(Program(kept, plain.ops, plain.outputs), pieces, widths)
+        return Loop(Program(kept, plain.ops, plain.outputs), pieces, widths, self.constants)
 
     def _shape(self, shape: tuple[str, ...]) -> tuple[int, ...]:
         return tuple(sizes.value(size, self.numbers) for size in shape)
@@ -125,7 +128,9 @@ class _Splitter:
             ends = start + size
             name = self._title(entry.name, part, whole)
             self.names[entry.name, part] = name
-            if entry.role != "constant":
+            if entry.role == "constant":
+                self.constants[name] = entry.name
+            else:
                 self.pieces[name] = Piece(entry.name, start)
             shape = tuple(map(str, (size, *self.shapes[entry.name][1:]))) if self.shapes[entry.name] else ()
             found.append(Input(name, entry.role, shape, entry.default))

@@ -50,7 +50,7 @@ class Stepper:
         self._slots = {f.tensor: FIXED + k for k, f in enumerate(kernel.source.fields)}
         self._output_slot = self._slots[output]
         fixed = (1, batch, by_rows, held["rows"].data_ptr(), 0, held["memory"].data_ptr(), held["packed"].data_ptr(), 1)
-        constants = {name: float(values[name]) for name in known.constants}
+        constants = {name: float(values[value]) for name, value in known.constants.items()}
         self._calls = [self._written(kernel, fixed, turn, given, constants) for turn in range(2)]
         self.step(given, torch.empty(batch, self.output_size, dtype=dtype))  # packs the matrices
         for call in self._calls:
