@@ -50,7 +50,9 @@ def build_adjoint(loop: Loop) -> Adjoint:
     saved = tuple(smallest_cut(whole, needed, known, sizes))
     kept = tuple((f"saved {v}", v) for v in saved)
     forward = replace(live(Program(inputs, _early(whole), outputs + kept)), outputs=outputs)
-    outers = tuple(replace(o, left=f"{o.left} copy" if o.left in (*saved, *free) else _own(whole, o.left)) for o in outers)
+    outers = tuple(
+        replace(o, left=f"{o.left} copy" if o.left in (*saved, *free) else _own(whole, o.left)) for o in outers
+    )
     backward = _backward(whole, results, outers, saved, free - {s.name for s in whole.states})
     return Adjoint(check(_copied(forward)), backward, saved, outers)
 
