@@ -116,7 +116,8 @@ def _outers(whole: Program, matrices: set[str]) -> tuple[Outer, ...]:
         waiting = [value] if label in matrices else []
         while waiting:
             op = whole.by_name[waiting.pop()]
-            assert isinstance(op, Op) and op.fn in ("outer", "add"), f"the gradient of {label} is {op}"
+            assert isinstance(op, Op), f"the gradient of {label} is given"
+            assert op.fn in ("outer", "add"), f"the gradient of {label} is {op}"
             if op.fn == "outer":
                 found.append(Outer(label, str(op.args[0]), str(op.args[1])))
             else:

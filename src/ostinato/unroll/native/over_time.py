@@ -13,17 +13,20 @@ from torch.nn import functional as F
 
 from ostinato.unroll.native import memory
 from ostinato.unroll.native.compiler import library
-from ostinato.unroll.native.printer import read_headers
+from ostinato.unroll.native.headers import read_headers
 from ostinato.unroll.native.threads import pool, usable_threads
 
 _DTYPES = (torch.float32, torch.float64)
+_PLAIN = (Tensor, torch.nn.Parameter)
+"""What surely has numbers in memory: while a graph is captured, tensors have none."""
 LEAST_ROWS = 64
 """Below this, packing the matrix costs more than a better product gains."""
 
 
 def linear(weight: Tensor, operand: Tensor, bias: Tensor | None = None) -> Tensor:
     """Return operand (N, K) @ weight (G, K)ᵀ + bias."""
-    if operand.dtype not in _DTYPES or operand.dtype != weight.dtype or len(operand) < LEAST_ROWS or operand.dim() != 2:
+    is_ours = type(operand) in _PLAIN and operand.dtype in _DTYPES and operand.dtype == weight.dtype
+    if not is_ours or operand.dim() != 2 or len(operand) < LEAST_ROWS:
         return F.linear(operand if operand.dtype == weight.dtype else operand.to(weight.dtype), weight, bias)
     return _Linear.apply(operand, weight, bias)
 
@@ -65,7 +68,11 @@ def multiply(operand: Tensor, matrix: Tensor, bias: Tensor | None = None, *, acr
 
 @dataclass(frozen=True)
 class WeightGradient:
-    """`to` (M, K) += the sum over rows of left (N, M) times right (N, K); the first rows of right may be a tensor apart."""
+    """`to` (M, K) += the sum over rows of left (N, M) times right (N, K).
+
+    The first rows of `right` may be a tensor apart, `first`: a state before each step is the one it starts from, and
+    then those after all steps but the last.
+    """
 
     to: Tensor
     left: Tensor
@@ -89,7 +96,8 @@ def add_weight_gradients(jobs: Sequence[WeightGradient]) -> None:
             right = right.contiguous()
         held += [left, right, first]
         numbers += (
-            len(left), left.shape[1], right.shape[1], left.data_ptr(), left.stride(0), right.data_ptr(), right.stride(0),
+            len(left), left.shape[1], right.shape[1],
+            left.data_ptr(), left.stride(0), right.data_ptr(), right.stride(0),
             0 if first is None else first.data_ptr(), 0 if first is None else len(first), job.to.data_ptr(),
         )  # fmt: skip
     table = (ctypes.c_int64 * len(numbers))(*numbers)

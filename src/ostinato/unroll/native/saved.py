@@ -7,6 +7,7 @@ row are not computed again; all other operations are, since a number costs more 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 
 from ostinato.equations.functions import FUNCTIONS
 from ostinato.equations.program import PRODUCTS, Input, Program
@@ -55,7 +56,7 @@ def _is_reduction(fn: str) -> bool:
 def _saturate(edges: dict[str, dict[str, int]]) -> None:
     """Push flow from source to sink along shortest paths until none is left; `edges` then holds what remains."""
     while (path := _path(edges)) is not None:
-        pairs = list(zip(path, path[1:], strict=False))
+        pairs = list(pairwise(path))
         amount = min(edges[a][b] for a, b in pairs)
         for a, b in pairs:
             edges[a][b] -= amount

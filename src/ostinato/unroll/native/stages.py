@@ -77,7 +77,10 @@ def schedule(program: Program, stored: Iterable[str]) -> Schedule:
             stages.setdefault(at, Stage(at[1])).reductions.append(item)
             continue
         stage = stages.setdefault((levels[item.out], size), Stage(size))
-        (stage.products if isinstance(item, Product) else stage.ops).append(item)
+        if isinstance(item, Product):
+            stage.products.append(item)
+        else:
+            stage.ops.append(item)
     # single numbers come first: the vectors of the same level read them
     ordered = tuple(stages[at] for at in sorted(stages))
     buffers = _buffers(program, ordered, carried)

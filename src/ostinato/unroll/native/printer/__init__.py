@@ -1,0 +1,78 @@
+"""A pass as C++: one self-contained text with the equations' own letters, and the arguments its function takes.
+
+The text is a struct `Loop`, what one thread does: a function for each stage (`stage.py`), made of values that are read,
+computed and stored (`values.py`), and the loop over steps that calls them (`steps.py`). What these need of arguments
+and memory is noted on the way (`storage.py`) and printed above them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ostinato.unroll.native.headers import read_headers
+from ostinato.unroll.native.passes import Pass
+from ostinato.unroll.native.printer.stage import print_stage
+from ostinato.unroll.native.printer.steps import print_members, print_steps
+from ostinato.unroll.native.printer.storage import Field, Storage
+
+HEADERS = ("vector.h", "team.h", "product.h")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A printed pass."""
+
+    text: str
+    fields: tuple[Field, ...]
+    own_lines: tuple[int, int]
+    """Where the cell's own lines stand, below the headers that all sources share."""
+    products: int
+    """How many numbers of matrices a row meets in one step."""
+
+    @property
+    def own(self) -> str:
+        """The cell's own part of the text."""
+        return "\n".join(self.text.split("\n")[self.own_lines[0] : self.own_lines[1]])
+
+
+def print_pass(made: Pass, title: str, *, double: bool = False) -> Source:
+    """Return the C++ of a pass."""
+    storage = Storage(made)
+    stages = [print_stage(storage, k, stage) for k, stage in enumerate(made.schedule.stages)]
+    loop = [print_members(storage), *stages, print_steps(storage), "};\n\n}  // namespace\n", _entry(made)]
+    # arguments and memory are known once everything that uses them is printed
+    parts = [storage.print_arguments(), storage.print_memory(), "struct Loop {  // what one thread does", *loop]
+    own = "\n".join(parts)
+    text = f"// {title}\n\n{read_headers(HEADERS, double=double)}\n{own}"
+    first = text.count("\n", 0, len(text) - len(own))
+    products = sum(m.rows * m.depth for m in made.matrices.values())
+    return Source(text, tuple(storage.fields), (first, text.count("\n") + 1), products)
+
+
+def _entry(made: Pass) -> str:
+    """Return the functions that are called from outside."""
+    name = "backward" if made.backward else "forward"
+    export = 'extern "C" __attribute__((visibility("default")))'
+    return "\n".join(
+        [
+            f"{export} int64_t numbers_needed(int64_t batch, int64_t threads) {{",
+            "  return Work(nullptr, batch, threads).used;",
+            "}",
+            f"{export} int64_t packed_needed() {{ return packed_before({len(made.matrices)}); }}",
+            "",
+            "namespace {",
+            "struct Job {",
+            "  const Arguments &p;",
+            "  const Work &w;",
+            "  void work(Member &me) { Loop(p, w, me).run(); }",
+            "};",
+            "}  // namespace",
+            "",
+            f"{export} void {name}(const Arguments *p, const Pool *pool, int64_t threads) {{",
+            "  const Work w(p->memory, p->batch, threads);",
+            "  Job job{*p, w};",
+            "  run_team(job, *pool, threads);",
+            "}",
+            "",
+        ]
+    )
