@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from ostinato._errors import ConfigError
+from ostinato.cells.bound_equations import BoundEquations
 from ostinato.cells.cell import Bound, Cell, State
+from ostinato.cells.definition import definition_of
 from ostinato.unroll import eager, restarts, vendor
-from ostinato.unroll.layout import checked_lengths, layout
+from ostinato.unroll.layout import layout
+from ostinato.unroll.native import captured
 from ostinato.unroll.native import engine as native
 from ostinato.unroll.plan import Call, Plan, call_of, make_plan
 
@@ -55,7 +60,27 @@ def unroll(
     """
     bound = _bound(cell)
     _check_inputs(bound, inputs, reset, dt)
+    options = captured.Options(reverse, return_states, recompute)
+    if not torch.compiler.is_compiling():
+        return _unroll(bound, inputs, state, lengths, reset, dt, engine, options)
+    if isinstance(bound, BoundEquations):
+        return _unroll_as_one(bound, inputs, state, lengths, reset, dt, engine, options)
+    engine = "eager" if engine == "auto" else engine  # a graph is being captured, and a plain step belongs in it
+    return _unroll(bound, inputs, state, lengths, reset, dt, engine, options)
+
+
+def _unroll(
+    bound: Bound,
+    inputs: Tensor,
+    state: State,
+    lengths: Tensor | None,
+    reset: Tensor | None,
+    dt: Tensor | None,
+    engine: str,
+    options: captured.Options,
+) -> tuple:
     steps, batch = inputs.shape[:2]
+    reverse, return_states, recompute = options.reverse, options.keep, options.recompute
     order = layout(steps, batch, lengths, reverse, inputs.device)
     data = order.pack(inputs)
     state = _starting_state(bound, state, batch, data)
@@ -67,8 +92,8 @@ def unroll(
     flags = None if reset is None else order.pack(reset)
     given = (bound, data, sorted_state, order)
     if chosen.engine == "native":  # its loop starts rows again by itself
-        options = {"dt": times, "keep": return_states, "reset": flags, "recompute": recompute}
-        packed, last, states = native.run(*given, **options)  # type: ignore[arg-type]
+        settings = {"dt": times, "keep": return_states, "reset": flags, "recompute": recompute}
+        packed, last, states = native.run(*given, **settings)  # type: ignore[arg-type]
     elif flags is not None and order.rows:
         packed, last, states = restarts.run(_RUN[chosen.engine], *given, flags, times, return_states)
     else:
@@ -80,6 +105,73 @@ def unroll(
     if states is None:
         states = pytree.tree_map(lambda s: s.new_zeros(0, *s.shape[1:]), last)
     return outputs, last, pytree.tree_map(order.unpack, states)
+
+
+def _unroll_as_one(
+    bound: BoundEquations,
+    inputs: Tensor,
+    state: State,
+    lengths: Tensor | None,
+    reset: Tensor | None,
+    dt: Tensor | None,
+    engine: str,
+    options: captured.Options,
+) -> tuple:
+    """Unroll as one call of a captured graph, into which `torch.compile` does not look while it reads Python."""
+    definition = bound.definition
+    dtype = torch.float32 if inputs.dtype in _NARROW else inputs.dtype
+    initial = bound.initial_state(inputs.shape[1], device=inputs.device, dtype=dtype)
+    made = _call_as_one(
+        definition.text,
+        list(bound.constants.values()),
+        list(bound.tensors.values()),
+        inputs,
+        None if state is None else pytree.tree_leaves(state),
+        list(definition.state_values(initial)),
+        [lengths, reset, dt],
+        engine,
+        (options.reverse, options.keep, options.recompute),
+    )
+    count = len(definition.states)
+    outputs, last = made[0], definition.pack_state(made[1 : count + 1])
+    return (outputs, last, definition.pack_state(made[count + 1 :])) if options.keep else (outputs, last)
+
+
+@torch.compiler.allow_in_graph
+def _call_as_one(
+    equations: str,
+    constants: list[float],
+    tensors: list[Tensor],
+    inputs: Tensor,
+    state: list[Tensor] | None,
+    initial: list[Tensor],
+    given: list[Tensor | None],
+    engine: str,
+    flags: tuple[bool, bool, bool],
+) -> list[Tensor]:
+    definition, options = definition_of(equations), captured.Options(*flags)
+    lengths, reset, dt = given
+    names = [symbol.name for symbol in definition.program.role("constant")]
+    bound = BoundEquations(
+        definition,
+        {stack.name: tensor for stack, tensor in zip(definition.stacks, tensors, strict=True)},
+        dict(zip(names, constants, strict=True)),
+    )
+    bound.initial_state = lambda rows, **_: definition.pack_state([leaf[:rows] for leaf in initial])  # type: ignore[method-assign]
+    data = inputs.flatten(0, 1)
+    call = replace(
+        _call(bound, data, len(inputs), options.keep, options.recompute),
+        data_dependent=lengths is not None or reset is not None,
+    )
+    start = None if state is None else definition.pack_state(state)
+    chosen = make_plan(bound, call, engine).engine
+    if chosen == "native":
+        start = _starting_state(bound, start, inputs.shape[1], data)
+        times = dt if dt is None or not options.reverse else _reversed_times(dt, lengths)
+        made = captured.run(bound, inputs, start, options, lengths=lengths, reset=reset, dt=times)
+    else:
+        made = _unroll(bound, inputs, start, lengths, reset, dt, chosen, options)
+    return pytree.tree_leaves(made)
 
 
 def plan(
@@ -165,8 +257,9 @@ def _check_inputs(bound: Bound, inputs: Tensor, reset: Tensor | None, dt: Tensor
 def _checked_state(state: State, expected: list[Tensor]) -> list[Tensor]:
     """Return the tensors of a state; ConfigError where they are not those of a state of this cell."""
     given = pytree.tree_leaves(state)
-    forms, wanted = [_form(leaf) for leaf in given], [_form(leaf) for leaf in expected]
-    if forms != wanted:
+    shapes = [leaf.shape if isinstance(leaf, Tensor) else None for leaf in given]
+    if shapes != [leaf.shape for leaf in expected]:
+        forms, wanted = [_form(leaf) for leaf in given], [_form(leaf) for leaf in expected]
         raise ConfigError("state", ", ".join(forms) or "no tensors", f"This cell's state is {', '.join(wanted)}")
     for leaf, like in zip(given, expected, strict=True):
         if torch.promote_types(leaf.dtype, like.dtype) != like.dtype:
@@ -186,5 +279,5 @@ def _reversed_times(dt: Tensor, lengths: Tensor | None) -> Tensor:
     rolled = torch.cat([dt[1:], dt[:1]])
     if lengths is None or len(dt) == 0:
         return rolled
-    last = (checked_lengths(lengths, *dt.shape) - 1).clamp(min=0)
-    return rolled.scatter(0, last[None].to(dt.device), dt[:1])
+    last = (torch.as_tensor(lengths).to(dt.device, torch.int64) - 1).clamp(min=0)
+    return rolled.scatter(0, last[None], dt[:1])

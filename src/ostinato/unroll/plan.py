@@ -52,13 +52,17 @@ class Call:
     rows: int | None = None
     """How many rows a step has, on average."""
     recompute: bool = False
+    data_dependent: bool = False
+    """Part of a graph that is captured, and what is run depends on lengths or resets, which are not known meanwhile."""
 
 
 def call_of(data: Tensor, weights_dtype: torch.dtype, steps: int, *, return_states: bool, recompute: bool) -> Call:
     """Return the facts of a call with this laid-out input, of so many steps."""
     transformed = _functorch.peek_interpreter_stack() is not None or forward_ad._current_level >= 0
     device, rows = data.device.type, len(data) // steps if steps else 0
-    return Call(data.dtype, weights_dtype, return_states, autocasts(device), device, transformed, steps, rows, recompute)
+    return Call(
+        data.dtype, weights_dtype, return_states, autocasts(device), device, transformed, steps, rows, recompute
+    )
 
 
 def autocasts(device: str) -> bool:
@@ -109,6 +113,8 @@ def why_rather_native(bound: Bound, call: Call) -> str | None:
     """
     if call.device != "cpu" or not isinstance(bound, BoundEquations):
         return None
+    if call.data_dependent:
+        return "what lengths and resets hold is not known while a graph is captured"
     found = match(bound.definition.program)
     assert found is not None
     if found.kernel.name != "lstm":
