@@ -18,7 +18,9 @@ SIZE = 4
 BETWEEN_KINKS = np.array([[-4.1, -2.3, -0.7, 0.4], [1.6, 0.9, -1.2, 3.7]])
 ABOVE_ZERO = np.array([[0.1, 0.7, 1.3, 4.0], [2.2, 0.03, 9.0, 1.1]])
 OTHER = np.array([[0.3, -1.1, 2.6, 0.9], [-0.4, 1.9, 0.2, -3.3]])
-ONE_ARGUMENT = [n for n, row in FUNCTIONS.items() if row.arity == 1]
+INSIDE = {"largest"}
+"""What only expansions are made of: no text says it, torch never sees it, and softmax needs no gradient through it."""
+ONE_ARGUMENT = [n for n, row in FUNCTIONS.items() if row.arity == 1 and n not in INSIDE]
 TWO_ARGUMENTS = ["add", "sub", "mul", "div", "maximum", "minimum"]
 COMPARISONS = [n for n, row in FUNCTIONS.items() if row.kind == "comparison"]
 
@@ -173,7 +175,7 @@ def test_nan_in_either_argument_is_carried(fn):
     assert torch_value(fn, torch.from_numpy(number), torch.from_numpy(nan)).isnan().all()
 
 
-@pytest.mark.parametrize("fn", [n for n, row in FUNCTIONS.items() if row.kind in ("row", "reduction")])
+@pytest.mark.parametrize("fn", [n for n in ONE_ARGUMENT if FUNCTIONS[n].kind in ("row", "reduction")])
 def test_nan_in_one_row_stays_in_that_row(fn):
     rows = BETWEEN_KINKS.copy()
     rows[0, 1] = math.nan

@@ -1,11 +1,19 @@
 """`explain`: what is said of a cell is derived from its equations."""
 
+from importlib import import_module
+
 import pytest
 import torch
 from recurrences import D, H, make
 
 from ostinato import GRU, LSTM, ConfigError, EquationError, explain
 from ostinato.cells.catalogue import CATALOGUE
+
+
+@pytest.fixture(autouse=True)
+def _compiler(monkeypatch):
+    """A machine with a compiler, whatever this one has."""
+    monkeypatch.setattr(import_module("ostinato.unroll.plan"), "why_no_compiler", lambda: None)
 
 
 def lines(*arguments, **options):
@@ -31,7 +39,8 @@ def test_the_gru():
     assert said[0].startswith("gru: Reset after the product")
     assert "weight_hh 192 x 64 12,288 U_r, U_z, U_n" in said
     assert "products 3 with the input, done for all steps at once; 3 in the loop" in said
-    assert said[-1] == "engine vendor"
+    assert "memory 1,280 bytes kept for the backward pass, a step and row in float32; 256 with recompute" in said
+    assert said[-1] == "engine native (not vendor: torch takes gru one operation at a time on a CPU)"
 
 
 def test_own_equations():
@@ -40,14 +49,16 @@ def test_own_equations():
     assert "h' = a * h + (1 - a) * (W @ x)" in said
     assert "products 1 with the input, done for all steps at once; 0 in the loop" in said
     assert "recurrence diagonal, linear in the state" in said
-    assert said[-1] == "engine eager (not vendor: torch has no kernel for these equations)"
+    assert said[-1] == "engine native (not vendor: torch has no kernel for these equations)"
 
 
 def test_a_plain_cell():
     said = lines(make("plain"))
     assert said[0] == "PlainCell"
     assert "read.weight 4 x 7 28" in said
-    assert said[-1] == "engine eager (not vendor: a plain cell has no equations to compare)"
+    assert said[-1].startswith(
+        "engine eager (not vendor: a plain cell has no equations to compare; not native: its state"
+    )
     assert not any(line.startswith("products") for line in said)
 
 
@@ -63,6 +74,13 @@ def test_a_cell_of_double_precision_is_explained_as_it_is():
 def test_latex_is_shown_on_demand():
     assert r"\begin{aligned}" in explain("gru", with_latex=True)
     assert r"\begin{aligned}" not in explain("gru")
+
+
+def test_the_source_of_both_loops_is_shown_on_demand():
+    shown = explain("gru", with_source=True)
+    assert shown.startswith(explain("gru"))
+    assert shown.index("void forward(") < shown.index("void backward(")
+    assert "void forward(" not in explain("gru")
 
 
 @pytest.mark.parametrize("name", sorted(CATALOGUE))

@@ -66,7 +66,7 @@ def test_states_that_do_not_fit(name, state, got, wanted):
     assert said(complaint(name, INPUTS, state)) == ("state", got, f"This cell's state is {wanted}")
 
 
-@pytest.mark.parametrize("engine", ["vendor", "eager"])
+@pytest.mark.parametrize("engine", ["vendor", "native", "eager"])
 def test_a_state_is_not_rounded_in_silence(engine):
     state = (torch.zeros(BATCH, H).double(), torch.zeros(BATCH, H).double())
     with pytest.raises(ConfigError) as caught:
@@ -130,5 +130,5 @@ def test_what_is_no_cell(call, given, got):
 @pytest.mark.parametrize(("engine", "near"), [("vedor", "vendor"), ("Eager", "eager"), ("cuda9", None)])
 def test_an_unknown_engine_names_the_known_and_the_nearest(engine, near):
     error = complaint(engine=engine)
-    assert said(error) == ("engine", f"unknown engine '{engine}'", "Known are auto, vendor, eager")
+    assert said(error) == ("engine", f"unknown engine '{engine}'", "Known are auto, vendor, native, eager")
     assert error.advice == (f"Did you mean '{near}'?" if near else "")
