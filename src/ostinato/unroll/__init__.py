@@ -160,7 +160,7 @@ def _call_as_one(
     bound.initial_state = lambda rows, **_: definition.pack_state([leaf[:rows] for leaf in initial])  # type: ignore[method-assign]
     data = inputs.flatten(0, 1)
     call = replace(
-        _call(bound, data, len(inputs), options.keep, options.recompute),
+        _call(bound, data, inputs.shape[0], options.keep, options.recompute),
         data_dependent=lengths is not None or reset is not None,
     )
     start = None if state is None else definition.pack_state(state)

@@ -59,7 +59,7 @@ class Call:
 def call_of(data: Tensor, weights_dtype: torch.dtype, steps: int, *, return_states: bool, recompute: bool) -> Call:
     """Return the facts of a call with this laid-out input, of so many steps."""
     transformed = _functorch.peek_interpreter_stack() is not None or forward_ad._current_level >= 0
-    device, rows = data.device.type, len(data) // steps if steps else 0
+    device, rows = data.device.type, data.shape[0] // steps if steps else 0
     return Call(
         data.dtype, weights_dtype, return_states, autocasts(device), device, transformed, steps, rows, recompute
     )

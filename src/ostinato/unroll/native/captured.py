@@ -53,11 +53,11 @@ def run(
     definition = bound.definition
     order = _Order(inputs, lengths, options.reverse)
     data = order.pack(inputs)
-    hoisted = not options.recompute and is_hoisted(bound, data, len(inputs))
+    hoisted = not options.recompute and bool(is_hoisted(bound, data, inputs.shape[0]))
     known = _known(definition.text, hoisted)
     compute = torch.float64 if data.dtype == torch.float64 else torch.float32
     values = known.before_loop(bound, data, None if dt is None else order.pack(dt))
-    given = [sequence_of(values[name], len(data), compute) for name in known.given]
+    given = [sequence_of(values[name], data.shape[0], compute) for name in known.given]
     parameters = [torch.as_tensor(values[name], dtype=compute).contiguous() for name in known.parameters]
     starts = [order.sort(leaf).contiguous() for leaf in definition.state_values(state)]
     initials: list[Tensor] = []
@@ -67,7 +67,7 @@ def run(
     tensors = [*given, *parameters, *starts, *initials]
     save = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
     flags = None if reset is None else order.pack(reset)
-    constants = [float(number) for number in bound.constants.values()]
+    constants = [float(values[value]) for value in known.constants.values()]
     about = (definition.text, constants, *inputs.shape[:2], hoisted, options.keep, options.recompute)
     results = loop(tensors, save, order.rows, flags, *about)
     wiring = known.wiring(options.keep, reset is not None, options.recompute)
@@ -117,7 +117,7 @@ def arrange(lengths: Tensor, steps: int, reverse: bool) -> list[Tensor]:
     `index` says where each laid-out row stands in the input, `place` where each row of the input is laid out (0 beyond
     its length), `rows` how many rows are alive at each step. ConfigError where the lengths do not fit.
     """
-    batch = len(lengths)
+    batch = lengths.shape[0]
     found = layout(steps, batch, lengths, reverse, lengths.device)
     index = torch.arange(steps * batch) if found.index is None else found.index
     order = torch.arange(batch) if found.order is None else found.order
@@ -131,8 +131,8 @@ def arrange(lengths: Tensor, steps: int, reverse: bool) -> list[Tensor]:
 
 @arrange.register_fake
 def _(lengths: Tensor, steps: int, reverse: bool) -> list[Tensor]:
-    total = steps * len(lengths)
-    sizes = (total, total, len(lengths), steps)
+    total = steps * lengths.shape[0]
+    sizes = (total, total, lengths.shape[0], steps)
     return [torch.empty(size, dtype=torch.int64, device=lengths.device) for size in sizes]
 
 
@@ -159,8 +159,7 @@ class _Loop:
             rows = (self.batch,) * self.steps if self.batch else ()
         else:
             rows = tuple(n for n in self.rows.tolist() if n)
-        symbols = definition_of(self.equations).program.role("constant")
-        constants = {symbol.name: number for symbol, number in zip(symbols, self.constants, strict=True)}
+        constants = dict(zip(wiring.known.constants, self.constants, strict=True))
         reset = None if self.reset is None else self.reset.contiguous()
         return LoopCall(wiring, rows, self.batch, constants, reset, self.recompute, self.steps * self.batch)
 

@@ -79,7 +79,7 @@ def is_hoisted(bound: BoundEquations | BoundReading, data: Tensor, steps: int) -
     """
     is_wide = data.shape[1] > 2 * max(bound.definition.states.values())
     is_last = torch.is_grad_enabled() and not data.requires_grad
-    return len(data) < MANY_ROWS * steps or is_wide or is_last
+    return data.shape[0] < MANY_ROWS * steps or is_wide or is_last
 
 
 def sequence_of(value: Tensor | float, rows: int, dtype: torch.dtype) -> Tensor:
