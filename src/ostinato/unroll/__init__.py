@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
@@ -84,7 +82,9 @@ def _unroll(
     order = layout(steps, batch, lengths, reverse, inputs.device)
     data = order.pack(inputs)
     state = _starting_state(bound, state, batch, data)
-    chosen = make_plan(bound, _call(bound, data, steps, return_states, recompute), engine)
+    facts = {"return_states": return_states, "recompute": recompute}
+    facts["uneven"] = order.order is not None or reset is not None
+    chosen = make_plan(bound, call_of(data, _weights_dtype(bound, data.dtype), steps, **facts), engine)
     sorted_state = order.sort(state)
     times = None
     if dt is not None and bound.uses_dt:
@@ -159,10 +159,9 @@ def _call_as_one(
     )
     bound.initial_state = lambda rows, **_: definition.pack_state([leaf[:rows] for leaf in initial])  # type: ignore[method-assign]
     data = inputs.flatten(0, 1)
-    call = replace(
-        _call(bound, data, inputs.shape[0], options.keep, options.recompute),
-        data_dependent=lengths is not None or reset is not None,
-    )
+    facts = {"return_states": options.keep, "recompute": options.recompute}
+    facts["data_dependent"] = lengths is not None or reset is not None
+    call = call_of(data, _weights_dtype(bound, data.dtype), inputs.shape[0], **facts)
     start = None if state is None else definition.pack_state(state)
     chosen = make_plan(bound, call, engine).engine
     if chosen == "native":
@@ -208,11 +207,6 @@ def _bound(cell: Cell | Bound) -> Bound:
             "Build one, as ostinato.LSTM(input_size, hidden_size) or ostinato.cell(equations, …)",
         )
     return cell
-
-
-def _call(bound: Bound, data: Tensor, steps: int, return_states: bool, recompute: bool) -> Call:
-    dtype = _weights_dtype(bound, data.dtype)
-    return call_of(data, dtype, steps, return_states=return_states, recompute=recompute)
 
 
 def _weights_dtype(bound: Bound, default: torch.dtype) -> torch.dtype:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -52,17 +52,18 @@ class Call:
     rows: int | None = None
     """How many rows a step has, on average."""
     recompute: bool = False
+    uneven: bool = False
+    """Whether lengths differ, or rows start anew."""
     data_dependent: bool = False
     """Part of a graph that is captured, and what is run depends on lengths or resets, which are not known meanwhile."""
 
 
-def call_of(data: Tensor, weights_dtype: torch.dtype, steps: int, *, return_states: bool, recompute: bool) -> Call:
-    """Return the facts of a call with this laid-out input, of so many steps."""
+def call_of(data: Tensor, weights_dtype: torch.dtype, steps: int, **facts: bool) -> Call:
+    """Return the facts of a call with this laid-out input, of so many steps; `facts` are further fields of `Call`."""
     transformed = _functorch.peek_interpreter_stack() is not None or forward_ad._current_level >= 0
     device, rows = data.device.type, data.shape[0] // steps if steps else 0
-    return Call(
-        data.dtype, weights_dtype, return_states, autocasts(device), device, transformed, steps, rows, recompute
-    )
+    found = Call(data.dtype, weights_dtype, device=device, autocast=autocasts(device), transformed=transformed)
+    return replace(found, steps=steps, rows=rows, **facts)
 
 
 def autocasts(device: str) -> bool:
@@ -119,7 +120,12 @@ def why_rather_native(bound: Bound, call: Call) -> str | None:
     assert found is not None
     if found.kernel.name != "lstm":
         return f"torch takes {found.kernel.name} one operation at a time on a CPU"
-    return None
+    if call.uneven:
+        return "torch's lstm is slower where lengths differ or rows start anew"
+    numbers = sum(tensor.numel() for tensor in bound.tensors.values())
+    if call.rows is not None and call.rows < FEW_ROWS and numbers > FAR_NUMBERS:
+        return None
+    return "torch's lstm is slower on a CPU, but for few rows and large matrices"
 
 
 def why_not_vendor(bound: Bound, call: Call) -> str | None:
@@ -166,6 +172,9 @@ def _why_no_loop(definition: Definition | Reading) -> str | None:
     return known if isinstance(known, str) else None
 
 
+FEW_ROWS, FAR_NUMBERS = 32, 2_000_000
+"""With fewer rows, matrices of more numbers than the near caches hold are what an LSTM waits for; torch's fetches them
+as fast, and needs less around it."""
 FEWEST_STEPS = 4
 """Of fewer steps, `auto` makes no compiled loop."""
 _COMPILED_DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
