@@ -80,7 +80,12 @@ def _both(step: Program) -> tuple[Program, tuple[tuple[str, str], ...]]:
     marked = tuple((f"step {label}", value) for label, value in step.outputs)
     whole, _ = expand(Program(inputs, ops, adjoint.outputs + marked))
     outputs = tuple((label.removeprefix("step "), v) for label, v in whole.outputs if label.startswith("step "))
-    return replace(whole, outputs=whole.outputs[: len(adjoint.outputs)]), outputs
+    return Program(whole.inputs, _filled(whole.ops), whole.outputs[: len(adjoint.outputs)]), outputs
+
+
+def _filled(ops: tuple[Op, ...]) -> tuple[Op, ...]:
+    """Return operations that take no vector only to know its length: sizes are numbers here."""
+    return tuple(replace(op, fn="copy", args=op.args[:1]) if op.fn == "fill" else op for op in ops)
 
 
 def _collected(program: Program) -> Program:

@@ -140,7 +140,7 @@ class _Splitter:
         """Return what a part is called: its symbol; temporary names (%1) are left to the loop's own values."""
         if part == whole and not tensor.startswith("%"):
             return tensor
-        plain = tensor.replace("%", "given")
+        plain = tensor.replace("%", "given_")
         name = self.symbols.get((tensor, *part), plain if part == whole else f"{plain}_{part[0]}")
         while name in self.taken:
             name += "_"

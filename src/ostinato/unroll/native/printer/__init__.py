@@ -1,8 +1,9 @@
 """A pass as C++: one self-contained text with the equations' own letters, and the arguments its function takes.
 
 The text is a struct `Loop`, what one thread does: a function for each stage (`stage.py`), made of values that are read,
-computed and stored (`values.py`), and the loop over steps that calls them (`steps.py`). What these need of arguments
-and memory is noted on the way (`storage.py`) and printed above them.
+computed and stored (`values.py`), and what happens at the ends of rows and between steps (`steps.py`). What these need
+of arguments and memory is noted on the way (`storage.py`) and printed above them. All that does not depend on the cell
+is handwritten, in `source/*.h`, and comes before it.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from dataclasses import dataclass
 
 from ostinato.unroll.native.headers import read_headers
 from ostinato.unroll.native.passes import Pass
+from ostinato.unroll.native.printer.lines import indent
 from ostinato.unroll.native.printer.stage import print_stage
 from ostinato.unroll.native.printer.steps import print_members, print_steps
 from ostinato.unroll.native.printer.storage import Field, Storage
 
-HEADERS = ("vector.h", "team.h", "product.h")
+HEADERS = ("vector.h", "team.h", "product.h", "loop.h")
 
 
 @dataclass(frozen=True)
@@ -38,41 +40,33 @@ class Source:
 def print_pass(made: Pass, title: str, *, double: bool = False) -> Source:
     """Return the C++ of a pass."""
     storage = Storage(made)
-    stages = [print_stage(storage, k, stage) for k, stage in enumerate(made.schedule.stages)]
-    loop = [print_members(storage), *stages, print_steps(storage), "};\n\n}  // namespace\n", _entry(made)]
+    stages = [line for k, stage in enumerate(made.schedule.stages) for line in print_stage(storage, k, stage)]
+    loop = [*print_members(storage), *stages, *print_steps(storage)]
     # arguments and memory are known once everything that uses them is printed
-    parts = [storage.print_arguments(), storage.print_memory(), "struct Loop {  // what one thread does", *loop]
-    own = "\n".join(parts)
+    structs = [*storage.print_arguments(), *storage.print_panels(), *storage.print_memory()]
+    lines = ["namespace {", "", *structs, "struct Loop : Thread {", *indent(loop), "};", "", "}  // namespace", ""]
+    own = "\n".join([*lines, *_entry(made), ""])
     text = f"// {title}\n\n{read_headers(HEADERS, double=double)}\n{own}"
     first = text.count("\n", 0, len(text) - len(own))
     products = sum(m.rows * m.depth for m in made.matrices.values())
-    return Source(text, tuple(storage.fields), (first, text.count("\n") + 1), products)
+    return Source(text, tuple(storage.fields.values()), (first, text.count("\n") + 1), products)
 
 
-def _entry(made: Pass) -> str:
+def _entry(made: Pass) -> list[str]:
     """Return the functions that are called from outside."""
     name = "backward" if made.backward else "forward"
-    export = 'extern "C" __attribute__((visibility("default")))'
-    return "\n".join(
-        [
-            f"{export} int64_t numbers_needed(int64_t batch, int64_t threads) {{",
-            "  return Work(nullptr, batch, threads).used;",
-            "}",
-            f"{export} int64_t packed_needed() {{ return packed_before({len(made.matrices)}); }}",
-            "",
-            "namespace {",
-            "struct Job {",
-            "  const Arguments &p;",
-            "  const Work &w;",
-            "  void work(Member &me) { Loop(p, w, me).run(); }",
-            "};",
-            "}  // namespace",
-            "",
-            f"{export} void {name}(const Arguments *p, const Pool *pool, int64_t threads) {{",
-            "  const Work w(p->memory, p->batch, threads);",
-            "  Job job{*p, w};",
-            "  run_team(job, *pool, threads);",
-            "}",
-            "",
-        ]
-    )
+    return [
+        "OSTINATO_EXPORT int64_t numbers_needed(int64_t batch, int64_t threads) {",
+        "  Memory counted{nullptr};",
+        "  Work(counted, batch, threads);",
+        "  return counted.used;",
+        "}",
+        "OSTINATO_EXPORT int64_t packed_needed() {",
+        "  Memory counted{nullptr};",
+        "  Panels{counted};",
+        "  return counted.used;",
+        "}",
+        f"OSTINATO_EXPORT void {name}(const Arguments *args, const Pool *pool, int64_t threads) {{",
+        "  run_team_along_time<Loop, Panels, Work>(*args, *pool, threads);",
+        "}",
+    ]

@@ -5,44 +5,52 @@ from __future__ import annotations
 import re
 
 _KEYWORDS = """
-alignas and asm auto bool break case catch char class const constexpr continue default delete do double else enum
-explicit export extern false float for friend goto if inline int long namespace new not operator or private protected
-public register return short signed sizeof static struct switch template this throw true try typedef typename union
-unsigned using virtual void volatile while xor
+alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class compl
+concept const const_cast consteval constexpr constinit continue co_await co_return co_yield decltype default delete do
+double dynamic_cast else enum explicit export extern false float for friend goto if inline int long mutable namespace
+new noexcept not not_eq nullptr operator or or_eq private protected public register reinterpret_cast requires return
+short signed sizeof static static_assert static_cast struct switch template this thread_local throw true try typedef
+typeid typename typeof union unsigned using virtual void volatile wchar_t while xor xor_eq
+errno int64_t linux std uint8_t unix
 """
 _OURS = """
-real set load store sum max first fold lanes barrier product tile tiles blocks packed p w me n u i row rows from to
-stage M V VL UNITS MAX_ROWS Arguments Work Member Pool Share Groups Term Loop own each alive offset t
+alive any_reset args Arguments barrier batch blocks by_rows Call call clear copy_row count crowded each each_row enter
+first fold from group Groups groups has_steps is_first is_reset joined LANES Lanes lanes largest_of leave load load_if
+Loop max MAX_ROWS me Member Memory memory mine move_row nth offset Operand operand own pack packed packed_matrices
+Panels panels part Pool product real renew reset row rows set Share share single skip SPREAD stages step steps store
+sum sum_of sums Term terms Thread tile tiles times to unit UNITS V VL Work work
 """
-_RESERVED = ("f_", "OSTINATO")
-"""How names begin that the headers keep to themselves."""
+"""What the headers and the printed text around the equations are written with."""
+_RESERVED = ("f_", "units_", "stage_", "OSTINATO")
+"""How names begin that are taken as well."""
 
 
 class Names:
-    """Gives each thing of a source one identifier, always the same, and no two things the same one."""
+    """Gives each thing of one scope an identifier, always the same, and no two things the same one."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, str], str] = {}
+        self._known: dict[str, str] = {}
         self._used = {*_KEYWORDS.split(), *_OURS.split()}
 
-    def of(self, kind: str, name: str) -> str:
-        """Return the identifier of a thing: the first to ask for a name gets it, later ones an underscore more."""
-        if (kind, name) not in self._known:
+    def of(self, name: str, thing: str = "") -> str:
+        """Return the identifier of a thing, made of its name: later things of that name get an underscore more.
+
+        `thing` is what tells it from others, where that is not its name.
+        """
+        thing = thing or name
+        if thing not in self._known:
             text = _spelt(name)
-            while text in self._used or text.startswith(_RESERVED):
-                text = f"v_{text}" if text.startswith(_RESERVED) else f"{text}_"
+            text = f"v_{text}" if text.startswith(_RESERVED) else text
+            while text in self._used:
+                text += "_"
             self._used.add(text)
-            self._known[kind, name] = text
-        return self._known[kind, name]
+            self._known[thing] = text
+        return self._known[thing]
 
 
 def _spelt(name: str) -> str:
     """Return a name as C++ can write it; %12 is t12, h' is h_next."""
-    text = re.sub(r"^%", "t", name).replace("'", "_next").replace("+", "_").replace("%", "given")
-    text = "".join(c if c.isascii() and (c.isalnum() or c == "_") else _letter(c) for c in text)
+    text = re.sub(r"%(?=\d)", "t", name).replace("'", "_next")
+    text = "".join(c if c.isascii() and c.isalnum() else "_" if c.isascii() else f"u{ord(c):x}" for c in text)
     text = re.sub(r"_+", "_", text).strip("_") or "value"
     return f"v{text}" if text[0].isdigit() else text
-
-
-def _letter(c: str) -> str:
-    return "_" if c.isascii() else f"u{ord(c):x}"

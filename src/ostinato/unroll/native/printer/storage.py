@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
-from ostinato.equations.program import Op
-from ostinato.unroll.native.passes import Carried, Matrix, Pass, Place
+from ostinato.unroll.native.passes import Carried, Pass, Place
+from ostinato.unroll.native.printer.lines import block, indent, noted, plus, times
 from ostinato.unroll.native.printer.names import Names
-
-_TYPES = {"number": "int64_t", "constant": "double", "pointer": "real *"}
-_FIXED = [
-    ("int64_t", "steps", "number of steps"),
-    ("int64_t", "batch", "rows of the states"),
-    ("int64_t", "by_rows", "whether threads share out rows; else units"),
-    ("const int64_t *", "rows", "[steps] rows alive at each step, never growing"),
-    ("const uint8_t *", "reset", "one for each row of each step, or null: whether it starts anew"),
-    ("real *", "memory", "numbers_needed() of them"),
-    ("real *", "packed_matrices", "packed_needed() of them"),
-    ("int64_t", "pack", "whether they are yet to be packed"),
-]
 
 
 @dataclass(frozen=True)
@@ -27,9 +16,9 @@ class Field:
 
     name: str
     kind: str
-    """number | constant | pointer"""
+    """constant | pointer"""
     tensor: str
-    """Of a pointer: the tensor; of a constant: its name; of a number: what is counted."""
+    """Of a pointer: the tensor; of a constant: its name."""
     note: str = ""
 
 
@@ -43,116 +32,186 @@ class OwnMemory:
     note: str
 
 
+@dataclass(frozen=True)
+class Rows:
+    """Where the rows of a value stand: `width` apart, from `start` numbers after a pointer on."""
+
+    pointer: str
+    start: int
+    width: int
+
+    @property
+    def first(self) -> str:
+        return plus(self.pointer, self.start)
+
+    def at(self, *terms: str) -> str:
+        """Return the pointer to the value in row `row`, and so many terms further on."""
+        return plus(self.pointer, self.distance(*terms))
+
+    def distance(self, *terms: str) -> str:
+        """Return how far that is from the pointer."""
+        return plus(times("row", self.width), self.start, *terms)
+
+
 class Storage:
     """Says where each value of a pass stands, and notes the arguments and the memory that this takes."""
 
     def __init__(self, made: Pass):
         self.pass_ = made
-        self.names = Names()
-        self.fields: list[Field] = []
-        self.own: list[OwnMemory] = []
+        self.fields: dict[str, Field] = {}
+        self.own: dict[str, OwnMemory] = {}
         self.sources = {c.source: c for c in made.carried}
         self.results: dict[str, list[Carried]] = {}
         for c in made.carried:
             self.results.setdefault(c.result, []).append(c)
         stages = made.schedule.stages
-        singles = [op.out for stage in stages if not stage.size for op in stage.ops]
-        self.numbers = {value: k for k, value in enumerate(singles)}
-        self.partials: list[Op] = [op for stage in stages for op in stage.reductions]
+        self.numbers = {op.out for stage in stages if not stage.size for op in stage.ops}
+        self.partials = {op.out: op.fn for stage in stages for op in stage.reductions}
+        self._values, self._arguments, self._memory, self._panels = Names(), Names(), Names(), Names()
         for stage in stages:  # letters of the equations first, so that they keep their names
             for item in (*stage.products, *stage.ops):
                 self.value(item.out)
 
-    # ---- names, each noted where it is first asked for
+    # ---- names
 
     def value(self, value: str) -> str:
         """Return what a value is called within a stage."""
-        return self.names.of("value", value)
+        return self._values.of(value)
 
     def state(self, state: str, role: str) -> str:
-        """Return the pointer to the rows of a state at the step at hand."""
-        return f"{self.names.of('state', state)}_{role}"
+        """Return the pointer to the rows of a state, or of its gradient, at the step at hand."""
+        return self._values.of(f"{state} {role}")
 
-    def field(self, name: str, kind: str, tensor: str, note: str = "") -> str:
-        """Return what an argument is called; equal ones are passed once."""
-        called = self.names.of(f"field {kind}", name)
-        if all(f.name != called for f in self.fields):
-            self.fields.append(Field(called, kind, tensor, note))
-        return called
+    def argument(self, tensor: str, note: str, kind: str = "pointer") -> str:
+        """Return an argument; the first time that it is asked for, it is noted."""
+        name = self._arguments.of(_title(tensor), f"{kind} {tensor}")
+        self.fields.setdefault(name, Field(name, kind, tensor, note))
+        return f"args.{name}"
 
     def memory(self, name: str, count: str, note: str) -> str:
-        """Return what a part of the loop's own memory is called."""
-        called = self.names.of("work", name)
-        if all(own.name != called for own in self.own):
-            self.own.append(OwnMemory(called, count, note))
-        return called
+        """Return a part of the loop's own memory; the first time that it is asked for, it is noted."""
+        called = self._memory.of(name)
+        self.own.setdefault(called, OwnMemory(called, count, note))
+        return f"work.{called}"
 
-    def sequence(self, tensor: str, width: int, *, written: bool = False) -> str:
+    # ---- what there is of each kind
+
+    def sequence(self, tensor: str, width: int) -> str:
         """Return the argument that is a sequence: one row for each row of each step."""
-        note = f"[rows of all steps][{width}] {tensor}" + (" (written)" if written else "")
-        return self.field(tensor, "pointer", tensor, note)
+        held: dict[str, int] = {}
+        for value, place in self._places():
+            if place.tensor == tensor:
+                held.setdefault(self.value(value), place.start)
+        values = sorted(held, key=lambda v: held[v])
+        note = ", ".join([*values, *(["or null"] if tensor in self.pass_.optional else [])])
+        return self.argument(tensor, f"[rows of all steps][{width}] {note}".rstrip())
 
-    def now(self, tensor: str, width: int, *, written: bool = False) -> str:
+    def now(self, tensor: str, width: int) -> str:
         """Return the pointer to a sequence's rows of the step at hand."""
-        return f"{self.sequence(tensor, width, written=written)}_now"
+        self.sequence(tensor, width)
+        return self._values.of(f"{_title(tensor)} now", f"now {tensor}")
+
+    def every(self, state: str, size: int) -> str:
+        """Return the argument that is a state after every step."""
+        optional = "" if self.pass_.backward else ", or null"
+        return self.argument(f"{state} all", f"[rows of all steps][{size}] {state} after each step{optional}")
 
     def carried(self, c: Carried, role: str) -> str:
         """Return the argument with what is carried: where it starts, where it ends, where a reset takes it."""
-        tensor = f"d {c.name} {role}" if self.pass_.backward else f"{c.name} {role}"
-        return self.field(tensor, "pointer", tensor, f"[batch][{c.size}] {tensor}")
+        notes = {
+            "start": f"{c.name} before the first step",
+            "last": f"{c.name} after a row's last step",
+            "initial": f"{c.name} after a reset",
+        }
+        gradient = "d " if self.pass_.backward else ""
+        note = f"[batch][{c.size}] {'gradient of ' if gradient else ''}{notes[role]}"
+        return self.argument(f"{gradient}{c.name} {role}", note)
+
+    def turn(self, c: Carried) -> str:
+        """Return the memory that holds what is carried, after even and after odd steps."""
+        note = f"[2][batch][{c.size}]"
+        if self.pass_.backward:
+            return self.memory(f"d {c.name} turn", f"2 * batch * {c.size}", f"{note} its gradient, by turns")
+        return self.memory(f"{c.name} turn", f"2 * batch * {c.size}", f"{note} by turns, where not all are kept")
 
     def total(self, value: str) -> str:
-        """Return the pointer to a thread's sum of a value over rows and steps."""
-        return f"{self.totals(value)} + me.id * {self.total_width(value)}"
-
-    def totals(self, value: str) -> str:
-        """Return the pointer to all threads' sums of a value, `total_width` apart."""
+        """Return the memory that holds each thread's sum of a value over rows and steps, `total_width` apart."""
         size = self.pass_.totals[value] or 1
-        note = f"[threads][{size}] {value} over rows and steps"
-        return "w." + self.memory(f"total {value}", f"threads * {self.total_width(value)}", note)
+        count = f"threads * {self.total_width(value)}"
+        return self.memory(f"sum {value}", count, f"[threads][{size}] {self.value(value)} over rows and steps")
 
     def total_width(self, value: str) -> int:
+        """Return how far apart the threads' sums of a value are."""
         return _padded(self.pass_.totals[value] or 1)
+
+    def own_total(self, value: str) -> str:
+        """Return the pointer to a thread's own sum of a value."""
+        return f"{self.total(value)} + me.id * {self.total_width(value)}"
+
+    def number(self, value: str) -> str:
+        """Return a single number of row `row`."""
+        return f"{self.memory(value, 'threads * batch', '[threads][batch]')}[single(row)]"
+
+    def parts(self, value: str) -> str:
+        """Return the memory that holds a sum over a row on its way."""
+        return self.memory(f"{value}s", "threads * batch * VL", "[threads][batch][VL]")
 
     # ---- places
 
-    def address(self, value: str) -> tuple[str, int] | None:
-        """Return (pointer to the first row, numbers from row to row) of a value in memory; None for others."""
+    def place(self, value: str) -> Rows:
+        """Return where a vector stands in memory."""
+        found = self._state_place(value) or self._other_place(value)
+        assert found is not None, f"{value} stands nowhere"
+        return found
+
+    def _state_place(self, value: str) -> Rows | None:
         made = self.pass_
         if value in made.before or (not made.backward and value in self.sources):
-            return self.state(value, "before"), made.before.get(value) or self.sources[value].size
+            size = made.before.get(value) or self.sources[value].size
+            return Rows(self.state(value, "before"), 0, size)
         if value in self.sources:
-            return self.state(self.sources[value].name, "arriving"), self.sources[value].size
+            c = self.sources[value]
+            return Rows(self.state(f"d {c.name}", "arriving"), 0, c.size)
         if value in self.results and not made.backward:
-            c = self.results[value][0]
-            return self.state(c.name, "after"), c.size
+            return self.result_place(self.results[value][0])
+        return None
+
+    def _other_place(self, value: str) -> Rows | None:
+        made = self.pass_
         if value in made.schedule.buffers:
             size = made.schedule.buffers[value]
-            name = self.memory(f"buffer {value}", f"batch * {_padded(size)}", f"[batch][{size}] {value}")
-            return f"w.{name}", _padded(size)
+            name = self.memory(value, f"batch * {_padded(size)}", f"[batch][{size}], rows {_padded(size)} apart")
+            return Rows(name, 0, _padded(size))
         place = made.reads.get(value) or (made.writes.get(value) or (None,))[0]
         if place is not None and not (value in made.writes and place.tensor in made.optional):
-            pointer = self.now(place.tensor, place.width, written=value in made.writes)
-            return pointer + (f" + {place.start}" if place.start else ""), place.width
-        if value in self.results:
-            c = self.results[value][0]
-            return self.state(c.name, "leaving"), c.size
-        return None
+            return self.sequence_place(place)
+        return self.result_place(self.results[value][0]) if value in self.results else None
+
+    def result_place(self, c: Carried) -> Rows:
+        """Return where a step leaves what is carried."""
+        pointer = self.state(f"d {c.name}", "leaving") if self.pass_.backward else self.state(c.name, "after")
+        return Rows(pointer, 0, c.size)
+
+    def sequence_place(self, place: Place) -> Rows:
+        """Return where a place of a sequence is at the step at hand."""
+        return Rows(self.now(place.tensor, place.width), place.start, place.width)
 
     def sequences(self) -> list[tuple[str, int]]:
         """Return (tensor, width) of each sequence that moves with the step."""
-        made = self.pass_
-        places: list[Place] = [*made.reads.values(), *(p for ps in made.writes.values() for p in ps)]
-        found = {p.tensor: p.width for p in places}
-        found |= {c.also: c.size for c in made.carried if c.also}
+        found = {place.tensor: place.width for _, place in self._places()}
+        found |= {c.also: c.size for c in self.pass_.carried if c.also}
         return list(found.items())
+
+    def _places(self) -> list[tuple[str, Place]]:
+        made = self.pass_
+        return [*made.reads.items(), *((value, place) for value, places in made.writes.items() for place in places)]
 
     def step_pointers(self) -> list[str]:
         """Return the pointers that move from step to step."""
         made = self.pass_
-        roles = ("arriving", "leaving") if made.backward else ("before", "after")
         found = [self.now(tensor, width) for tensor, width in self.sequences()]
-        found += [self.state(c.name, role) for c in made.carried for role in roles]
+        for c in made.carried:
+            found += [self.place(c.source).pointer, self.result_place(c).pointer]
         return found + [self.state(s, "before") for s in made.before]
 
     # ---- matrices
@@ -162,53 +221,46 @@ class Storage:
         products = [p for stage in self.pass_.schedule.stages for p in stage.products]
         return next(f.transposed for p in products for f in p.factors if f.matrix == matrix)
 
-    def panel(self, matrix: str) -> tuple[int, int]:
+    def panel_shape(self, matrix: str) -> tuple[int, int]:
         """Return (columns out, depth) of a packed matrix."""
-        m: Matrix = self.pass_.matrices[matrix]
+        m = self.pass_.matrices[matrix]
         return (m.depth, m.rows) if self.is_transposed(matrix) else (m.rows, m.depth)
 
-    def packed(self, matrix: str) -> str:
+    def panels(self, matrix: str) -> str:
         """Return the pointer to a packed matrix."""
-        return f"p.packed_matrices + packed_before({list(self.pass_.matrices).index(matrix)})"
+        return f"panels.{self._panels.of(matrix)}"
 
     # ---- what all of this takes, as C++; complete once everything that uses it is printed
 
-    def print_arguments(self) -> str:
-        lines = ["namespace {", "", "struct Arguments {"]
-        lines += [f"  {kind}{'' if kind.endswith('*') else ' '}{name};  // {note}" for kind, name, note in _FIXED]
-        for f in self.fields:
-            gap = "" if _TYPES[f.kind].endswith("*") else " "
-            lines.append(f"  {_TYPES[f.kind]}{gap}{f.name};  // {f.note}")
-        return "\n".join([*lines, "};\n"])
+    def print_arguments(self) -> list[str]:
+        types = {"constant": "double ", "pointer": "real *"}
+        lines = noted((f"{types[f.kind]}{f.name};", f.note) for f in self.fields.values())
+        return [*block("struct Arguments : Call", lines)[:-1], "};", ""]
 
-    def print_memory(self) -> str:
-        """Each part has its own length, and starts at a multiple of 16 numbers."""
-        lines = ["struct Work {  // the loop's own memory"]
-        lines += [f"  real *{own.name};  // {own.note}" for own in self.own]
-        lines += [
-            "  int64_t used = 0;",
-            "  real *take(real *memory, int64_t count) {",
-            "    real *at = memory ? memory + used : nullptr;",
-            "    used += (count + 15) / 16 * 16;",
-            "    return at;",
-            "  }",
-            "  Work([[maybe_unused]] real *memory, [[maybe_unused]] int64_t batch, [[maybe_unused]] int64_t threads) {",
-            *[f"    {own.name} = take(memory, {own.count});" for own in self.own],
-            "  }",
-            "};\n",
-        ]
-        sizes = "".join(", packed({}, {})".format(*self.panel(matrix)) for matrix in self.pass_.matrices)
-        return "\n".join(
-            [
-                *lines,
-                f"constexpr int64_t PACKED[] = {{0{sizes}}};  // numbers of each packed matrix",
-                "constexpr int64_t packed_before(int which) {",
-                "  int64_t sum = 0;",
-                "  for (int k = 0; k <= which; ++k) sum += PACKED[k];",
-                "  return sum;",
-                "}\n",
-            ]
-        )
+    def print_panels(self) -> list[str]:
+        """Return a struct with a pointer to each packed matrix."""
+        pointers, takes = [], []
+        for matrix, m in self.pass_.matrices.items():
+            name, how = self._panels.of(matrix), "its columns" if self.is_transposed(matrix) else "its rows"
+            pointers.append((f"real *{name};", f"[{m.rows}][{m.depth}], {how} meet the operand"))
+            takes.append("{} = memory.take(packed({}, {}));".format(name, *self.panel_shape(matrix)))
+        lines = [*noted(pointers), *block("explicit Panels([[maybe_unused]] Memory &memory)", takes)]
+        return ["struct Panels {  // matrices, packed", *indent(lines), "};", ""]
+
+    def print_memory(self) -> list[str]:
+        """Return a struct with a pointer to each part of the loop's own memory."""
+        pointers = noted((f"real *{own.name};", own.note) for own in self.own.values())
+        takes = [f"{own.name} = memory.take({own.count});" for own in self.own.values()]
+        counts = "[[maybe_unused]] int64_t batch, [[maybe_unused]] int64_t threads"
+        lines = [*pointers, *block(f"Work([[maybe_unused]] Memory &memory, {counts})", takes)]
+        return ["struct Work {  // the loop's own memory", *indent(lines), "};", ""]
+
+
+def _title(tensor: str) -> str:
+    """Return what a tensor is called: one that an earlier part of the step makes has only a number (%3)."""
+    if tensor.startswith("v "):  # a value of the loop, kept for a weight's gradient
+        return f"{tensor[2:]} all"
+    return tensor if tensor.startswith("sum ") else re.sub(r"%(?=\d)", "given_", tensor)
 
 
 def _padded(size: int) -> int:

@@ -1,0 +1,215 @@
+// What all loops along time share: the arguments of a call, memory, which rows a thread minds, the order of a step.
+// The printed part of a source adds its own arguments to `Call`, and its stages to `Thread`.
+
+#define OSTINATO_MEMBER inline __attribute__((always_inline))
+#define OSTINATO_EXPORT extern "C" __attribute__((visibility("default")))
+
+namespace {
+
+struct Call {
+  int64_t steps;          // how many
+  int64_t batch;          // rows of the states
+  int64_t by_rows;        // whether threads share out rows; else units, and wait for each other
+  const int64_t *rows;    // [steps] rows alive at each step, never growing
+  const uint8_t *reset;   // [rows of all steps] whether a row starts anew; null where none does
+  real *memory;           // numbers_needed() of them
+  real *packed_matrices;  // packed_needed() of them
+  int64_t pack;           // whether they are yet to be packed
+};
+
+// Hands out one piece of memory in parts that start at a multiple of 16 numbers. Without memory it only counts.
+struct Memory {
+  real *start;
+  int64_t used = 0;
+  real *take(int64_t count) {
+    real *part = start ? start + used : nullptr;
+    used += (count + 15) / 16 * 16;
+    return part;
+  }
+};
+
+struct Operand {  // the rows of a product, where they are or copied to where they do not crowd the cache
+  const real *rows;
+  int64_t apart;  // numbers from one row to the next
+  Term term(int64_t from, const real *matrix, int64_t block, int64_t depth) const {
+    return {rows + from * apart, apart, matrix + block * UNITS * depth, depth};
+  }
+};
+
+// Copy a row of one tensor to the same row of another; zeros where there is no tensor.
+inline void copy_row(real *to, const real *from, int64_t row, int64_t size) {
+  if (from)
+    std::memcpy(to + row * size, from + row * size, size * sizeof(real));
+  else
+    std::memset(to + row * size, 0, size * sizeof(real));
+}
+
+template <int N>
+OSTINATO_INLINE V load_if(const real *from, int64_t distance) {
+  return from ? load<N>(from + distance) : V{};
+}
+
+// Add a row of one tensor to the same row of another, and leave zeros.
+inline void move_row(real *to, real *from, int64_t row, int64_t size) {
+  for (int64_t at = row * size; at < (row + 1) * size; ++at) {
+    to[at] += from[at];
+    from[at] = 0;
+  }
+}
+
+// One thread on its way along time. Its rows are own, own + each, own + 2 each, …: all of them where units are shared.
+struct Thread {
+  const Call &call;
+  Member &me;
+  const bool by_rows;
+  const int64_t own, each;
+  int64_t offset = 0;  // how many rows all earlier steps have
+  int64_t alive = 0;   // how many rows of this step are the thread's
+
+  Thread(const Call &call, Member &me)
+      : call(call), me(me), by_rows(call.by_rows), own(by_rows ? me.id : 0), each(by_rows ? me.count : 1) {}
+
+  int64_t mine(int64_t rows) const { return rows > own ? (rows - own + each - 1) / each : 0; }
+  int64_t rows_of(int64_t step) const { return step < call.steps ? call.rows[step] : 0; }
+  Share share(int64_t size) const { return by_rows ? Share(blocks(size)) : Share(blocks(size), me); }
+  void complete_rows() const {  // wait for the other units' threads
+    if (!by_rows) barrier(me);
+  }
+
+  // Do something for each row of this step from the thread's `first` on. Where units are shared, rows are for this.
+  template <class Do>
+  void each_row(int64_t first, Do act) const {
+    for (int64_t nth = first; nth < alive; ++nth) {
+      const int64_t row = own + nth * each;
+      if (by_rows || row % me.count == me.id) act(row);
+    }
+  }
+
+  bool is_reset(int64_t row) const { return call.reset[offset + row]; }
+  bool any_reset() const {
+    for (int64_t nth = 0; call.reset && nth < alive; ++nth)
+      if (is_reset(own + nth * each)) return true;
+    return false;
+  }
+
+  // `near` has room for (batch + threads) rows of depth + SPREAD.
+  Operand operand(const real *first, int64_t width, int64_t depth, real *near) const {
+    const Operand there{first + own * width, each * width};
+    if (!by_rows || alive < 2 || !crowded(there.apart)) return there;
+    const int64_t most = (call.batch + me.count - 1) / me.count;
+    real *const copy = near + me.id * most * (depth + SPREAD);
+    copy_rows(there.rows, there.apart, alive, depth, copy);
+    return {copy, depth + SPREAD};
+  }
+
+  template <class How>
+  void pack(How how, const real *matrix, int64_t size, int64_t depth, real *to) const {
+    const Share panels(blocks(size), me);
+    how(matrix, size, depth, to, panels.first, panels.last);
+  }
+
+  // ---- single numbers of a row: each thread has all that it needs, at [thread][row]
+
+  int64_t single(int64_t row) const { return me.id * call.batch + row; }
+  bool is_first() const { return by_rows || me.id == 0; }  // of those that have this row
+
+  // ---- sums over a row: a register for each thread and row, added up when all units are in
+
+  real *part(real *parts, int64_t row) const { return parts + single(row) * VL; }
+  void clear(real *parts, real start) const {
+    for (int64_t nth = 0; nth < alive; ++nth) store<VL>(part(parts, own + nth * each), set(start));
+  }
+  template <bool LARGEST>
+  real joined(const real *parts, int64_t row) const {
+    V whole = load<VL>(parts + (by_rows ? single(row) : row) * VL);
+    for (int64_t other = 1; !by_rows && other < me.count; ++other) {
+      const V more = load<VL>(parts + (other * call.batch + row) * VL);
+      whole = LARGEST ? f_maximum(whole, more) : whole + more;
+    }
+    return LARGEST ? ::max<VL>(whole) : ::sum<VL>(whole);
+  }
+  real sum_of(const real *parts, int64_t row) const { return joined<false>(parts, row); }
+  real largest_of(const real *parts, int64_t row) const { return joined<true>(parts, row); }
+
+  // ---- sums over rows and steps: each thread has its own, `apart` numbers from the next
+
+  void add_up(const real *sums, int64_t size, int64_t apart, real *to) const {
+    for (int64_t unit = me.id; unit < size; unit += me.count) {
+      real total = 0;
+      for (int64_t thread = 0; thread < me.count; ++thread) total += sums[thread * apart + unit];
+      to[unit] = total;
+    }
+  }
+};
+
+// A printed loop has: pack_matrices(); go_to(step), to set its pointers; stages(); and for rows that start anew
+// renew(row), to copy their states, and use_renewed(). The others are named where they are called.
+
+template <class Loop>
+void renew_rows(Loop &loop) {
+  if (!loop.any_reset()) return;
+  loop.each_row(0, [&](int64_t row) { loop.renew(row); });
+  loop.use_renewed();
+  loop.complete_rows();
+}
+
+template <class Loop>
+void run_forward(Loop &loop) {
+  const Call &call = loop.call;
+  if (call.pack) loop.pack_matrices();
+  for (int64_t row = call.rows[0] + loop.me.id; row < call.batch; row += loop.me.count) loop.skip(row);
+  barrier(loop.me);
+  for (int64_t step = 0; step < call.steps; ++step) {
+    loop.alive = loop.mine(call.rows[step]);
+    if (loop.by_rows && !loop.alive) break;
+    loop.go_to(step);
+    renew_rows(loop);
+    loop.stages();
+    loop.each_row(loop.mine(loop.rows_of(step + 1)), [&](int64_t row) { loop.leave(row); });  // its last step
+    loop.offset += call.rows[step];
+  }
+}
+
+template <class Loop>
+void run_backward(Loop &loop) {
+  const Call &call = loop.call;
+  if (call.pack) loop.pack_matrices();
+  loop.clear_sums();
+  barrier(loop.me);
+  for (int64_t step = 0; step < call.steps; ++step) loop.offset += call.rows[step];
+  for (int64_t step = call.steps - 1; step >= 0; --step) {
+    loop.offset -= call.rows[step];
+    loop.alive = loop.mine(call.rows[step]);
+    if (loop.by_rows && !loop.alive) continue;
+    loop.go_to(step);
+    renew_rows(loop);
+    const int64_t later = loop.rows_of(step + 1);
+    loop.each_row(loop.mine(later), [&](int64_t row) { loop.enter(row); });  // this is its last step
+    if (later < call.rows[step]) loop.complete_rows();
+    loop.stages();
+    if (!loop.any_reset()) continue;
+    loop.each_row(0, [&](int64_t row) {
+      if (loop.is_reset(row)) loop.leave_initial(row);  // its gradients go to the initial state, none to the step before
+    });
+    loop.complete_rows();
+  }
+  barrier(loop.me);
+  for (int64_t row = loop.me.id; row < call.batch; row += loop.me.count) loop.leave(row, row < call.rows[0]);
+  loop.add_up_sums();
+}
+
+template <class Loop, class Panels, class Work, class Arguments>
+void run_team_along_time(const Arguments &args, const Pool &pool, int64_t threads) {
+  Memory packed{args.packed_matrices}, own{args.memory};
+  const Panels panels(packed);
+  const Work work(own, args.batch, threads);
+  struct Job {
+    const Arguments &args;
+    const Panels &panels;
+    const Work &memory;
+    void work(Member &me) { Loop(args, panels, memory, me).run(); }
+  } job{args, panels, work};
+  run_team(job, pool, threads);
+}
+
+}  // namespace
