@@ -54,8 +54,8 @@ class Call:
     recompute: bool = False
     uneven: bool = False
     """Whether lengths differ, or rows start anew."""
-    data_dependent: bool = False
-    """Part of a graph that is captured, and what is run depends on lengths or resets, which are not known meanwhile."""
+    captured: bool = False
+    """Part of a graph that `torch.compile` or `torch.export` captures."""
 
 
 def call_of(data: Tensor, weights_dtype: torch.dtype, steps: int, **facts: bool) -> Call:
@@ -114,8 +114,8 @@ def why_rather_native(bound: Bound, call: Call) -> str | None:
     """
     if call.device != "cpu" or not isinstance(bound, BoundEquations):
         return None
-    if call.data_dependent:
-        return "what lengths and resets hold is not known while a graph is captured"
+    if call.captured:
+        return "a captured graph takes torch's kernels apart, step by step"
     found = match(bound.definition.program)
     assert found is not None
     if found.kernel.name != "lstm":

@@ -21,19 +21,11 @@ from ostinato._errors import EngineError
 from ostinato.cells.bound_equations import BoundEquations
 from ostinato.cells.cell import State
 from ostinato.cells.definition import definition_of
+from ostinato.unroll.call import Options
 from ostinato.unroll.layout import layout
 from ostinato.unroll.native.compiled import Compiled, Wiring, compiled
 from ostinato.unroll.native.engine import LoopCall, is_hoisted, sequence_of
 from ostinato.unroll.native.passes import all_of
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a call asks for besides its tensors."""
-
-    reverse: bool = False
-    keep: bool = False
-    recompute: bool = False
 
 
 def run(
@@ -68,12 +60,12 @@ def run(
     save = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
     flags = None if reset is None else order.pack(reset)
     constants = [float(values[value]) for value in known.constants.values()]
-    about = (definition.text, constants, *inputs.shape[:2], hoisted, options.keep, options.recompute)
+    about = (definition.text, constants, *inputs.shape[:2], hoisted, options.return_states, options.recompute)
     results = loop(tensors, save, order.rows, flags, *about)
-    wiring = known.wiring(options.keep, reset is not None, options.recompute)
+    wiring = known.wiring(options.return_states, reset is not None, options.recompute)
     made = dict(zip(wiring.results, results, strict=False))
     outputs = order.unpack(known.after_loop(values, made).to(inputs.dtype))
-    every = [order.unpack(made[all_of(name)]) for name in wiring.states] if options.keep else []
+    every = [order.unpack(made[all_of(name)]) for name in wiring.states] if options.return_states else []
     return outputs, [order.unsort(made[name]) for name in wiring.last], every
 
 
@@ -201,8 +193,8 @@ def loop(
     else:
         made = call.forward([t.contiguous() for t in tensors], save=save)[1]
         count = sum(call.rows)
-        for name in wiring.results:
-            if name not in wiring.last:
+        if count < steps * batch:
+            for name in shapes.keys() - set(wiring.last):  # numbers that could be a row's, whatever reads them
                 made[name][count:] = made[name][count - 1]
     return [made[name] for name in shapes]
 
