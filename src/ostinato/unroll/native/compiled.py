@@ -80,7 +80,7 @@ class Compiled:
         return self._kernels[key]
 
     def wiring(self, keep: bool, resets: bool, recompute: bool) -> Wiring:
-        """Return which tensors go where in a call that keeps every state, or has rows that start anew, or saves less."""
+        """Return which tensors go where in a call that keeps every state, has rows that start anew, or saves less."""
         key = keep, resets, recompute
         if key not in self._wirings:
             self._wirings[key] = Wiring(self, *key)

@@ -121,8 +121,9 @@ class Passes:
     @property
     def saved_to_recompute(self) -> int:
         """How many it keeps where the backward pass computes the rest again: states and outputs."""
-        states = sum(int(s.shape[0]) for s in self.loop.program.states)
-        return states + sum(self.loop.size(v) for label, v in self.loop.program.outputs if self.sequences[label] == label)
+        program = self.loop.program
+        states = sum(int(s.shape[0]) for s in program.states)
+        return states + sum(self.loop.size(v) for label, v in program.outputs if self.sequences[label] == label)
 
 
 def _are_neighbours(a: Block, b: Block) -> bool:

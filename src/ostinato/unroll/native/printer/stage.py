@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from ostinato.equations.program import Op
-from ostinato.unroll.native.printer.lines import block, comment, times
+from ostinato.unroll.native.printer.lines import block, comment
 from ostinato.unroll.native.printer.storage import Storage
 from ostinato.unroll.native.printer.values import compute, is_fixed, load, store, store_number
 from ostinato.unroll.native.stages import Product, Stage
@@ -101,7 +103,7 @@ class _Vectors:
         lines += self._operands()
         if stage.products:
             lines += ["const Groups groups(alive);"]
-            lines += [f"alignas(64) real sums[{times('MAX_ROWS', len(stage.products))} * UNITS];"]
+            lines += [f"alignas(64) real sums[{_rows(len(stage.products))} * UNITS];"]
             group = ["const int64_t from = groups.start(group), count = groups.rows(group);"]
             group += [line for j, product in enumerate(stage.products) for line in self._product(j, product)]
             group += self._registers("from, count, sums + lane")
@@ -125,10 +127,11 @@ class _Vectors:
     def _operands(self) -> list[str]:
         """Return where the products' operands stand: where they are, or copied to where their rows do not crowd."""
         depths = {f.operand: self.storage.panel_shape(f.matrix)[1] for p in self.stage.products for f in p.factors}
-        lines = []
-        for nth, (operand, depth) in enumerate(depths.items()):
+        lines, known = [], Counter[int]()
+        for operand, depth in depths.items():
+            known[depth] += 1  # each operand of a stage has its own copy
             count, note = f"(batch + threads) * ({depth} + SPREAD)", f"rows of {depth}, copied"
-            near = self.storage.memory(f"near {depth} {nth}" if nth else f"near {depth}", count, note)
+            near = self.storage.memory(f"near {depth} {known[depth]}", count, note)
             rows = self.storage.place(operand)
             lines.append(
                 f"const Operand {self._rows_of(operand)} = operand({rows.first}, {rows.width}, {depth}, {near});"

@@ -131,8 +131,10 @@ class Storage:
         """Return the memory that holds what is carried, after even and after odd steps."""
         note = f"[2][batch][{c.size}]"
         if self.pass_.backward:
-            return self.memory(f"d {c.name} turn", f"2 * batch * {c.size}", f"{note} its gradient, by turns")
-        return self.memory(f"{c.name} turn", f"2 * batch * {c.size}", f"{note} by turns, where not all are kept")
+            return self.memory(f"d {c.name} turn", f"2 * batch * {c.size}", f"{note} gradient of {c.name}, by turns")
+        return self.memory(
+            f"{c.name} turn", f"2 * batch * {c.size}", f"{note} {c.name} by turns, where not all are kept"
+        )
 
     def total(self, value: str) -> str:
         """Return the memory that holds each thread's sum of a value over rows and steps, `total_width` apart."""

@@ -29,10 +29,10 @@ def load(storage: Storage, value: str) -> str:
     """Return the expression that reads a vector, or a single number for all units."""
     made, size = storage.pass_, storage.pass_.schedule.sizes[value]
     if value in made.constants:
-        return f"set(static_cast<real>({storage.argument(value, '', 'constant')}))"
+        return f"set(static_cast<real>({storage.argument(value, 'a constant', 'constant')}))"
     if value in made.vectors:
         place = made.vectors[value]
-        name = storage.argument(place.tensor, "")
+        name = storage.argument(place.tensor, "[…]")
         return _read(plus(name, place.start, "unit")) if size else f"set({name}[{place.start}])"
     if value in storage.numbers:
         return f"set({storage.number(value)})"
