@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from ostinato.equations.differentiate import differentiate, gradient_name
 from ostinato.equations.expand import expand
 from ostinato.equations.program import PRODUCTS, Input, Op, Program, check, live
+from ostinato.unroll.native.gradient_names import name_gradients
 from ostinato.unroll.native.loop import Loop
 from ostinato.unroll.native.saved import smallest_cut
 
@@ -36,25 +37,29 @@ class Adjoint:
 def build_adjoint(loop: Loop) -> Adjoint:
     """Return both loops of a step."""
     whole, outputs = _both(loop.program)
-    inputs = tuple(i for i in whole.inputs if i.role != "gradient")
     late = _reached(whole)
     outers = _outers(whole, {p.name for p in loop.program.parameters if len(p.shape) == 2})
-    outer = {o.out for o in whole.ops if o.fn == "outer"}
     results = tuple((label, v) for label, v in whole.outputs if len(whole.shape(v)) < 2)
-    operands = [operand for o in outers for operand in (o.left, o.right)]
     free = {s.name for s in whole.states} | {value for _, value in outputs}
-    read = {a for op in whole.ops if op.out in late and op.out not in outer for a in op.args if isinstance(a, str)}
-    needed = [n for n in whole.by_name if n not in late and (n in read or n in operands or n in dict(results).values())]
-    sizes = {n: int(e.shape[0]) if e.shape else 1 for n, e in whole.by_name.items() if len(e.shape) < 2}
-    known = free | {i.name for i in whole.inputs if i.role == "gradient"}
-    saved = tuple(smallest_cut(whole, needed, known, sizes))
+    operands = {operand for o in outers for operand in (o.left, o.right)}
+    saved = _saved(whole, late, operands | {v for _, v in results}, free)
+    inputs = tuple(i for i in whole.inputs if i.role != "gradient")
+    early = tuple(op for op in whole.ops if op.out not in late)
     kept = tuple((f"saved {v}", v) for v in saved)
-    forward = replace(live(Program(inputs, _early(whole), outputs + kept)), outputs=outputs)
+    forward = replace(live(Program(inputs, early, outputs + kept)), outputs=outputs)
     outers = tuple(
         replace(o, left=f"{o.left} copy" if o.left in (*saved, *free) else _own(whole, o.left)) for o in outers
     )
     backward = _backward(whole, results, outers, saved, free - {s.name for s in whole.states})
     return Adjoint(check(_copied(forward)), backward, saved, outers)
+
+
+def _saved(whole: Program, late: set[str], wanted: set[str], free: set[str]) -> tuple[str, ...]:
+    """Return which values to keep so that the `late` operations, and all that is `wanted`, follow from them."""
+    read = {a for op in whole.ops if op.out in late and op.fn != "outer" for a in op.args if isinstance(a, str)}
+    needed = [n for n in whole.by_name if n not in late and (n in read or n in wanted)]
+    sizes = {n: int(e.shape[0]) if e.shape else 1 for n, e in whole.by_name.items() if len(e.shape) < 2}
+    return tuple(smallest_cut(whole, needed, free | {i.name for i in whole.role("gradient")}, sizes))
 
 
 def _own(program: Program, value: str) -> str:
@@ -73,7 +78,7 @@ def _copied(program: Program) -> Program:
 
 def _both(step: Program) -> tuple[Program, tuple[tuple[str, str], ...]]:
     """Return one program of the step's operations and its adjoint's, and the step's own outputs in it."""
-    adjoint = _renamed(differentiate(step), step)
+    adjoint = name_gradients(differentiate(step), step)
     own = {op.out for op in step.ops}
     ops = step.ops + tuple(op for op in adjoint.ops if op.out not in own)
     inputs = step.inputs + adjoint.role("gradient")
@@ -81,59 +86,6 @@ def _both(step: Program) -> tuple[Program, tuple[tuple[str, str], ...]]:
     whole, _ = expand(Program(inputs, ops, adjoint.outputs + marked))
     outputs = tuple((label.removeprefix("step "), v) for label, v in whole.outputs if label.startswith("step "))
     return Program(whole.inputs, _filled(whole.ops), whole.outputs[: len(adjoint.outputs)]), outputs
-
-
-def _renamed(adjoint: Program, step: Program) -> Program:
-    """Return the adjoint with `d v` for the gradient of a value v that has a name of its own."""
-    names: dict[str, str] = {}
-    for name, gradient in _gradients(adjoint, step).items():
-        if gradient.startswith("%"):
-            free = (f"d {name}", f"d {name} total")  # what arrives at an output may have the first
-            names.setdefault(gradient, next(title for title in free if title not in adjoint.by_name))
-    ops = tuple(
-        replace(
-            op, out=names.get(op.out, op.out), args=tuple(names.get(a, a) if isinstance(a, str) else a for a in op.args)
-        )
-        for op in adjoint.ops
-    )
-    return Program(adjoint.inputs, ops, tuple((label, names.get(v, v)) for label, v in adjoint.outputs))
-
-
-def _gradients(adjoint: Program, step: Program) -> dict[str, str]:
-    """Return which value of the adjoint is the gradient of each named value of the step.
-
-    An adjoint only says so of inputs. The gradient of another value is that of a number added to it, in the adjoint of
-    a step that does so; the operation it is there is found again by what it is made of.
-    """
-    named = {op.out: op for op in step.ops if not op.out.startswith("%")}
-    added = {v: Input(f"to {v}", "parameter", op.shape) for v, op in named.items()}
-    ops: list[Op] = []
-    for op in step.ops:
-        if op.out in named:
-            bare = f"{op.out} bare"
-            ops += [replace(op, out=bare), Op(op.out, "add", (bare, added[op.out].name), op.shape)]
-        else:
-            ops.append(op)
-    other = differentiate(Program((*step.inputs, *added.values()), tuple(ops), step.outputs))
-    numbers: dict[str, str] = {}
-    made = {number: value for value, number in _numbered(adjoint, numbers, set()).items()}
-    there = _numbered(other, numbers, {i.name for i in added.values()})
-    gradients = dict(other.outputs)
-    values = {v: gradients[i.name] for v, i in added.items() if i.name in gradients}
-    values |= {i.name: gradients[i.name] for i in step.inputs if i.name in gradients}
-    return {v: made[there[g]] for v, g in values.items() if there[g] in made}
-
-
-def _numbered(program: Program, numbers: dict[str, str], nothing: set[str]) -> dict[str, str]:
-    """Return a number for each value, the same wherever the same is done; adding `nothing` does nothing."""
-    found = {i.name: i.name for i in program.inputs}
-    for op in program.ops:
-        args = [found[a] if isinstance(a, str) else repr(a) for a in op.args]
-        if op.fn == "add" and args[1] in nothing:
-            found[op.out] = args[0]
-        else:
-            found[op.out] = numbers.setdefault(f"{op.fn} {args} {op.shape}", f"%{len(numbers)}")
-    return found
 
 
 def _filled(ops: tuple[Op, ...]) -> tuple[Op, ...]:
@@ -152,11 +104,6 @@ def _collected(program: Program) -> Program:
         for op in program.ops
     )
     return replace(program, ops=(*copies, *ops))
-
-
-def _early(whole: Program) -> tuple[Op, ...]:
-    late = _reached(whole)
-    return tuple(op for op in whole.ops if op.out not in late)
 
 
 def _reached(whole: Program) -> set[str]:

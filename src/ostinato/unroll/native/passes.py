@@ -176,7 +176,6 @@ def _sequences(program: Program) -> dict[str, str]:
 def _forward(loop: Loop, adjoint: Adjoint, saved: dict[str, Place], sequences: dict[str, str]) -> Pass:
     program = adjoint.forward
     steps = schedule(program, adjoint.saved)
-    given = _given(loop, program)
     writes: dict[str, list[Place]] = {v: [p] for v, p in saved.items()}
     outputs = dict(steps.program.outputs)
     for label, tensor in sequences.items():
@@ -185,16 +184,16 @@ def _forward(loop: Loop, adjoint: Adjoint, saved: dict[str, Place], sequences: d
             writes.setdefault(outputs[label], []).append(Place(tensor, size, 0, size))
     carried = tuple(Carried(s.name, int(s.shape[0]), s.name, outputs[f"{s.name}'"]) for s in program.states)
     return Pass(
-        False,
-        steps,
-        given,
-        {v: tuple(p) for v, p in writes.items()},
-        frozenset({"saved"}),
-        carried,
-        {},
-        _matrices(loop, steps),
-        _vectors(loop, program),
-        tuple(i.name for i in program.role("constant")),
+        backward=False,
+        schedule=steps,
+        reads=_given(loop, program),
+        writes={v: tuple(p) for v, p in writes.items()},
+        optional=frozenset({"saved"}),
+        carried=carried,
+        before={},
+        matrices=_matrices(loop, steps),
+        vectors=_vectors(loop, program),
+        constants=tuple(i.name for i in program.role("constant")),
     )
 
 

@@ -14,11 +14,11 @@ typeid typename typeof union unsigned using virtual void volatile wchar_t while 
 errno int64_t linux std uint8_t unix
 """
 _OURS = """
-alive any_reset args Arguments barrier batch blocks by_rows Call call clear copy_row count crowded each each_row enter
-first fold from group Groups groups has_steps is_first is_reset joined LANES Lanes lanes largest_of leave load load_if
-Loop max MAX_ROWS me Member Memory memory mine move_row nth offset Operand operand own pack packed packed_matrices
-Panels panels part Pool product real renew reset row rows set Share share single skip SPREAD stages step steps store
-sum sum_of sums Term terms Thread tile tiles times to unit UNITS V VL Work work
+alive any_reset args Arguments barrier batch blocks by_rows Call call clear copies copy_row count crowded each
+each_row enter first fold from group Groups groups has_steps is_first is_reset joined LANES Lanes lanes largest_of
+leave load load_if Loop max MAX_ROWS me Member Memory memory mine move_row NARROW nth offset Operand operand own pack
+packed packed_matrices Panels panels part parts Pool product real renew reset row rows set Share share single skip
+SPREAD stages step steps store sum sum_of sums Term terms Thread tile tiles times to unit UNITS V VL Work work
 """
 """What the headers and the printed text around the equations are written with."""
 _RESERVED = ("f_", "units_", "stage_", "OSTINATO")
