@@ -39,7 +39,7 @@ class Compiled:
         self.given = [t for t, role in tensors.items() if role != "parameter"]
         self.constants = loop.constants
         self.widths = {t: math.prod(shape) for t, shape in loop.widths.items()}
-        self._kernels: dict[tuple[str, torch.dtype], Kernel] = {}
+        self._kernels: dict[tuple[str, torch.dtype, bool], Kernel] = {}
         self._wirings: dict[tuple[bool, bool, bool], Wiring] = {}
 
     def _reader(self, part: Program):
@@ -66,17 +66,18 @@ class Compiled:
         }
         return self._after[1]({**values, **exported})[0]
 
-    def source(self, direction: str, dtype: torch.dtype = torch.float32) -> Source:
+    def source(self, direction: str, dtype: torch.dtype = torch.float32, *, narrow: bool = False) -> Source:
         """Return the C++ of one direction."""
         made = self.passes.forward if direction == "forward" else self.passes.backward
         states = ", ".join(f"{name} {size}" for name, size in self.definition.states.items())
-        return print_pass(made, f"{direction}: states {states}", double=dtype == torch.float64)
+        return print_pass(made, f"{direction}: states {states}", double=dtype == torch.float64, narrow=narrow)
 
-    def kernel(self, direction: str, dtype: torch.dtype) -> Kernel:
-        """Return one direction, compiled."""
-        key = direction, dtype
+    def kernel(self, direction: str, dtype: torch.dtype, *, narrow: bool = False) -> Kernel:
+        """Return one direction, compiled; with `narrow`, its products take bfloat16 where the machine has them."""
+        key = direction, dtype, narrow
         if key not in self._kernels:
-            self._kernels[key] = Kernel(self.source(direction, dtype), direction, direction, dtype)
+            source = self.source(direction, dtype, narrow=narrow)
+            self._kernels[key] = Kernel(source, direction, direction, dtype)
         return self._kernels[key]
 
     def wiring(self, keep: bool, resets: bool, recompute: bool) -> Wiring:

@@ -58,7 +58,8 @@ def run(
         initials = [leaf.contiguous() for leaf in bound.definition.state_values(fresh)]
     wiring = known.wiring(keep, bool(initials), recompute)
     constants = {name: float(values[value]) for name, value in known.constants.items()}
-    call = LoopCall(wiring, layout.rows, layout.batch, constants, reset if initials else None, recompute)
+    flags, options = reset if initials else None, {"recompute": recompute, "narrow": is_narrow(bound, data)}
+    call = LoopCall(wiring, layout.rows, layout.batch, constants, flags, **options)
     tensors = (*given, *parameters, *starts, *initials)
     if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
         results = _Loop.apply(call, *tensors)
@@ -82,6 +83,13 @@ def is_hoisted(bound: BoundEquations | BoundReading, data: Tensor, steps: int) -
     return data.shape[0] < MANY_ROWS * steps or is_wide or is_last
 
 
+def is_narrow(bound: BoundEquations | BoundReading, data: Tensor) -> bool:
+    """Return whether products take bfloat16: where the eager ones would."""
+    if torch.is_autocast_enabled("cpu") and data.dtype == torch.float32:
+        return torch.get_autocast_dtype("cpu") == torch.bfloat16
+    return data.dtype == torch.bfloat16 and all(t.dtype == torch.bfloat16 for t in bound.tensors.values())
+
+
 def sequence_of(value: Tensor | float, rows: int, dtype: torch.dtype) -> Tensor:
     """Return what the loop takes at every step as (N, width)."""
     value = torch.as_tensor(value)
@@ -102,6 +110,8 @@ class LoopCall:
     recompute: bool = False
     room: int = 0
     """How many rows that which is made has, where it is more than the rows there are."""
+    narrow: bool = False
+    """Whether products take bfloat16; their sums, states and what is saved are float32 all the same."""
 
     def forward(self, tensors: Sequence[Tensor], *, save: bool) -> tuple[list[Tensor], dict[str, Any]]:
         """Return (results, all tensors by name)."""
@@ -116,7 +126,7 @@ class LoopCall:
                 named[all_of(c.name)] = memory.take(like.dtype, room, c.size)
         if save and passes.saved_width and not self.recompute:
             named["saved"] = memory.take(like.dtype, room, passes.saved_width)
-        kernel = wiring.known.kernel("forward", like.dtype)
+        kernel = wiring.known.kernel("forward", like.dtype, narrow=self.narrow)
         kernel(self.rows, self.batch, named, self.constants, reset=self.reset)
         return [named[name] for name in wiring.results], named
 
@@ -149,7 +159,7 @@ class LoopCall:
         places = {}
         for value, size in made.totals.items():
             places[value] = sums.narrow(0, sum(len(p) for p in places.values()), size or 1)
-        kernel = wiring.known.kernel("backward", like.dtype)
+        kernel = wiring.known.kernel("backward", like.dtype, narrow=self.narrow)
         totals = {f"sum {value}": place for value, place in places.items()}
         kernel(self.rows, self.batch, {**named, **found, **totals}, self.constants, reset=self.reset)
         for value, tensor, start in wiring.totals:
@@ -183,11 +193,13 @@ class LoopCall:
         once: dict[str, Any] = {**named, **part, **{f"{s} start": value for s, value in before.items()}}
         for name, width in [*wiring.made_by_forward, *((f"{c.name} last", c.size) for c in passes.forward.carried)]:
             once[name] = memory.take(like.dtype, count, width)
-        wiring.known.kernel("forward", like.dtype)((count,), count, once, self.constants)
+        wiring.known.kernel("forward", like.dtype, narrow=self.narrow)((count,), count, once, self.constants)
         reset = None if self.reset is None else self.reset[start : start + count]
         piece = replace(self, rows=self.rows[first:last], reset=reset, recompute=False)
         own = {**named, **part, **{f"{s} start": value for s, value in before.items()}}
-        gradient = {name: _cut(g, start, count) if name in wiring.gradients_over_time else g for name, g in found.items()}
+        gradient = {
+            name: _cut(g, start, count) if name in wiring.gradients_over_time else g for name, g in found.items()
+        }
         if last < len(self.rows):  # the gradient goes on where the later piece left it
             gradient |= {f"d {s} last": found[f"d {s} start"].clone() for s in wiring.states}
         piece._back(own, gradient, gradients)

@@ -7,8 +7,8 @@ from importlib.resources import files
 
 
 @functools.cache
-def read_headers(names: tuple[str, ...], *, double: bool) -> str:
-    """Return these headers as one text, for float64 or float32."""
+def read_headers(names: tuple[str, ...], *, double: bool, narrow: bool = False) -> str:
+    """Return these headers as one text, for float64 or float32; with `narrow`, products take bfloat16."""
     folder = files("ostinato.unroll.native") / "source"
-    head = "#define OSTINATO_DOUBLE 1\n" if double else ""
+    head = "#define OSTINATO_DOUBLE 1\n" * double + "#define OSTINATO_BFLOAT16 1\n" * narrow
     return head + "\n".join((folder / name).read_text("utf-8") for name in names)

@@ -37,7 +37,7 @@ class Source:
         return "\n".join(self.text.split("\n")[self.own_lines[0] : self.own_lines[1]])
 
 
-def print_pass(made: Pass, title: str, *, double: bool = False) -> Source:
+def print_pass(made: Pass, title: str, *, double: bool = False, narrow: bool = False) -> Source:
     """Return the C++ of a pass."""
     storage = Storage(made)
     stages = [line for k, stage in enumerate(made.schedule.stages) for line in print_stage(storage, k, stage)]
@@ -46,7 +46,7 @@ def print_pass(made: Pass, title: str, *, double: bool = False) -> Source:
     structs = [*storage.print_arguments(), *storage.print_panels(), *storage.print_memory()]
     lines = ["namespace {", "", *structs, "struct Loop : Thread {", *indent(loop), "};", "", "}  // namespace", ""]
     own = "\n".join([*lines, *_entry(made), ""])
-    text = f"// {title}\n\n{read_headers(HEADERS, double=double)}\n{own}"
+    text = f"// {title}\n\n{read_headers(HEADERS, double=double, narrow=narrow)}\n{own}"
     first = text.count("\n", 0, len(text) - len(own))
     products = sum(m.rows * m.depth for m in made.matrices.values())
     return Source(text, tuple(storage.fields.values()), (first, text.count("\n") + 1), products)

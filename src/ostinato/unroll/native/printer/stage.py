@@ -130,7 +130,7 @@ class _Vectors:
         lines, known = [], Counter[int]()
         for operand, depth in depths.items():
             known[depth] += 1  # each operand of a stage has its own copy
-            count, note = f"(batch + threads) * ({depth} + SPREAD)", f"rows of {depth}, copied"
+            count, note = f"copies(batch, threads, {depth})", f"rows of {depth}, copied"
             near = self.storage.memory(f"near {depth} {known[depth]}", count, note)
             rows = self.storage.place(operand)
             lines.append(

@@ -28,11 +28,16 @@ struct Memory {
   }
 };
 
+// How much memory copies of rows take: each thread has its own, of its rows, or where units are shared of all rows.
+constexpr int64_t copies(int64_t batch, int64_t threads, int64_t depth) {
+  return (NARROW ? batch * threads : batch + threads) * (parts(depth) + SPREAD);
+}
+
 struct Operand {  // the rows of a product, where they are or copied to where they do not crowd the cache
   const real *rows;
   int64_t apart;  // numbers from one row to the next
   Term term(int64_t from, const real *matrix, int64_t block, int64_t depth) const {
-    return {rows + from * apart, apart, matrix + block * UNITS * depth, depth};
+    return {rows + from * apart, apart, matrix + block * UNITS * parts(depth), parts(depth)};
   }
 };
 
@@ -95,11 +100,11 @@ struct Thread {
   // `near` has room for (batch + threads) rows of depth + SPREAD.
   Operand operand(const real *first, int64_t width, int64_t depth, real *near) const {
     const Operand there{first + own * width, each * width};
-    if (!by_rows || alive < 2 || !crowded(there.apart)) return there;
-    const int64_t most = (call.batch + me.count - 1) / me.count;
-    real *const copy = near + me.id * most * (depth + SPREAD);
+    if (!NARROW && (!by_rows || alive < 2 || !crowded(there.apart))) return there;
+    const int64_t most = by_rows ? (call.batch + me.count - 1) / me.count : call.batch, apart = parts(depth) + SPREAD;
+    real *const copy = near + me.id * most * apart;
     copy_rows(there.rows, there.apart, alive, depth, copy);
-    return {copy, depth + SPREAD};
+    return {copy, apart};
   }
 
   template <class How>
