@@ -200,58 +200,74 @@ def _forward(loop: Loop, adjoint: Adjoint, saved: dict[str, Place], sequences: d
 def _backward(
     loop: Loop, adjoint: Adjoint, saved: dict[str, Place], sequences: dict[str, str]
 ) -> tuple[Pass, tuple[Block, ...], dict[str, tuple[str, ...]]]:
-    program = adjoint.backward
-    forward = adjoint.forward
-    sizes = loop_sizes(program) | {s.name: int(s.shape[0]) for s in loop.program.states}
-    names = {s.name for s in loop.program.states}
-    outputs = dict(program.outputs)
-    writes: dict[str, list[Place]] = {}
-    for name, piece in loop.pieces.items():
-        if name in outputs and loop.program.by_name[name].role in ("input", "time"):  # type: ignore[union-attr]
-            width = loop.widths[piece.tensor][0] if loop.widths[piece.tensor] else 1
-            place = Place(f"d {piece.tensor}", width, piece.start, sizes[outputs[name]])
-            writes.setdefault(outputs[name], []).append(place)
+    """Return the backward pass, the blocks of matrices' gradients, and the values that others are made of."""
+    forward, outputs = adjoint.forward, dict(adjoint.backward.outputs)
+    states = {s.name: int(s.shape[0]) for s in loop.program.states}
+    sizes = loop_sizes(adjoint.backward) | states
+    writes = _input_gradients(loop, outputs, sizes)
     after = {v: Place(sequences[label], _size(forward, v), 0, _size(forward, v)) for label, v in forward.outputs}
     known = {**after, **saved, **{n: p for n, p in _given(loop, loop.program).items() if n in adjoint.saved}}
-    blocks = _blocks(loop, adjoint.outers, sizes, writes, names, known)
-    gradients, totals = {}, {}
-    for p in loop.program.parameters:
-        if p.name in outputs and len(p.shape) < 2:
-            gradients[p.name] = (outputs[p.name],)
-            totals[outputs[p.name]] = int(p.shape[0]) if p.shape else 0
-    wanted = {v for v in outputs.values() if v in writes or v in totals}
-    carried_labels = {gradient_name(s) for s in names}
-    kept = tuple((label, v) for label, v in program.outputs if v in wanted or label in carried_labels)
-    steps = schedule(Program(program.inputs, program.ops, kept), ())
+    blocks = _blocks(loop, adjoint.outers, sizes, writes, set(states), known)
+    summed = [p for p in loop.program.parameters if p.name in outputs and len(p.shape) < 2]
+    totals = {outputs[p.name]: int(p.shape[0]) if p.shape else 0 for p in summed}
+    steps = schedule(_kept(adjoint.backward, {*writes, *totals}, {gradient_name(s) for s in states}), ())
     program = steps.program
-    reads = {i.name: known[i.name] for i in program.role("saved")}
-    states = {f"{s}'": s for s in names}
+    made = Pass(
+        backward=True,
+        schedule=steps,
+        reads={i.name: known[i.name] for i in program.role("saved")} | _arriving(forward, program, sequences),
+        writes={v: tuple(p) for v, p in writes.items()},
+        optional=frozenset(gradient_name(t) for t in sequences.values()),
+        carried=_carried_back(loop, program, sequences),
+        before={s.name: states[s.name] for s in program.states},
+        matrices=_matrices(loop, steps),
+        vectors=_vectors(loop, program),
+        constants=tuple(i.name for i in program.role("constant")),
+        totals=totals,
+    )
+    return made, blocks, {p.name: (outputs[p.name],) for p in summed}
+
+
+def _input_gradients(loop: Loop, outputs: dict[str, str], sizes: dict[str, int]) -> dict[str, list[Place]]:
+    """Return where the gradients go of what comes into the loop from before it."""
+    writes: dict[str, list[Place]] = {}
+    for name, place in _given(loop, loop.program).items():
+        if name in outputs:
+            there = replace(place, tensor=gradient_name(place.tensor), size=sizes[outputs[name]])
+            writes.setdefault(outputs[name], []).append(there)
+    return writes
+
+
+def _kept(program: Program, values: set[str], labels: set[str]) -> Program:
+    """Return a program with those of its outputs that somebody wants, by value or by label."""
+    return replace(program, outputs=tuple((label, v) for label, v in program.outputs if v in values or label in labels))
+
+
+def _arriving(forward: Program, program: Program, sequences: dict[str, str]) -> dict[str, Place]:
+    """Return where the gradients of outputs arrive; those of states are carried."""
+    states = {f"{s.name}'" for s in forward.states}
+    found = {}
     for label, value in forward.outputs:
         if label not in states and gradient_name(label) in program.by_name:
             size = _size(forward, value)
-            reads[gradient_name(label)] = Place(gradient_name(sequences[label]), size, 0, size)
-    outputs = dict(program.outputs)
-    outside = {s: all_of(s) for s in names if all_of(s) not in {sequences[k] for k in sequences if k not in states}}
-    also = {s: gradient_name(outside[s]) if s in outside else "" for s in names}
-    carried = tuple(
-        Carried(s.name, sizes[s.name], gradient_name(f"{s.name}'"), outputs[gradient_name(s.name)], also[s.name])
+            found[gradient_name(label)] = Place(gradient_name(sequences[label]), size, 0, size)
+    return found
+
+
+def _carried_back(loop: Loop, program: Program, sequences: dict[str, str]) -> tuple[Carried, ...]:
+    """Return the gradients of states; a state whose sequence is no output has one that may arrive from outside."""
+    outputs, states = dict(program.outputs), {f"{s.name}'" for s in loop.program.states}
+    taken = {tensor for label, tensor in sequences.items() if label not in states}
+    return tuple(
+        Carried(
+            name=s.name,
+            size=int(s.shape[0]),
+            source=gradient_name(f"{s.name}'"),
+            result=outputs[gradient_name(s.name)],
+            also="" if all_of(s.name) in taken else gradient_name(all_of(s.name)),
+        )
         for s in loop.program.states
     )
-    optional = {gradient_name(t) for t in sequences.values()}
-    made = Pass(
-        True,
-        steps,
-        reads,
-        {v: tuple(p) for v, p in writes.items()},
-        frozenset(optional),
-        carried,
-        {s.name: sizes[s.name] for s in program.states},
-        _matrices(loop, steps),
-        _vectors(loop, program),
-        tuple(i.name for i in program.role("constant")),
-        totals,
-    )
-    return made, blocks, gradients
 
 
 def _blocks(
