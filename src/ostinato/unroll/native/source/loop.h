@@ -97,7 +97,7 @@ struct Thread {
     return false;
   }
 
-  // `near` has room for (batch + threads) rows of depth + SPREAD.
+  // The rows of a value from its `first` on, `width` apart; `near` has room for their copies.
   Operand operand(const real *first, int64_t width, int64_t depth, real *near) const {
     const Operand there{first + own * width, each * width};
     if (!NARROW && (!by_rows || alive < 2 || !crowded(there.apart))) return there;
@@ -193,8 +193,8 @@ void run_backward(Loop &loop) {
     if (later < call.rows[step]) loop.complete_rows();
     loop.stages();
     if (!loop.any_reset()) continue;
-    loop.each_row(0, [&](int64_t row) {
-      if (loop.is_reset(row)) loop.leave_initial(row);  // its gradients go to the initial state, none to the step before
+    loop.each_row(0, [&](int64_t row) {  // gradients go to the initial state, none to the step before
+      if (loop.is_reset(row)) loop.leave_initial(row);
     });
     loop.complete_rows();
   }

@@ -97,7 +97,8 @@ struct Gradient {
     const int64_t u = block * UNITS, have = size - u < UNITS ? size - u : UNITS;
     for (int64_t k = 0; k < depth; ++k) {
       const int64_t row = n + k;
-      const real *from = (row < first_rows ? first + row * right_stride : right + (row - first_rows) * right_stride) + u;
+      const real *start = row < first_rows ? first + row * right_stride : right + (row - first_rows) * right_stride;
+      const real *from = start + u;
       if (have == UNITS) {
         for (int64_t v = 0; v < UNITS; v += VL) store<VL>(panel + k * UNITS + v, load<VL>(from + v));
       } else {
