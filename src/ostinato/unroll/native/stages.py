@@ -55,6 +55,11 @@ class Schedule:
     sizes: dict[str, int]
     """How many numbers each value has in a row; 0 for a single number."""
 
+    @property
+    def barriers(self) -> int:
+        """How often a step waits until rows are complete."""
+        return sum(1 for stage in self.stages if stage.size)
+
 
 def schedule(program: Program, stored: Iterable[str]) -> Schedule:
     """Cut a step into stages. `stored` are the values that the caller wants in memory, besides the states."""
