@@ -23,7 +23,7 @@ class Settings:
     @property
     def budget(self) -> Budget:
         """The turns of one row."""
-        return Budget(seconds=0.4, least=2, most=5) if self.quick else Budget(seconds=4.0, least=5, most=30)
+        return Budget(seconds=0.4, least=2, most=5) if self.quick else Budget(seconds=2.0, least=5, most=30)
 
     def skip(self, what: str, reason: str) -> None:
         """Note once that something is left out, and print it."""

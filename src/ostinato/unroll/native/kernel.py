@@ -60,7 +60,6 @@ class Kernel:
         values = [constants[name] if is_constant else _address(tensors[name]) for name, is_constant in self.fields]
         self.function(self.format.pack(*fixed, *values), ctypes.addressof(pool()), threads)
 
-
     def function_of_address(self):
         """Return the compiled function as one that takes its arguments as an array of 64-bit numbers."""
         function = self._library[self.direction]

@@ -17,17 +17,17 @@ struct Pool {  // the three entry points of OpenMP; null where there is none, an
 
 struct Member {  // one thread of a team
   int id, count;
-  std::atomic<int> *waiting;  // how many have arrived at the barrier, over all its uses
-  int turn = 0;               // how often this thread has passed it
+  std::atomic<unsigned> *waiting;  // how many have arrived at the barrier, over all its uses; may wrap around
+  unsigned turn = 0;               // how often this thread has passed it
 };
 
 // Wait for the whole team. Spins a bounded time, then gives the core away: there may be fewer cores than threads.
 inline void barrier(Member &me) {
   if (me.count == 1) return;
   me.turn += 1;
-  const int all = me.turn * me.count;
+  const unsigned all = me.turn * static_cast<unsigned>(me.count);
   me.waiting->fetch_add(1, std::memory_order_acq_rel);
-  for (int spins = 0; me.waiting->load(std::memory_order_acquire) - all < 0; ++spins) {
+  for (int spins = 0; static_cast<int>(me.waiting->load(std::memory_order_acquire) - all) < 0; ++spins) {
     if (spins < 4000) {
 #if defined(__x86_64__) || defined(__i386__)
       __builtin_ia32_pause();
@@ -51,7 +51,7 @@ template <class Job>
 struct Start {
   Job *job;
   const Pool *pool;
-  std::atomic<int> waiting{0};
+  std::atomic<unsigned> waiting{0};
   static void enter(void *self) {
     Start &start = *static_cast<Start *>(self);
     const bool alone = start.pool == nullptr;
