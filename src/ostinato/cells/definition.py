@@ -9,6 +9,7 @@ from numbers import Integral
 from typing import Any
 
 from torch import Tensor
+from torch.utils import _pytree as pytree
 
 from ostinato._errors import ConfigError
 from ostinato.cells.cell import State
@@ -88,6 +89,8 @@ def definition_of(text: str) -> Definition:
 def _state_type(names: tuple[str, ...]) -> Any:
     kind = namedtuple("State", names)  # type: ignore[misc]
     kind.__reduce__ = _reduce_state  # type: ignore[method-assign]  # the class stands in no module
+    # an exported model whose state this is can then be saved
+    pytree._register_namedtuple(kind, serialized_type_name=f"ostinato.State({', '.join(names)})")
     return kind
 
 

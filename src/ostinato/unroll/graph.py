@@ -37,9 +37,11 @@ def unroll(
     given = (bound, inputs, state, lengths, reset, dt)
     if isinstance(bound, BoundEquations) and (engine not in ("eager", "vendor") or not is_open):
         return _as_one(bound, *given[1:], engine, options)
-    if engine in ("auto", "eager") and not is_open:  # the step of a plain cell, operation by operation
+    if is_open:
+        return _apart(*given, engine, options)
+    if engine in ("auto", "eager"):  # the step of a plain cell, operation by operation
         return run(*given, "eager", options)
-    return _apart(*given, engine, options)
+    return _plain_apart(*given, engine, options)
 
 
 def _as_one(
@@ -115,4 +117,6 @@ class _Initial:
 
 _node: Callable[..., list[Tensor]] = torch.compiler.allow_in_graph(torch.compiler.disable(_made))
 _UNKNOWN = "what lengths and resets hold is not known in a captured graph; engine='native' leaves it to its operation"
+_PLAIN = "a captured graph takes the step of a plain cell as it is, on the eager engine, and no loop compiled from it"
 _apart: Callable[..., tuple] = torch.compiler.disable(run, reason=_UNKNOWN)  # type: ignore[assignment]
+_plain_apart: Callable[..., tuple] = torch.compiler.disable(run, reason=_PLAIN)  # type: ignore[assignment]
