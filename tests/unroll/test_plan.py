@@ -7,7 +7,7 @@ import torch
 from recurrences import D, H, engines_of, make, numbers
 from torch.autograd import forward_ad
 
-from ostinato import EngineError, plan, unroll
+from ostinato import LSTM, EngineError, plan, unroll
 from ostinato.cells.lstm import ProjectedLSTM
 from ostinato.unroll.plan import Call, Plan, call_of, make_plan, why_not_vendor
 
@@ -27,14 +27,62 @@ def compiler(monkeypatch):
     return lacks
 
 
-@pytest.mark.parametrize("name", ["lstm", "lstm without bias", "learned start"])
-def test_the_vendor_runs_what_torch_has_a_fast_kernel_for(name):
-    assert str(plan(make(name))) == "vendor"
+WORSE = {
+    "elman": "torch takes rnn_tanh one operation at a time on a CPU",
+    "gru": "torch takes gru one operation at a time on a CPU",
+    "lstm": "torch's lstm is slower on a CPU, but for few rows and large matrices",
+    "lstm without bias": "torch's lstm is slower on a CPU, but for few rows and large matrices",
+    "learned start": "torch's lstm is slower on a CPU, but for few rows and large matrices",
+}
 
 
-@pytest.mark.parametrize(("name", "kernel"), [("elman", "rnn_tanh"), ("gru", "gru")])
-def test_a_compiled_loop_runs_what_torch_takes_apart(name, kernel):
-    assert str(plan(make(name))) == f"native (not vendor: torch takes {kernel} one operation at a time on a CPU)"
+@pytest.mark.parametrize(("name", "reason"), WORSE.items())
+def test_a_compiled_loop_runs_what_torch_has_a_slower_kernel_for(name, reason):
+    assert str(plan(make(name))) == f"native (not vendor: {reason})"
+
+
+LARGE = LSTM(512, 700)
+"""Of more than two million numbers."""
+
+
+@pytest.mark.parametrize(
+    ("cell", "rows", "uneven", "engine"),
+    [
+        (LARGE, 31, False, "vendor"),
+        (LARGE, 32, False, "native"),
+        (LARGE, None, False, "native"),
+        (LARGE, 4, True, "native"),
+        (LSTM(128, 128), 4, False, "native"),
+    ],
+    ids=["few rows", "many rows", "rows left open", "uneven", "small"],
+)
+def test_torch_s_lstm_is_taken_for_few_rows_and_large_matrices(cell, rows, uneven, engine):
+    assert make_plan(cell.bind(), Call(rows=rows, uneven=uneven)).engine == engine
+
+
+def test_a_captured_graph_takes_a_compiled_loop():
+    chosen = make_plan(LARGE.bind(), Call(rows=4, captured=True))
+    assert chosen == Plan("native", (("vendor", "a captured graph takes torch's kernels apart, step by step"),))
+
+
+KEEPS_ALL = "it keeps whatever its backward pass needs, and only a compiled loop can recompute"
+
+
+@pytest.mark.parametrize("name", ["lstm", "own text"])
+def test_recomputing_takes_a_compiled_loop(name):
+    assert make_plan(make(name).bind(), Call(recompute=True)) == Plan("native")
+
+
+@pytest.mark.parametrize("engine", ["vendor", "eager"])
+def test_recomputing_by_another_engine_is_an_error(engine):
+    with pytest.raises(EngineError, match=KEEPS_ALL):
+        make_plan(make("lstm").bind(), Call(recompute=True), engine)
+
+
+def test_recomputing_without_a_compiler_is_an_error(compiler):
+    compiler(NO_COMPILER)
+    with pytest.raises(EngineError, match="no C\\+\\+ compiler found"):
+        make_plan(make("lstm").bind(), Call(recompute=True))
 
 
 @pytest.mark.parametrize("name", ["elman", "lstm", "gru"])
@@ -134,7 +182,8 @@ def test_eager_asked_for_by_name_needs_no_reason():
 
 
 def test_the_plan_is_for_the_cells_own_type_unless_told_otherwise():
-    assert str(plan(make("lstm", torch.float32))) == str(plan(make("lstm", torch.float64))) == "vendor"
+    assert plan(make("lstm", torch.float32)) == plan(make("lstm", torch.float64))
+    assert plan(make("lstm", torch.float64)) != plan(make("lstm", torch.float64), dtype=torch.float32)
 
 
 def test_a_plan_with_several_reasons_prints_in_one_line():
@@ -181,4 +230,4 @@ def test_auto_gives_what_the_engine_it_takes_gives(name):
 
 
 def test_a_plan_can_be_made_of_facts_alone():
-    assert make_plan(make("lstm").bind(), Call(torch.float64, torch.float64)) == Plan("vendor")
+    assert make_plan(make("lstm").bind(), Call(torch.float64, torch.float64, device="cuda")) == Plan("vendor")
