@@ -210,7 +210,9 @@ def _backward(
     blocks = _blocks(loop, adjoint.outers, sizes, writes, set(states), known)
     summed = [p for p in loop.program.parameters if p.name in outputs and len(p.shape) < 2]
     totals = {outputs[p.name]: int(p.shape[0]) if p.shape else 0 for p in summed}
-    steps = schedule(_kept(adjoint.backward, {*writes, *totals}, {gradient_name(s) for s in states}), ())
+    carried = {gradient_name(s) for s in states}
+    only_summed = totals.keys() - writes.keys() - {v for label, v in adjoint.backward.outputs if label in carried}
+    steps = schedule(_kept(adjoint.backward, {*writes, *totals}, carried), (), only_summed)
     program = steps.program
     made = Pass(
         backward=True,

@@ -61,10 +61,13 @@ class Schedule:
         return sum(1 for stage in self.stages if stage.size)
 
 
-def schedule(program: Program, stored: Iterable[str]) -> Schedule:
-    """Cut a step into stages. `stored` are the values that the caller wants in memory, besides the states."""
-    carried = {value for _, value in program.outputs}
-    kept = carried | set(stored)
+def schedule(program: Program, stored: Iterable[str], only_summed: Iterable[str] = ()) -> Schedule:
+    """Cut a step into stages. `stored` are the values that the caller wants in memory, besides the outputs.
+
+    Outputs that are `only_summed`, over rows and steps, have no place outside the loop.
+    """
+    outputs = {value for _, value in program.outputs}
+    kept, carried = outputs | set(stored), outputs - set(only_summed)
     items = [piece for item in _gathered(program, kept) for piece in _in_two(item)]
     levels = _levels(program, items)
     _sink(program, items, levels, carried)
