@@ -88,7 +88,7 @@ def test_recomputing_without_a_compiler_is_an_error(compiler):
 @pytest.mark.parametrize("name", ["elman", "lstm", "gru"])
 def test_without_a_compiler_the_vendor_runs_whatever_torch_has_a_kernel_for(name, compiler):
     compiler(NO_COMPILER)
-    assert str(plan(make(name))) == "vendor"
+    assert str(plan(make(name))).startswith("vendor (not native: no C++ compiler found")
 
 
 REASONS = {

@@ -103,7 +103,7 @@ def _chosen(bound: Bound, call: Call) -> Plan:
     if not_native is None:
         return Plan("native", (("vendor", worse),))
     if not_vendor is None:
-        return Plan("vendor")
+        return Plan("vendor", (("native", not_native),))
     return Plan("eager", (("vendor", not_vendor), ("native", not_native)))
 
 
