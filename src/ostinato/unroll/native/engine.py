@@ -147,7 +147,7 @@ class LoopCall:
         else:
             for first, last in reversed(self._pieces()):
                 self._back_again(first, last, named, found, gradients)
-        return [found[name] if name in found else gradients[name[2:]] for name in wiring.gradients]
+        return [found[name] if name in found else gradients.get(name[2:]) for name in wiring.gradients]
 
     def _back(self, named: dict[str, Any], found: dict[str, Any], gradients: dict[str, Tensor]) -> None:
         """Run the backward loop: put gradients into `found`, and add those of parameters to `gradients`."""
