@@ -50,6 +50,8 @@ def build_adjoint(loop: Loop) -> Adjoint:
     outers = tuple(
         replace(o, left=f"{o.left} copy" if o.left in (*saved, *free) else _own(whole, o.left)) for o in outers
     )
+    arriving = {i.name for i in whole.role("gradient")}
+    outers = tuple(replace(o, right=f"{o.right} copy" if o.right in arriving else o.right) for o in outers)
     backward = _backward(whole, results, outers, saved, free - {s.name for s in whole.states})
     return Adjoint(check(_copied(forward)), backward, saved, outers)
 
@@ -151,7 +153,7 @@ def _backward(
     whole_inputs = {i.name for i in inputs}
     for outer in outers:
         labelled.append((outer.left, outer.left.removesuffix(" copy")))
-        labelled += [(outer.right, outer.right)] if outer.right not in whole_inputs else []
+        labelled += [(outer.right, outer.right.removesuffix(" copy"))] if outer.right not in whole_inputs else []
     program = Program(tuple(inputs), (*zeros, *ops), tuple(dict.fromkeys(labelled)))
     needed = _copied(_collected(live(program)))
     read = {a for op in needed.ops for a in op.args} | {v for _, v in needed.outputs}
