@@ -132,7 +132,9 @@ class Step:
         return {name: self.values[name] for name in names}
 
     def _leave(self, made: Pass, memory: dict[str, np.ndarray]) -> None:
+        stored = {v for s in made.schedule.stages for v in (s.stored if s.size else [op.out for op in s.ops])}
         for value, places in made.writes.items():
+            assert value in stored, f"{value} is written by no stage"
             for place in places:
                 self._at(place)[...] = memory[value]
 

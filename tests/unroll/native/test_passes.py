@@ -50,6 +50,23 @@ def test_whatever_equations_say_their_plan_gives_the_oracle_s_gradients(random: 
     check_step(random.build(), hoisted=random.seed % 2 == 0, seed=random.seed)
 
 
+@every_form
+@pytest.mark.parametrize(
+    "text",
+    [
+        "h' = W.T @ h + h",
+        "h' = W.T @ (U @ h) + x",
+        "h' = W.T @ x + U @ h",
+        "c' = tanh(U @ h + x)\nh' = W.T @ c' + c",
+        "y' = U.T @ y + h\nh' = x",
+        "h' = W.T @ softmax(U.T @ h) + W @ x",
+        "h' = 0.5 * h + where(x > 0, 1, -1) * sum(x)",
+    ],
+)
+def test_a_gradient_whose_two_sides_come_from_elsewhere_is_the_oracle_s(text, hoisted):
+    check_step(ostinato.cell(text, 4, 4, dtype=torch.float64), hoisted=hoisted)
+
+
 def saved(text: str, hidden_size: int = 4) -> int:
     return passes_of(ostinato.cell(text, 3, hidden_size)).saved_width // hidden_size
 

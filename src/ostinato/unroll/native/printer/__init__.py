@@ -48,7 +48,7 @@ def print_pass(made: Pass, title: str, *, double: bool = False, narrow: bool = F
     own = "\n".join([*lines, *_entry(made), ""])
     text = f"// {title}\n\n{read_headers(HEADERS, double=double, narrow=narrow)}\n{own}"
     first = text.count("\n", 0, len(text) - len(own))
-    products = sum(m.rows * m.depth for m in made.matrices.values())
+    products = sum(p.size * p.depth for p in storage.panels)
     return Source(text, tuple(storage.fields.values()), (first, text.count("\n") + 1), products)
 
 

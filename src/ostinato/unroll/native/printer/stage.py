@@ -126,7 +126,8 @@ class _Vectors:
 
     def _operands(self) -> list[str]:
         """Return where the products' operands stand: where they are, or copied to where their rows do not crowd."""
-        depths = {f.operand: self.storage.panel_shape(f.matrix)[1] for p in self.stage.products for f in p.factors}
+        factors = [f for p in self.stage.products for f in p.factors]
+        depths = {f.operand: self.storage.panels_of(f.matrix, f.transposed).depth for f in factors}
         lines, known = [], Counter[int]()
         for operand, depth in depths.items():
             known[depth] += 1  # each operand of a stage has its own copy
@@ -145,8 +146,8 @@ class _Vectors:
         storage = self.storage
         name, terms, sides = storage.value(product.out), [], []
         for factor in product.factors:
-            panels, depth = storage.panels(factor.matrix), storage.panel_shape(factor.matrix)[1]
-            terms.append(f"{self._rows_of(factor.operand)}.term(from, {panels}, block, {depth}),")
+            panels = storage.panels_of(factor.matrix, factor.transposed)
+            terms.append(f"{self._rows_of(factor.operand)}.term(from, panels.{panels.name}, block, {panels.depth}),")
             sides.append(f"{factor.matrix}{'ᵀ' if factor.transposed else ''} @ {storage.value(factor.operand)}")
         call = f"product(count, {self.stage.size} - unit, {name}_terms, {len(terms)}, sums"
         return [

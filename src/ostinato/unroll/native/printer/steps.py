@@ -40,12 +40,12 @@ def print_steps(storage: Storage) -> list[str]:
 def _pack(storage: Storage) -> list[str]:
     """Return the lines that pack matrices, the team sharing out their columns."""
     lines = []
-    for name, m in storage.pass_.matrices.items():
+    for p in storage.panels:
+        m = storage.pass_.matrices[p.matrix]
         tensor = storage.argument(m.tensor, f"[…][{m.depth}]")
         start = f" + {m.start * m.depth}" if m.start else ""
-        how = "pack_columns" if storage.is_transposed(name) else "pack_rows"
-        size, depth = storage.panel_shape(name)
-        lines.append(f"pack({how}, {tensor}{start}, {size}, {depth}, {storage.panels(name)});")
+        how = "pack_columns" if p.transposed else "pack_rows"
+        lines.append(f"pack({how}, {tensor}{start}, {p.size}, {p.depth}, panels.{p.name});")
     return lines
 
 

@@ -53,6 +53,17 @@ class Rows:
         return plus(times("row", self.width), self.start, *terms)
 
 
+@dataclass(frozen=True)
+class Panels:
+    """A matrix packed for products: `size` numbers come out, each of `depth` that go in."""
+
+    name: str
+    matrix: str
+    transposed: bool
+    size: int
+    depth: int
+
+
 class Storage:
     """Says where each value of a pass stands, and notes the arguments and the memory that this takes."""
 
@@ -218,19 +229,18 @@ class Storage:
 
     # ---- matrices
 
-    def is_transposed(self, matrix: str) -> bool:
-        """Return whether columns of the matrix meet the operand."""
+    @property
+    def panels(self) -> list[Panels]:
+        """Return what the products read: a matrix that is met from both sides is packed twice."""
         products = [p for stage in self.pass_.schedule.stages for p in stage.products]
-        return next(f.transposed for p in products for f in p.factors if f.matrix == matrix)
+        sides = dict.fromkeys((f.matrix, f.transposed) for p in products for f in p.factors)
+        return [self.panels_of(*side) for side in sides]
 
-    def panel_shape(self, matrix: str) -> tuple[int, int]:
-        """Return (columns out, depth) of a packed matrix."""
+    def panels_of(self, matrix: str, transposed: bool) -> Panels:
+        """Return a matrix as products read it."""
         m = self.pass_.matrices[matrix]
-        return (m.depth, m.rows) if self.is_transposed(matrix) else (m.rows, m.depth)
-
-    def panels(self, matrix: str) -> str:
-        """Return the pointer to a packed matrix."""
-        return f"panels.{self._panels.of(matrix)}"
+        name = self._panels.of(f"{matrix} columns" if transposed else matrix)
+        return Panels(name, matrix, transposed, *((m.depth, m.rows) if transposed else (m.rows, m.depth)))
 
     # ---- what all of this takes, as C++; complete once everything that uses it is printed
 
@@ -242,10 +252,10 @@ class Storage:
     def print_panels(self) -> list[str]:
         """Return a struct with a pointer to each packed matrix."""
         pointers, takes = [], []
-        for matrix, m in self.pass_.matrices.items():
-            name, how = self._panels.of(matrix), "its columns" if self.is_transposed(matrix) else "its rows"
-            pointers.append((f"real *{name};", f"[{m.rows}][{m.depth}], {how} meet the operand"))
-            takes.append("{} = memory.take(packed({}, {}));".format(name, *self.panel_shape(matrix)))
+        for p in self.panels:
+            m, how = self.pass_.matrices[p.matrix], "its columns" if p.transposed else "its rows"
+            pointers.append((f"real *{p.name};", f"[{m.rows}][{m.depth}], {how} meet the operand"))
+            takes.append(f"{p.name} = memory.take(packed({p.size}, {p.depth}));")
         lines = [*noted(pointers), *block("explicit Panels([[maybe_unused]] Memory &memory)", takes)]
         return ["struct Panels {  // matrices, packed", *indent(lines), "};", ""]
 
