@@ -10,11 +10,11 @@ from ._errors import RunError as RunError
 from .cells.catalogue import CATALOGUE as CATALOGUE
 from .cells.catalogue import CellInfo as CellInfo
 from .cells.cell import Cell as Cell
-from .cells.elman import Elman as Elman
 from .cells.equation_cell import EquationCell as EquationCell
 from .cells.equation_cell import cell as cell
-from .cells.gru import GRU as GRU
-from .cells.lstm import LSTM as LSTM
+from .cells.foundations.elman import Elman as Elman
+from .cells.gated.gru import GRU as GRU
+from .cells.gated.lstm import LSTM as LSTM
 from .decoding.sampling import Sampling as Sampling
 from .layers.recurrent import Recurrent as Recurrent
 from .models.language_model import LanguageModel as LanguageModel

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tests.catalogue import EQUATION_CELLS
 from torch import Tensor
 
 import ostinato.cells
@@ -24,7 +25,7 @@ DTYPES = [torch.float32, torch.float64]
 TOLERANCE = {torch.float32: (1e-4, 1e-5), torch.float64: (1e-10, 1e-12)}
 """How far two engines may differ, relative and absolute: they add in another order."""
 
-every_cell = pytest.mark.parametrize("name", CATALOGUE)
+every_cell = pytest.mark.parametrize("name", EQUATION_CELLS)
 
 
 def built(name: str, dtype=torch.float64, input_size=D, hidden_size=H, seed=0, **values) -> EquationCell:
@@ -266,7 +267,10 @@ def can_run(name: str, engine: str) -> bool:
 
 
 RUNNABLE = [
-    (name, engine) for name in CATALOGUE for engine in ["auto", *ENGINES] if engine != "eager" and can_run(name, engine)
+    (name, engine)
+    for name in EQUATION_CELLS
+    for engine in ["auto", *ENGINES]
+    if engine != "eager" and can_run(name, engine)
 ]
 
 

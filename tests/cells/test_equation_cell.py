@@ -13,8 +13,8 @@ import ostinato
 from ostinato import GRU, LSTM, ConfigError, Elman, EquationCell, EquationError, unroll
 from ostinato.cells.catalogue import build_cell
 from ostinato.cells.equation_cell import cell_class, program_of
-from ostinato.cells.jordan import Jordan
-from ostinato.cells.lstm import ProjectedLSTM
+from ostinato.cells.foundations.jordan import Jordan
+from ostinato.cells.gated.lstm import ProjectedLSTM
 
 ELMAN = "h' = tanh(W @ x + U @ h + b)"
 LEAKY = "leak = 0.3\nh' = leak * h + (1 - leak) * tanh(W @ x + U @ h)"

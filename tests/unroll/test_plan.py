@@ -8,7 +8,7 @@ from recurrences import D, H, engines_of, make, numbers
 from torch.autograd import forward_ad
 
 from ostinato import LSTM, EngineError, plan, unroll
-from ostinato.cells.lstm import ProjectedLSTM
+from ostinato.cells.gated.lstm import ProjectedLSTM
 from ostinato.unroll.plan import Call, Plan, call_of, make_plan, why_not_vendor
 
 INPUTS = numbers(4, 2, D)

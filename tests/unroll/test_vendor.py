@@ -6,7 +6,7 @@ from recurrences import D, H, assert_same, numbers
 
 import ostinato
 from ostinato import GRU, LSTM, Elman, plan, unroll
-from ostinato.cells.elman import ElmanReLU
+from ostinato.cells.foundations.elman import ElmanReLU
 from ostinato.unroll.vendor import match
 
 LSTM_IN_OTHER_WORDS = """

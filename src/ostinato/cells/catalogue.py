@@ -8,21 +8,18 @@ from inspect import getdoc, getmodule
 from typing import Any
 
 from ostinato._errors import ConfigError, did_you_mean
+from ostinato.cells import convolutional, diagonal, foundations, gated, reservoir, stable
 from ostinato.cells.cell import Cell
 from ostinato.cells.definition import needed_sizes
-from ostinato.cells.elman import Elman, ElmanReLU
-from ostinato.cells.equation_cell import EquationCell, cell_class, program_of
-from ostinato.cells.gru import GRU, GRUResetBefore
-from ostinato.cells.jordan import Jordan
-from ostinato.cells.lstm import LSTM, ProjectedLSTM
+from ostinato.cells.equation_cell import EquationCell, cell_class, program_of, text_of
 
 
 @dataclass(frozen=True)
 class CellInfo:
-    """One entry: the name users type, the class, and its family."""
+    """One entry: the name users type, the class, and its family, which is the folder it stands in."""
 
     name: str
-    kind: type[EquationCell]
+    kind: type[Cell]
     family: str
 
     @property
@@ -37,26 +34,22 @@ class CellInfo:
 
     @property
     def equations(self) -> str:
-        """The text everything is derived from."""
-        return self.kind.equations
+        """The text everything is derived from; empty for a plain cell."""
+        return text_of(self.kind) if issubclass(self.kind, EquationCell) else ""
 
-    def build(self, input_size: int, hidden_size: int, **values) -> EquationCell:
+    def build(self, input_size: int, hidden_size: int, **values) -> Any:
         """Return a cell; sizes it cannot do without default to half of `hidden_size`."""
+        if not issubclass(self.kind, EquationCell):
+            return self.kind(input_size, hidden_size, **values)  # type: ignore[call-arg]
         sizes: dict[str, Any] = dict.fromkeys(needed_sizes(program_of(self.kind)), max(1, hidden_size // 2))
         return self.kind(input_size, hidden_size, **sizes | values)
 
 
+FAMILIES = (foundations, gated, stable, diagonal, reservoir, convolutional)
 CATALOGUE: Mapping[str, CellInfo] = {
-    info.name: info
-    for info in [
-        CellInfo("elman", Elman, "foundations"),
-        CellInfo("elman-relu", ElmanReLU, "foundations"),
-        CellInfo("jordan", Jordan, "foundations"),
-        CellInfo("lstm", LSTM, "gated"),
-        CellInfo("projected-lstm", ProjectedLSTM, "gated"),
-        CellInfo("gru", GRU, "gated"),
-        CellInfo("gru-reset-before", GRUResetBefore, "gated"),
-    ]
+    name: CellInfo(name, kind, family.__name__.rpartition(".")[2])
+    for family in FAMILIES
+    for name, kind in family.CELLS.items()
 }
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copyreg
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from inspect import signature
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, ClassVar, cast
 
 import torch
@@ -20,7 +20,7 @@ from ostinato.cells.initialisers import Initialiser, initialise
 from ostinato.equations import sizes as size_rules
 from ostinato.equations.parse import parse
 from ostinato.equations.program import Program
-from ostinato.equations.storage import without_bias
+from ostinato.equations.storage import Stack, without_bias
 
 
 class EquationCell(Cell):
@@ -44,10 +44,14 @@ class EquationCell(Cell):
     Raises EquationError where the text cannot be read, ConfigError where a size or keyword is not possible.
     """
 
-    equations: str = ""
+    equations: str | Callable[..., str] = ""
+    """The text; or a static method that writes it for whole numbers, which are keywords of the cell:
+    `def equations(depth: int = 2) -> str`."""
     sizes: ClassVar[Mapping[str, str]] = {}
     initialisers: ClassVar[Mapping[str, Initialiser]] = {}
     """What a family starts from unless its maker is told otherwise."""
+    frozen: ClassVar[Collection[str]] = ()
+    """Symbols that are drawn and never trained: their tensors are buffers."""
 
     def __init__(
         self,
@@ -61,24 +65,29 @@ class EquationCell(Cell):
         **values: Any,
     ):
         super().__init__()
-        self.program = program_of(type(self), bias=bias)
+        self.counts = {name: _count(name, values.pop(name, n)) for name, n in counts_of(type(self)).items()}
+        self.program = program_of(type(self), bias=bias, **self.counts)
         self.has_bias = bias
-        self.constants, extra = _split_values(type(self).__name__, self.program, values)
+        self.constants, extra = _split_values(type(self).__name__, self.program, values, self.counts)
         numbers = size_numbers(self.program, input_size, hidden_size, extra)
         definition = define(self.program, numbers)
         self.input_size, self.hidden_size, self.output_size = numbers["D"], numbers["H"], definition.output_size
         self.definition = definition
         self._check_symbols()
         for stack in self.definition.stacks:
-            shape = self.definition.shape(stack)
-            self.register_parameter(stack.name, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
+            tensor = torch.empty(self.definition.shape(stack), device=device, dtype=dtype)
+            if self._is_frozen(stack):
+                self.register_buffer(stack.name, tensor)
+            else:
+                self.register_parameter(stack.name, nn.Parameter(tensor))
         given = initialisers if isinstance(initialisers, Mapping) else {"": initialisers}
         self._initialisers = {**self.initialisers, **given}
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draw all parameters anew, as the initialisers say."""
-        initialise(self.definition, dict(self.named_parameters(recurse=False)), self._initialisers, self.hidden_size)
+        tensors = {stack.name: getattr(self, stack.name) for stack in self.definition.stacks}
+        initialise(self.definition, tensors, self._initialisers, self.hidden_size)
 
     def resized(self, input_size: int, hidden_size: int) -> EquationCell:
         """Return a fresh cell of the same equations and settings, with other sizes."""
@@ -90,7 +99,7 @@ class EquationCell(Cell):
         }
         like = next(self.parameters(), None)
         place = {} if like is None else {"device": like.device, "dtype": like.dtype}
-        settings: dict[str, Any] = {**place, **self.constants, **extra}
+        settings: dict[str, Any] = {**place, **self.constants, **self.counts, **extra}
         return type(self)(input_size, hidden_size, bias=self.has_bias, initialisers=self._initialisers, **settings)
 
     def initial_state(self, batch_size: int, *, device=None, dtype=None) -> State:
@@ -141,10 +150,21 @@ class EquationCell(Cell):
         return ", ".join(
             [
                 f"{self.input_size}, {self.hidden_size}",
-                *(f"{k}={v:g}" for k, v in self.constants.items()),
+                *(f"{k}={v:g}" for k, v in (self.constants | self.counts).items()),
                 *([] if self.has_bias else ["bias=False"]),
             ]
         )
+
+    def _is_frozen(self, stack: Stack) -> bool:
+        frozen = [symbol in self.frozen for symbol in stack.symbols]
+        if any(frozen) and not all(frozen):
+            raise ConfigError(
+                f"cell {type(self).__name__}",
+                f"{', '.join(stack.symbols)} are stored together, and only some are frozen",
+                "What multiplies the same operand is one tensor",
+                "Freeze all of them, or none",
+            )
+        return all(frozen)
 
     def _check_symbols(self) -> None:
         for parameter in self.program.parameters:
@@ -206,12 +226,24 @@ def _empty_cell(equations: str, sizes: Mapping[str, str], name: str) -> Equation
     return kind.__new__(kind)
 
 
-def program_of(kind: type[EquationCell], *, bias: bool = True) -> Program:
-    """Return the program of a class of cells."""
-    text = kind.equations if isinstance(kind.equations, str) else ""
-    if text != kind.equations:
-        parse(kind.equations)  # says what was given instead of text
-    return _read(text, tuple(sorted(kind.sizes.items())), bias)
+def program_of(kind: type[EquationCell], *, bias: bool = True, **counts: int) -> Program:
+    """Return the program of a class of cells, with these whole numbers where its text has a choice of them."""
+    text = text_of(kind, **counts)
+    if not isinstance(text, str):
+        parse(text)  # says what was given instead of text
+    return _read(str(text), tuple(sorted(kind.sizes.items())), bias)
+
+
+def text_of(kind: type[EquationCell], **counts: int) -> str:
+    """Return the equations of a class of cells."""
+    return kind.equations(**counts) if callable(kind.equations) else kind.equations
+
+
+def counts_of(kind: type[EquationCell]) -> dict[str, int]:
+    """Return the whole numbers that the equations of a class of cells are written for, and their defaults."""
+    return (
+        {p.name: p.default for p in signature(kind.equations).parameters.values()} if callable(kind.equations) else {}
+    )
 
 
 @functools.lru_cache(maxsize=512)
@@ -220,7 +252,9 @@ def _read(text: str, sizes: tuple[tuple[str, str], ...], bias: bool) -> Program:
     return program if bias else without_bias(program)
 
 
-def _split_values(name: str, program: Program, values: Mapping[str, Any]) -> tuple[dict[str, float], dict[str, int]]:
+def _split_values(
+    name: str, program: Program, values: Mapping[str, Any], counts: Collection[str]
+) -> tuple[dict[str, float], dict[str, int]]:
     """Return (constants, sizes) from a cell's keywords; ConfigError for a keyword that is neither."""
     constants = {i.name: float(i.default or 0.0) for i in program.role("constant")}
     symbols = {argument_of(s) for e in program.by_name.values() for size in e.shape for s in size_rules.symbols(size)}
@@ -234,7 +268,7 @@ def _split_values(name: str, program: Program, values: Mapping[str, Any]) -> tup
         elif key in symbols:
             extra[key] = given
         else:
-            known = sorted({*constants, *symbols, "bias", "initialisers", "device", "dtype"})
+            known = sorted({*constants, *symbols, *counts, "bias", "initialisers", "device", "dtype"})
             raise ConfigError(
                 f"cell {name}",
                 f"unknown keyword '{key}'",
@@ -242,6 +276,12 @@ def _split_values(name: str, program: Program, values: Mapping[str, Any]) -> tup
                 did_you_mean(key, known),
             )
     return constants, extra
+
+
+def _count(name: str, given: object) -> int:
+    if isinstance(given, bool) or not isinstance(given, Integral) or given < 1:
+        raise ConfigError(name, f"{given!r} was given", "It is a whole number, at least 1", "")
+    return int(given)
 
 
 def _number(name: str, given: object) -> float:

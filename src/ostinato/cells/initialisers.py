@@ -18,7 +18,8 @@ from ostinato._errors import ConfigError, did_you_mean
 if TYPE_CHECKING:
     from ostinato.cells.definition import Definition
 
-Initialiser = str | float
+Initialiser = str | float | Callable[[Tensor, int], None]
+"""A name, a number, or what fills a tensor, given the hidden size as well."""
 KINDS = ("input", "recurrent", "bias", "other")
 
 
@@ -103,6 +104,8 @@ def _of_scheme(scheme: Initialiser, definition: Definition) -> dict[str, Initial
 def _fill(part: Tensor, name: Initialiser, hidden_size: int) -> None:
     if isinstance(name, str):
         INITIALISERS[name](part, hidden_size)
+    elif callable(name):
+        name(part, hidden_size)
     else:
         part.fill_(float(name))
 
@@ -124,6 +127,8 @@ def _check(definition: Definition, setting: Mapping[str, Initialiser], scheme: I
                 did_you_mean(place, places),
             )
     for name in [scheme, *setting.values()]:
+        if callable(name):
+            continue
         if not isinstance(name, str) and (isinstance(name, bool) or not isinstance(name, Real)):
             raise ConfigError("initialisers", f"{name!r} was given", "A name or a number is needed", "")
         if isinstance(name, str) and name not in INITIALISERS:

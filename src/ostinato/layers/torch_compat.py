@@ -15,11 +15,11 @@ from torch.nn.utils.rnn import PackedSequence
 
 from ostinato.cells.bound_equations import BoundEquations
 from ostinato.cells.definition import Definition, define, size_numbers
-from ostinato.cells.elman import Elman, ElmanReLU
 from ostinato.cells.equation_cell import EquationCell, program_of
-from ostinato.cells.gru import GRU as GRUCell
-from ostinato.cells.lstm import LSTM as LSTMCell
-from ostinato.cells.lstm import ProjectedLSTM
+from ostinato.cells.foundations.elman import Elman, ElmanReLU
+from ostinato.cells.gated.gru import GRU as GRUCell
+from ostinato.cells.gated.lstm import LSTM as LSTMCell
+from ostinato.cells.gated.lstm import ProjectedLSTM
 from ostinato.layers.ragged import enter
 from ostinato.layers.stack import run_stack
 from ostinato.unroll.plan import autocasts

@@ -7,7 +7,7 @@ import textwrap
 
 from ostinato.cells.catalogue import CATALOGUE, build_cell
 from ostinato.cells.cell import BoundCell, Cell
-from ostinato.cells.equation_cell import EquationCell
+from ostinato.cells.equation_cell import EquationCell, text_of
 from ostinato.cells.reading import read_step, why_unreadable
 from ostinato.equations.latex import latex
 from ostinato.equations.structure import Structure, structure
@@ -81,7 +81,7 @@ def _title(cell: object, built: Cell) -> str:
 
 
 def _equations(cell: EquationCell, with_latex: bool) -> list[str]:
-    text = inspect.cleandoc(cell.equations)
+    text = inspect.cleandoc(text_of(type(cell), **cell.counts))
     printed = [latex(cell.program), ""] if with_latex else []
     return [*textwrap.indent(text, "    ").split("\n"), "", *printed]
 

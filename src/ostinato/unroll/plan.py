@@ -13,7 +13,7 @@ from ostinato._errors import ConfigError, EngineError, did_you_mean
 from ostinato.cells.bound_equations import BoundEquations
 from ostinato.cells.cell import Bound, BoundCell
 from ostinato.cells.definition import Definition
-from ostinato.cells.lstm import ProjectedLSTM
+from ostinato.cells.gated.lstm import ProjectedLSTM
 from ostinato.cells.reading import Reading, read_step, why_unreadable
 from ostinato.unroll.native.compiled import compiled
 from ostinato.unroll.native.compiler import why_not as why_no_compiler

@@ -12,10 +12,10 @@ from torch import Tensor
 from ostinato.cells.bound_equations import BoundEquations
 from ostinato.cells.cell import State
 from ostinato.cells.definition import Definition
-from ostinato.cells.elman import Elman, ElmanReLU
 from ostinato.cells.equation_cell import EquationCell, program_of
-from ostinato.cells.gru import GRU
-from ostinato.cells.lstm import LSTM, ProjectedLSTM
+from ostinato.cells.foundations.elman import Elman, ElmanReLU
+from ostinato.cells.gated.gru import GRU
+from ostinato.cells.gated.lstm import LSTM, ProjectedLSTM
 from ostinato.equations import sizes
 from ostinato.equations.normal import normal_form
 from ostinato.equations.program import Program

@@ -7,8 +7,8 @@ import pytest
 import torch
 from harness import build, builds_with, record
 from loops import CALLS, TEXTS, make, results
+from tests.catalogue import EQUATION_CELLS
 
-from ostinato import CATALOGUE
 from ostinato.unroll.native import compiler
 from ostinato.unroll.native.compiled import compiled
 
@@ -97,7 +97,7 @@ def test_no_pass_reads_what_nobody_wrote(name, recorded, needs, tmp_path):
 
 
 @pytest.mark.parametrize("direction", ["forward", "backward"])
-@pytest.mark.parametrize("name", [*CATALOGUE, *TEXTS])
+@pytest.mark.parametrize("name", [*EQUATION_CELLS, *TEXTS])
 def test_a_source_compiles_without_a_warning(name, direction):
     source = compiled(make(name, torch.float32).definition, hoisted=False).source(direction)
     flags = ["-std=c++17", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-march=native"]

@@ -1,0 +1,8 @@
+"""Which cells of the catalogue a suite runs over."""
+
+from ostinato import CATALOGUE
+
+EQUATION_CELLS = [name for name, info in CATALOGUE.items() if info.equations]
+"""Those that are equations."""
+SEQUENCE_CELLS = [name for name, info in CATALOGUE.items() if info.family != "convolutional"]
+"""Those that read vectors: all but the ones whose inputs are images."""
