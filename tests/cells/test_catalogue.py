@@ -79,7 +79,7 @@ def test_no_cell_is_missing_from_the_catalogue():
         for _, kind in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
             if issubclass(kind, EquationCell) and kind.__module__ == module.name:
                 found.add(kind)
-    assert found - {EquationCell} == {info.kind for info in CATALOGUE.values()}
+    assert found - {EquationCell} == {CATALOGUE[name].kind for name in EQUATION_CELLS}
 
 
 @every_cell
@@ -150,8 +150,8 @@ def test_unrolling_is_the_oracle_s_run(name):
 @every_cell
 def test_the_gradient_of_a_short_unroll_passes_gradcheck(name):
     cell = built(name, hidden_size=4)
-    names = [n for n, _ in cell.named_parameters()]
-    tensors = [p.detach().clone().requires_grad_() for p in cell.parameters()]
+    names = [stack.name for stack in cell.definition.stacks]
+    tensors = [getattr(cell, n).detach().clone().requires_grad_() for n in names]
     states = [s.requires_grad_() for s in leaves(cell, state_for(cell, batch=2))]
 
     def run(inputs, *rest):
@@ -173,7 +173,10 @@ def test_the_adjoint_program_gives_autograd_s_gradients(name):
     d_state = {n: 2 * s.detach().numpy() for n, s in zip(cell.definition.states, leaves(cell, last), strict=True)}
     expected = oracle.backpropagate(cell.program, values_of(cell), inputs.detach().numpy(), given, d_outputs, d_state)
     np.testing.assert_allclose(found["x"], expected["x"], rtol=1e-9, atol=1e-11)
+    trained = dict(cell.named_parameters())
     for symbol, (stack, start, length) in cell.definition.symbols.items():
+        if stack not in trained:
+            continue
         part = found[stack].narrow(0, start, length)
         np.testing.assert_allclose(part, expected[symbol], rtol=1e-9, atol=1e-11)
 
@@ -380,13 +383,15 @@ def test_every_parameter_of_the_equations_is_stored_once(name):
 @every_cell
 def test_a_cell_prints_its_class_and_sizes(name):
     cell = CATALOGUE[name].build(D, H)
-    assert repr(cell) == f"{type(cell).__name__}(3, 5)"
-    assert repr(CATALOGUE[name].build(D, H, bias=False)) == f"{type(cell).__name__}(3, 5, bias=False)"
+    settings = "".join(f", {k}={v:g}" for k, v in (cell.constants | cell.counts).items())
+    assert repr(cell) == f"{type(cell).__name__}(3, 5{settings})"
+    assert repr(CATALOGUE[name].build(D, H, bias=False)) == f"{type(cell).__name__}(3, 5{settings}, bias=False)"
 
 
 @every_cell
 def test_a_resized_cell_is_the_same_kind_with_other_sizes(name):
-    cell = CATALOGUE[name].build(D, H, bias=False, dtype=torch.float64, initialisers="zeros")
+    symbols = CATALOGUE[name].build(D, H, bias=False).definition.symbols
+    cell = CATALOGUE[name].build(D, H, bias=False, dtype=torch.float64, initialisers=dict.fromkeys(symbols, 0.0))
     other = cell.resized(4, 6)
     assert type(other) is type(cell)
     assert (other.input_size, other.hidden_size, other.has_bias) == (4, 6, False)

@@ -151,6 +151,7 @@ def test_a_family_may_have_its_own_start():
     assert (Remembering(3, 4).b_f == 1.0).all()
     assert (Remembering(3, 4, initialisers={"b_f": 0.5}).b_f == 0.5).all()
     assert (Remembering(3, 4, initialisers="orthogonal").b_f == 1.0).all()
+    assert Remembering(3, 4, bias=False).weight_ih.shape == Remembering(3, 4).weight_ih.shape
 
 
 def test_parameters_are_drawn_anew_as_they_were_told():

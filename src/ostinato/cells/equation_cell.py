@@ -81,7 +81,9 @@ class EquationCell(Cell):
             else:
                 self.register_parameter(stack.name, nn.Parameter(tensor))
         given = initialisers if isinstance(initialisers, Mapping) else {"": initialisers}
-        self._initialisers = {**self.initialisers, **given}
+        left_out = {} if bias else program_of(type(self), **self.counts).by_name.keys() - self.program.by_name.keys()
+        own = {place: start for place, start in self.initialisers.items() if place not in left_out}
+        self._initialisers = {**own, **given}
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
