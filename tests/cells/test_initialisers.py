@@ -1,6 +1,7 @@
 """How parameters start: by name, by number, for a kind, a stored tensor or a symbol."""
 
 import math
+import pickle
 from typing import ClassVar
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 from torch import nn
 
 from ostinato import GRU, LSTM, ConfigError, Elman, EquationCell, cell
-from ostinato.cells.initialisers import INITIALISERS, SCHEMES
+from ostinato.cells.initialisers import INITIALISERS, SCHEMES, normal, within
 
 
 def drawn(kind=LSTM, seed=0, sizes=(3, 4), **values) -> dict:
@@ -152,6 +153,23 @@ def test_a_family_may_have_its_own_start():
     assert (Remembering(3, 4, initialisers={"b_f": 0.5}).b_f == 0.5).all()
     assert (Remembering(3, 4, initialisers="orthogonal").b_f == 1.0).all()
     assert Remembering(3, 4, bias=False).weight_ih.shape == Remembering(3, 4).weight_ih.shape
+
+
+def test_a_normal_start_has_the_deviation_asked_for():
+    found = drawn(sizes=(200, 100), initialisers={"input": normal(0.3)})["weight_ih"]
+    assert found.std().item() == pytest.approx(0.3, rel=0.02)
+    assert found.mean().item() == pytest.approx(0, abs=0.01)
+
+
+def test_a_start_within_a_bound_fills_it():
+    found = drawn(sizes=(200, 100), initialisers={"input": within(0.07)})["weight_ih"]
+    assert 0.069 < found.max() <= 0.07
+    assert -0.07 <= found.min() < -0.069
+
+
+def test_a_start_with_a_number_of_its_own_can_be_pickled():
+    cell = GRU(3, 4, initialisers={"input": normal(0.3), "bias": within(0.1)})
+    assert pickle.loads(pickle.dumps(cell)).weight_ih.equal(cell.weight_ih)
 
 
 def test_parameters_are_drawn_anew_as_they_were_told():

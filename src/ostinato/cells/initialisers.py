@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from numbers import Real
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,24 @@ SCHEMES: dict[str, dict[str, Initialiser]] = {
 `forget_bias` opens the gate called f (Gers, Schmidhuber and Cummins, 2000; Jozefowicz, Zaremba and Sutskever, 2015):
 its biases add up to 1.
 """
+
+
+def normal(std: float) -> Initialiser:
+    """Return an initialiser: normal around zero with this standard deviation."""
+    return partial(_normal, std)
+
+
+def within(bound: float) -> Initialiser:
+    """Return an initialiser: uniform on ± this bound."""
+    return partial(_within, bound)
+
+
+def _normal(std: float, tensor: Tensor, hidden_size: int) -> None:
+    tensor.normal_(std=std)
+
+
+def _within(bound: float, tensor: Tensor, hidden_size: int) -> None:
+    tensor.uniform_(-bound, bound)
 
 
 def initialise(
