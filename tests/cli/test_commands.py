@@ -3,7 +3,8 @@
 import pytest
 from command_line import SMALL
 
-from ostinato import CATALOGUE
+from ostinato import CATALOGUE, CellInfo
+from ostinato.cells.catalogue import FAMILIES
 
 
 def test_cells_lists_the_catalogue(main):
@@ -14,6 +15,52 @@ def test_cells_lists_the_catalogue(main):
 
 def test_cells_prints_equations_when_asked(main):
     assert "h' = o * tanh(c')" in main("cells", "--equations")[1]
+
+
+def test_cells_says_what_each_family_is(main):
+    out = main("cells")[1]
+    assert [family.__doc__ for family in FAMILIES if family.CELLS and family.__doc__ not in " ".join(out.split())] == []
+
+
+def test_cells_says_how_large_a_cell_is_and_how_its_states_meet(main):
+    lstm = next(line for line in main("cells", "--hidden-size", "64")[1].splitlines() if line.startswith("lstm "))
+    assert lstm.split()[:7] == ["lstm", "49,664", "h,", "c", "4", "+", "4"]
+
+
+def test_cells_of_one_family_or_by_name(main):
+    assert {info.family for info in listed(main("cells", "gated")[1])} == {"gated"}
+    assert [info.name for info in listed(main("cells", "gru", "elman")[1])] == ["elman", "gru"]
+
+
+def listed(out: str) -> list[CellInfo]:
+    return [CATALOGUE[first] for first in (line.split(" ")[0] for line in out.splitlines()) if first in CATALOGUE]
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("gatd", "gated"), ("lstn", "lstm")])
+def test_a_family_or_cell_that_does_not_exist_suggests_the_nearest(main, typed, meant):
+    code, out, err = main("cells", typed)
+    assert (code, out) == (2, "")
+    assert f"Did you mean '{meant}'?" in err
+
+
+def test_a_size_below_one_is_refused(main):
+    code, _, err = main("cells", "--hidden-size", "0")
+    assert code == 2
+    assert "A size is at least 1" in err
+
+
+@pytest.mark.parametrize("columns", [24, 40, 80, 132])
+def test_cells_keeps_sentences_within_the_terminal(main, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    sentences = [line for line in main("cells")[1].splitlines() if line.startswith("    ") or columns == 132]
+    assert [line for line in sentences if len(line) > columns] == []
+
+
+def test_a_pipe_gets_each_cell_on_one_line(main, monkeypatch):
+    monkeypatch.delenv("COLUMNS")
+    out = main("cells")[1]
+    for info in listed(out):
+        assert any(line.startswith(f"{info.name} ") and line.endswith(info.summary) for line in out.splitlines())
 
 
 def test_explain_reads_a_name_a_file_and_equations(main, folder):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from recurrences import D, H, make
 
-from ostinato import GRU, LSTM, ConfigError, EquationError, explain
+from ostinato import GRU, LSTM, Cell, ConfigError, EquationCell, EquationError, explain
 from ostinato.cells.catalogue import CATALOGUE
 
 SLOWER = "torch's lstm is slower on a CPU, but for few rows and large matrices"
@@ -56,12 +56,58 @@ def test_own_equations():
 
 def test_a_plain_cell():
     said = lines(make("plain"))
-    assert said[0] == "PlainCell"
+    assert said[0] == "PlainCell: A cell written by hand; counts the rows it was asked to step."
+    assert "state trace (4), matrix (2 x 4); output 5 numbers" in said
+    assert any(line.startswith("recurrence not known: its state") for line in said)
     assert "read.weight 4 x 7 28" in said
     assert said[-1].startswith(
         "engine eager (not vendor: a plain cell has no equations to compare; not native: its state"
     )
     assert not any(line.startswith("products") for line in said)
+
+
+class Accumulated(Cell):
+    """Adds up what it reads.
+
+    It is used
+    where a sum is wanted.
+    """
+
+    def __init__(self, input_size, hidden_size, *, decay=0.5):
+        super().__init__()
+        self.input_size, self.hidden_size, self.output_size, self.decay = input_size, hidden_size, hidden_size, decay
+        self.weight_of_the_input = torch.nn.Parameter(torch.ones(hidden_size, input_size))
+
+    def initial_state(self, batch_size, *, device=None, dtype=None):
+        return torch.zeros(batch_size, self.hidden_size, device=device, dtype=dtype)
+
+    def step(self, x, state):
+        after = self.decay * state + x @ self.weight_of_the_input.T
+        return after, after
+
+
+def test_a_plain_cell_whose_step_can_be_read_has_products_and_a_structure():
+    said = lines(Accumulated, 3, 5)
+    assert said[0] == "Accumulated: Adds up what it reads."
+    assert "It is used where a sum is wanted." in said
+    assert "settings decay 0.5" in said
+    assert "products 1 with the input, done for all steps at once; 0 in the loop" in said
+    assert "recurrence diagonal, linear in the state" in said
+    assert "weight_of_the_input 5 x 3 15" in said
+
+
+class Fixed(EquationCell):
+    """A loop that is drawn once."""
+
+    equations = "rho = 0.9\nh' = rho * tanh(W @ x + U @ h)"
+    frozen = ("U",)
+
+
+def test_what_is_never_trained_is_shown_and_not_counted():
+    said = lines(Fixed, 3, 5)
+    assert "weight_hh 5 x 5 25 U (frozen)" in said
+    assert "total 15 and 25 that are never trained" in said
+    assert "settings rho 0.9" in said
 
 
 def test_a_cell_and_a_class_are_explained_as_their_name_is():

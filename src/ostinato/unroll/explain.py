@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
 import textwrap
 
 from ostinato.cells.catalogue import CATALOGUE, build_cell
 from ostinato.cells.cell import BoundCell, Cell
-from ostinato.cells.equation_cell import EquationCell, text_of
+from ostinato.cells.description import Description, in_words
+from ostinato.cells.equation_cell import EquationCell
 from ostinato.cells.reading import read_step, why_unreadable
-from ostinato.equations.latex import latex
-from ostinato.equations.structure import Structure, structure
 from ostinato.unroll import plan
 from ostinato.unroll.native.compiled import Compiled, compiled
 from ostinato.unroll.native.printer import HEADERS
+
+WIDTH = 100
+"""Columns of the sentences."""
 
 
 def explain(
@@ -31,14 +32,9 @@ def explain(
     Raises ConfigError for a name that is not in the catalogue, EquationError for a text that cannot be read.
     """
     built = cell if isinstance(cell, Cell) else build_cell(cell, input_size, hidden_size)
-    lines = [_title(cell, built), ""]
-    if isinstance(built, EquationCell):
-        lines += _equations(built, with_latex)
-    lines += _parameters(built)
-    if isinstance(built, EquationCell):
-        lines += _facts(built)
+    said = Description(built)
     known = _compiled(built)
-    lines += _memory(known)
+    lines = [*_title(cell, said), *_equations(said, with_latex), *_parameters(said), *_facts(said), *_memory(known)]
     lines += ["", f"engine      {plan(built)}"]
     return "\n".join([*lines, *(_source(known) if with_source else [])])
 
@@ -73,41 +69,46 @@ def _source(known: Compiled | str) -> list[str]:
     return lines
 
 
-def _title(cell: object, built: Cell) -> str:
+def _title(cell: object, said: Description) -> list[str]:
     info = CATALOGUE.get(cell) if isinstance(cell, str) else None
-    if info is None:
-        return type(built).__name__
-    return f"{info.name}: {info.summary}\n{info.reference}"
+    name = type(said.cell).__name__ if info is None else info.name
+    remarks = [line for remark in said.remarks for line in (*textwrap.wrap(remark, WIDTH), "")]
+    first = f"{name}: {said.summary}" if said.summary else name
+    return [first, *([info.reference] if info else []), "", *remarks]
 
 
-def _equations(cell: EquationCell, with_latex: bool) -> list[str]:
-    text = inspect.cleandoc(text_of(type(cell), **cell.counts))
-    printed = [latex(cell.program), ""] if with_latex else []
-    return [*textwrap.indent(text, "    ").split("\n"), "", *printed]
+def _equations(said: Description, with_latex: bool) -> list[str]:
+    if not said.equations:
+        return []
+    printed = [said.latex, ""] if with_latex else []
+    return [*textwrap.indent(said.equations, "    ").split("\n"), "", *printed]
 
 
-def _parameters(cell: Cell) -> list[str]:
-    held = {s.name: ", ".join(s.symbols) for s in cell.definition.stacks} if isinstance(cell, EquationCell) else {}
-    rows = [
-        (name, " x ".join(map(str, p.shape)) or "1", f"{p.numel():,}", held.get(name, ""))
-        for name, p in cell.named_parameters()
-    ]
-    total = sum(p.numel() for p in cell.parameters())
-    lines = [f"{'parameter':<12}{'shape':>12}{'numbers':>12}  holds"]
-    lines += [f"{name:<12}{shape:>12}{count:>12}  {symbols}".rstrip() for name, shape, count, symbols in rows]
-    return [*lines, f"{'total':<12}{'':>12}{total:>12,}", ""]
+def _parameters(said: Description) -> list[str]:
+    width = max(12, *(len(held.name) + 2 for held in said.held)) if said.held else 12
+    lines = [f"{'parameter':<{width}}{'shape':>12}{'numbers':>12}  holds"]
+    for held in said.held:
+        shape = " x ".join(map(str, held.shape)) or "1"
+        symbols = ", ".join(held.symbols) + (" (frozen)" if held.is_frozen else "")
+        lines.append(f"{held.name:<{width}}{shape:>12}{held.numbers:>12,}  {symbols.strip()}".rstrip())
+    frozen = f"  and {said.frozen:,} that are never trained" if said.frozen else ""
+    return [*lines, f"{'total':<{width}}{'':>12}{said.trained:>12,}{frozen}", ""]
 
 
-def _facts(cell: EquationCell) -> list[str]:
-    facts: Structure = structure(cell.program, cell.definition.numbers)
-    states = ", ".join(f"{name} ({size})" for name, size in cell.definition.states.items())
+def _facts(said: Description) -> list[str]:
+    states = ", ".join(f"{name} ({' x '.join(map(str, shape))})" for name, shape in said.states.items())
+    settings = ", ".join(f"{name} {value}" for name, value in said.settings.items())
+    lines = [f"settings    {settings}"] if settings else []
+    lines.append(f"state       {states}; output {said.cell.output_size} numbers")
+    facts = said.structure
+    if isinstance(facts, str):
+        return [*lines, f"recurrence  not known: {facts}"]
     products = (
         f"{facts.input_products} with the input, done for all steps at once; {facts.recurrent_products} in the loop"
     )
     return [
-        f"state       {states}; output {cell.output_size} numbers",
+        *lines,
         f"products    {products}",
         f"arithmetic  {facts.operations:,} operations a step and row (backward about twice as many)",
-        f"recurrence  {'diagonal' if facts.is_diagonal else 'full'}, "
-        f"{'linear' if facts.is_linear else 'nonlinear'} in the state",
+        f"recurrence  {in_words(facts)}",
     ]
