@@ -95,13 +95,14 @@ class Description:
     @property
     def settings(self) -> Mapping[str, Any]:
         """The keywords that stand beside the two sizes, and what they are here."""
-        if not isinstance(self.cell, EquationCell):
-            known = inspect.signature(type(self.cell)).parameters.values()
-            named = [p for p in known if p.default is not p.empty and p.name not in _EVERY_CELL_TAKES]
-            return {p.name: getattr(self.cell, p.name, p.default) for p in named}
-        numbers = self.cell.definition.numbers
-        sizes = {argument_of(symbol): n for symbol, n in numbers.items() if symbol not in ("D", "H")}
-        return {**sizes, **self.cell.counts, **self.cell.constants}
+        known = inspect.signature(type(self.cell)).parameters.values()
+        own = {p.name: getattr(self.cell, p.name, None) for p in known if p.name not in _EVERY_CELL_TAKES}
+        settings = {name: value for name, value in own.items() if isinstance(value, int | float | str)}
+        if isinstance(self.cell, EquationCell):
+            numbers = self.cell.definition.numbers
+            settings |= {argument_of(symbol): n for symbol, n in numbers.items() if symbol not in ("D", "H")}
+            settings |= {**self.cell.counts, **self.cell.constants}
+        return settings
 
     @cached_property
     def states(self) -> Mapping[str, tuple[int, ...]]:
