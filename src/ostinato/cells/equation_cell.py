@@ -83,13 +83,13 @@ class EquationCell(Cell):
         given = initialisers if isinstance(initialisers, Mapping) else {"": initialisers}
         left_out = {} if bias else program_of(type(self), **self.counts).by_name.keys() - self.program.by_name.keys()
         own = {place: start for place, start in self.initialisers.items() if place not in left_out}
-        self._initialisers = {**own, **given}
+        self._initialisers, self._family_initialisers = given, own
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draw all parameters anew, as the initialisers say."""
         tensors = {stack.name: getattr(self, stack.name) for stack in self.definition.stacks}
-        initialise(self.definition, tensors, self._initialisers, self.hidden_size)
+        initialise(self.definition, tensors, self._initialisers, self.hidden_size, self._family_initialisers)
 
     def resized(self, input_size: int, hidden_size: int) -> EquationCell:
         """Return a fresh cell of the same equations and settings, with other sizes."""
