@@ -1,0 +1,11 @@
+"""The linear network (Orvieto et al., 2023, arXiv:2303.06349, eq. 1 without its nonlinearity)."""
+
+from ostinato.cells.equation_cell import EquationCell
+
+
+class LinearRNN(EquationCell):
+    """The vanilla network without a nonlinearity: a linear filter of its inputs with a full matrix."""
+
+    equations = """
+        h' = W @ x + U @ h + b
+    """
