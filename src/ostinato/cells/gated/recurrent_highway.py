@@ -1,0 +1,45 @@
+"""Recurrent highway networks (Zilly, Srivastava, Koutník and Schmidhuber, 2017, arXiv:1607.03474, eq. 6 to 9)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ostinato.cells.equation_cell import EquationCell
+
+OPEN_TO_CARRY = -2.0
+"""The bias of a transform gate at the start, as in the paper's experiments on words: most of the state is carried."""
+
+
+def highway(depth: int, carry: str) -> str:
+    """Return `depth` highway layers from the state s to itself; only the first reads x. `carry` is the share kept."""
+    lines = []
+    for k in range(1, depth + 1):
+        before, after = ("s" if k == 1 else f"s_{k - 1}"), (f"s_{k}" if k < depth else "s'")
+        for gate, function in [("h", "tanh"), ("t", "sigmoid"), ("c", "sigmoid")]:
+            if f"{gate}_" in f"h_ t_ {carry}":
+                seen = f"W_{gate} @ x + " if k == 1 else ""
+                lines.append(f"{gate}_{k} = {function}({seen}U_{gate}{k} @ {before} + b_{gate}{k})")
+        lines.append(f"{after} = h_{k} * t_{k} + {before} * {carry.format(k=k)}")
+    return "\n".join(lines)
+
+
+class RecurrentHighway(EquationCell):
+    """`depth` highway layers a step, each carrying on what it does not replace (c = 1 - t, as in the experiments)."""
+
+    @staticmethod
+    def equations(depth: int = 3) -> str:
+        """Return the equations of `depth` layers."""
+        return highway(depth, "(1 - t_{k})")
+
+    @property
+    def initialisers(self) -> Mapping[str, Any]:  # type: ignore[override]
+        """The transform gates' biases, as many as there are layers."""
+        return {f"b_t{k}": OPEN_TO_CARRY for k in range(1, self.counts["depth"] + 1)}
+
+
+class UncoupledRecurrentHighway(RecurrentHighway):
+    """`depth` highway layers a step, with a gate of its own for what each carries on."""
+
+    @staticmethod
+    def equations(depth: int = 3) -> str:
+        """Return the equations of `depth` layers."""
+        return highway(depth, "c_{k}")
