@@ -1,0 +1,15 @@
+"""The addition-subtraction twin-gated unit (Zhang et al., 2018, arXiv:1810.12546)."""
+
+from ostinato.cells.equation_cell import EquationCell
+
+
+class ATR(EquationCell):
+    """Two matrices make two gates: where p and q agree the input enters, where they do not the state stays."""
+
+    equations = """
+        p  = W @ x
+        q  = U @ h + b
+        i  = sigmoid(p + q)
+        f  = sigmoid(p - q)
+        h' = i * p + f * h
+    """
