@@ -44,6 +44,11 @@ def test_orthogonal_makes_each_gate_s_recurrent_matrix_a_rotation():
         torch.testing.assert_close(matrix @ matrix.T, torch.eye(8, dtype=torch.float64))
 
 
+def test_orthogonal_is_drawn_for_narrow_numbers_too():
+    matrix = GRU(3, 8, initialisers="orthogonal", dtype=torch.bfloat16).U_r.float()
+    torch.testing.assert_close(matrix @ matrix.T, torch.eye(8), rtol=0, atol=0.02)
+
+
 def test_orthogonal_starts_inputs_by_glorot_and_biases_at_zero():
     cell = GRU(30, 50, initialisers="orthogonal")
     bound = math.sqrt(6 / (30 + 50))

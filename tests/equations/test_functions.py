@@ -70,6 +70,13 @@ def test_torch_computes_what_numpy_does(fn):
     np.testing.assert_allclose(torch_value(fn, *tensors), value(fn, *points(fn)), rtol=1e-12, atol=1e-14)
 
 
+def test_torch_s_slope_of_hard_sigmoid_is_a_sixth_in_double_precision():
+    row = torch.tensor([[-4.0, -1.0, 2.0, 5.0]], dtype=torch.float64, requires_grad=True)
+    torch_value("hard_sigmoid", row).sum().backward()
+    assert row.grad is not None
+    assert row.grad.tolist() == [[0.0, 1 / 6, 1 / 6, 0.0]]
+
+
 @pytest.mark.parametrize("exponent", [2.0, -1.0, 0.5, 3.0])
 def test_torch_takes_powers_as_numpy_does(exponent):
     program = parse(f"h' = x ** {exponent} + h")

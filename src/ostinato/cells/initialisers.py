@@ -50,7 +50,11 @@ def _normal(tensor: Tensor, hidden_size: int, deviation: float) -> None:
 
 def _orthogonal(tensor: Tensor, hidden_size: int, gain: float = 1.0) -> None:
     """A random rotation (Saxe et al., 2014, arXiv:1312.6120), times a gain; what is no matrix starts at zero."""
-    nn.init.orthogonal_(tensor, gain) if tensor.dim() == 2 else tensor.zero_()
+    if tensor.dim() == 2:
+        wide = torch.promote_types(tensor.dtype, torch.float32)  # torch factors no matrix of narrower numbers
+        tensor.copy_(nn.init.orthogonal_(torch.empty_like(tensor, dtype=wide), gain))
+    else:
+        tensor.zero_()
 
 
 def _identity(tensor: Tensor, hidden_size: int, scale: float = 1.0) -> None:

@@ -95,6 +95,8 @@ def _operation(op: Op, program: Program, numbers: Mapping[str, int], linear: Lin
             return functools.partial(_reduced, _named(op.fn))
         case "where":
             return _where
+        case "hard_sigmoid":
+            return _hard_sigmoid
         case "maximum" | "minimum" | "gt" | "ge" | "lt" | "le":
             return functools.partial(_with_numbers, _named(op.fn))
         case "sub" | "div" | "add" | "mul" | "pow":
@@ -117,6 +119,11 @@ def _linear(weight: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:
 
 def _norm(function: Callable[..., Tensor], shape: tuple[int], a: Tensor) -> Tensor:
     return function(a, shape, eps=EPSILON)
+
+
+def _hard_sigmoid(a: Tensor) -> Tensor:
+    # torch's own has one sixth in single precision in its gradient, whatever the type
+    return F.relu6(a + 3) / 6 if a.dtype == torch.float64 else F.hardsigmoid(a)
 
 
 def _reduced(function: Callable[..., Tensor], a: Tensor) -> Tensor:

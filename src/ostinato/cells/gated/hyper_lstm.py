@@ -6,7 +6,6 @@ Eq. 11 prints h_hat of the step before; §3.2 has embeddings depend on x, as in 
 from typing import Any, ClassVar
 
 from ostinato.cells.equation_cell import EquationCell
-from ostinato.cells.initialisers import normal, rows_adding_to
 
 SMALL = "{y}_hat = r_{y} * LN(W_{y}_hat @ x + V_{y}_hat @ h + U_{y}_hat @ h_hat + b_{y}_hat) + q_{y}\n"
 LARGE = """
@@ -16,8 +15,8 @@ LARGE = """
     w_{y} = (D_h{y} @ z_h{y}) * (U_{y} @ h) + (D_x{y} @ z_x{y}) * (W_{y} @ x) + D_b{y} @ z_b{y} + b_{y}
     {y} = g_{y} * LN(w_{y}) + s_{y}
 """
-START = {"A_h": 0.0, "A_x": 0.0, "A_b": normal(0.01), "a_h": 1.0, "a_x": 1.0, "D_b": 0.0}
-START |= {"D_h": rows_adding_to(0.1), "D_x": rows_adding_to(0.1)}
+START: dict[str, Any] = {"A_h": 0.0, "A_x": 0.0, "a_h": 1.0, "a_x": 1.0, "A_b": "normal(0.01)"}
+START |= {"D_h": "rows_adding_to(0.1)", "D_x": "rows_adding_to(0.1)", "D_b": 0.0}
 
 
 class HyperLSTM(EquationCell):

@@ -7,6 +7,9 @@ from torch import Tensor, nn
 
 from ostinato._errors import ConfigError
 from ostinato.cells.cell import Cell
+from ostinato.cells.initialisers import INITIALISERS
+
+orthogonal = INITIALISERS["orthogonal"]
 
 
 class MassConservingLSTM(Cell):
@@ -31,8 +34,9 @@ class MassConservingLSTM(Cell):
 
     def reset_parameters(self) -> None:
         """Start as the authors' code does: mass stays where it is, and little of it is given out."""
-        for gate in (self.input_gate, self.redistribution, self.output_gate):
-            nn.init.orthogonal_(gate.weight)
+        with torch.no_grad():
+            for gate in (self.input_gate, self.redistribution, self.output_gate):
+                orthogonal(gate.weight, self.hidden_size)
         nn.init.zeros_(self.input_gate.bias)
         nn.init.eye_(self.redistribution.bias.view(self.hidden_size, self.hidden_size))
         nn.init.constant_(self.output_gate.bias, -3.0)
