@@ -175,9 +175,9 @@ def test_two_biases_in_brackets_of_their_own_leave_nothing_behind():
 
 
 @pytest.mark.parametrize("name", EQUATION_CELLS)
-def test_without_bias_no_cell_of_the_catalogue_has_vectors(name):
+def test_without_bias_no_cell_of_the_catalogue_has_a_vector_that_is_only_added(name):
     cell = CATALOGUE[name].build(3, 4, bias=False)
-    assert [n for n, p in cell.named_parameters() if p.dim() == 1] == []
+    assert [stack.name for stack in cell.definition.stacks if stack.is_bias] == []
 
 
 def test_without_bias_a_vector_that_multiplies_stays():
