@@ -68,12 +68,12 @@ def test_the_gru_is_printed_as_in_a_paper():
         ("x / b / h", r"\frac{\frac{x_{t}}{b}}{h_{t-1}}"),
         ("2 * x * h", r"2 \, x_{t} \odot h_{t-1}"),
         ("-2 * x + h", r"(-2) \, x_{t} + h_{t-1}"),
-        ("0.1 * x + 1e-7 * h", r"0.1 \, x_{t} + 1 \cdot 10^{-7} \, h_{t-1}"),
+        ("0.1 * x + 1e-7 * h", r"0.1 \, x_{t} + 10^{-7} \, h_{t-1}"),
         ("W @ (x * x) + h", r"W \left(x_{t} \odot x_{t}\right) + h_{t-1}"),
         ("W @ U @ x + h", r"W U x_{t} + h_{t-1}"),
         ("W.T @ x + h", r"W^\top x_{t} + h_{t-1}"),
         ("tanh(x + h)", r"\tanh(x_{t} + h_{t-1})"),
-        ("exp(-dt) * h", r"\exp(-\mathrm{dt}_{t}) \, h_{t-1}"),
+        ("exp(-dt) * h", r"\exp(-\Delta t) \, h_{t-1}"),
         ("max(x, h + 1)", r"\max(x_{t}, h_{t-1} + 1)"),
         ("abs(x) + h", r"\lvert x_{t} \rvert + h_{t-1}"),
         (
@@ -91,7 +91,13 @@ def test_brackets_stand_where_they_are_needed(expression, printed):
     [
         ("W_f", "W_{f}"),
         ("W_forget", r"W_{\mathrm{forget}}"),
-        ("W_f_2", r"W_{\mathrm{f,2}}"),
+        ("W_f_2", "W_{f,2}"),
+        ("W_xi", r"W_{\mathrm{xi}}"),
+        ("W_theta", r"W_{\theta}"),
+        ("W_f_hat", r"W_{\hat{f}}"),
+        ("W_hat", r"\hat{W}"),
+        ("U2", "U_{2}"),
+        ("U_h2", r"U_{\mathrm{h2}}"),
         ("alpha", r"\alpha"),
         ("beta_i", r"\beta_{i}"),
         ("gain", r"\mathrm{gain}"),
@@ -112,6 +118,16 @@ def test_an_output_that_is_an_earlier_state_has_its_line():
 
 def test_a_line_for_the_output_is_printed_once():
     assert latex(parse("h' = tanh(W @ x)\ny = V @ h'")).count("y_{t}") == 1
+
+
+def test_values_carry_the_step_where_a_step_changes_them():
+    lines = latex(parse("a = sigmoid(w)\nb_hat = tanh(W @ x)\nh_1' = a * h_1 + b_hat")).split("\n")[1:-1]
+    assert [line.split(" &")[0] for line in lines] == ["a", r"\hat{b}_{t}", "h_{1,t}"]
+
+
+def test_a_name_of_several_words_is_printed_whole():
+    text = latex(parse("spectral_radius = 0.9\nh' = spectral_radius * h + x"))
+    assert r"\mathrm{spectral\ radius} \, h_{t-1}" in text
 
 
 def test_a_constant_is_printed_by_its_name():

@@ -29,12 +29,16 @@ _GREEK = [
     "psi",
     "omega",
 ]
+_ACCENTS = ("hat", "tilde", "bar")
 _TIGHTNESS = {"add": 1, "sub": 1, "neg": 1, "mul": 2, "div": 4, "matmul": 3, "matmul_t": 3, "pow": 4, "where": 0}
 """How strongly an operation holds its parts together; what is looser than its place stands in brackets."""
 
 
 def latex(program: Program) -> str:
-    r"""Return an `aligned` block, one line for each named value; a state before the step carries t-1."""
+    r"""Return an `aligned` block, one line for each named value.
+
+    A state before the step carries t-1, whatever a step changes t; what parameters alone make carries neither.
+    """
     printer = _Printer(program)
     lines = [printer.equation(op) for op in program.ops if not op.out.startswith("%")]
     for state in program.states:
@@ -51,20 +55,23 @@ def latex(program: Program) -> str:
 class _Printer:
     def __init__(self, program: Program):
         self.program = program
+        self.moves = {i.name for i in program.inputs if i.role not in ("parameter", "constant")}
+        for op in program.ops:
+            if self.moves.intersection(a for a in op.args if isinstance(a, str)):
+                self.moves.add(op.out)
 
     def equation(self, op: Op) -> str:
         return f"{self.symbol(op.out)} &= {self.call(op)}"
 
     def symbol(self, name: str) -> str:
-        """Return how a value is written: W_{f}, c_{t-1}, \\tilde{h}."""
+        """Return how a value is written: W_{f}, c_{t-1}, \\hat{h}_{t}."""
         entry = self.program.by_name.get(name)
-        if isinstance(entry, Input) and entry.role in ("parameter", "constant"):
-            return _letter(name)
-        base = name.removesuffix("'")
-        time = "t-1" if isinstance(entry, Input) and entry.role == "state" else "t"
-        stem, _, index = base.partition("_")
-        below = f"{_word(index)},{time}" if index else time
-        return f"{_word(stem)}_{{{below}}}"
+        stem, index = _letters(name.removesuffix("'"))
+        if isinstance(entry, Input) and entry.role == "time":
+            return r"\Delta t"
+        if name in self.moves or entry is None:
+            index = [*index, "t-1" if isinstance(entry, Input) and entry.role == "state" else "t"]
+        return f"{stem}_{{{','.join(index)}}}" if index else stem
 
     def value(self, name: str | float, tightness: int = 0) -> str:
         if not isinstance(name, str):
@@ -95,17 +102,33 @@ class _Printer:
 
 def _number(number: float) -> str:
     digits, _, exponent = repr(number).removesuffix(".0").partition("e")
-    return f"{digits} \\cdot 10^{{{int(exponent)}}}" if exponent else digits
+    if not exponent:
+        return digits
+    power = f"10^{{{int(exponent)}}}"
+    return {"1": power, "-1": f"-{power}"}.get(digits, f"{digits} \\cdot {power}")
 
 
-def _letter(name: str) -> str:
-    stem, _, index = name.partition("_")
-    return f"{_word(stem)}_{{{_word(index)}}}" if index else _word(stem)
+def _letters(name: str) -> tuple[str, list[str]]:
+    """Return the letter of a name and what stands below it: a1 is a_1, W_i_hat is W with a hat on the i below."""
+    words = name.split("_")
+    if len(words) > 1 and all(_is_word(word) for word in words):  # spectral_radius
+        return rf"\mathrm{{{' '.join(words)}}}".replace(" ", r"\ "), []
+    if numbered := re.fullmatch(r"([^\W\d])(\d+)", words[0]):
+        words[:1] = numbered.groups()
+    letters: list[str] = []
+    for word in words:
+        if word in _ACCENTS and letters:
+            letters[-1] = rf"\{word}{{{letters[-1]}}}"
+        else:
+            letters.append(_letter(word, below=bool(letters)))
+    return letters[0], letters[1:]
 
 
-def _word(text: str) -> str:
-    if text in _GREEK:
-        return f"\\{text}"
-    if len(text) == 1:
-        return text
-    return rf"\mathrm{{{re.sub('_', ',', text)}}}" if text else ""
+def _letter(word: str, below: bool) -> str:
+    if word in _GREEK and not (below and word == "xi"):  # W_xi leads from x to i
+        return f"\\{word}"
+    return word if len(word) < 2 or word.isdigit() else rf"\mathrm{{{word}}}"
+
+
+def _is_word(text: str) -> bool:
+    return len(text) > 2 and text.isalpha() and text not in _GREEK and text not in _ACCENTS
