@@ -97,7 +97,7 @@ def _parameters(said: Description) -> list[str]:
 
 def _facts(said: Description) -> list[str]:
     states = ", ".join(f"{name} ({' x '.join(map(str, shape))})" for name, shape in said.states.items())
-    settings = ", ".join(f"{name} {value}" for name, value in said.settings.items())
+    settings = ", ".join(f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}" for k, v in said.settings.items())
     lines = [f"settings    {settings}"] if settings else []
     lines.append(f"state       {states}; output {said.cell.output_size} numbers")
     facts = said.structure
