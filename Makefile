@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench docs clean
 
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -15,8 +15,8 @@ demo: .venv/.ready
 
 ## check: style, types and import contracts
 check: .venv/.ready
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks docs
+	$(BIN)/ruff format --check src tests benchmarks docs
 	$(BIN)/lint-imports
 	$(BIN)/pyright
 
@@ -32,6 +32,10 @@ test: check
 bench: .venv/.bench
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks report
+
+## docs: a page for each cell, made from the cell itself, into build/docs
+docs: .venv/.ready
+	$(BIN)/python -m docs.site
 
 clean:
 	rm -rf .venv build dist
