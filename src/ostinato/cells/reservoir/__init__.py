@@ -1,5 +1,8 @@
 """Networks whose recurrent weights are drawn once and never trained."""
 
-from ostinato.cells.cell import Cell
+from ostinato.cells.reservoir.echo_state import EchoState, LinearEchoState
 
-CELLS: dict[str, type[Cell]] = {}
+CELLS = {
+    "echo-state": EchoState,
+    "echo-state-linear": LinearEchoState,
+}
