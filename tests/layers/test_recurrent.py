@@ -12,7 +12,7 @@ from torch.nn.utils import parametrizations
 from torch.utils import _pytree as pytree
 
 from ostinato import GRU, LSTM, Cell, ConfigError, EquationError, Recurrent, unroll
-from ostinato.cells.learned_initial import LearnedInitialState
+from ostinato.cells.wrappers.learned_initial_state import LearnedInitialState
 
 T, B, D, H = 5, 3, 4, 6
 LENGTHS = torch.tensor([5, 0, 3])
@@ -72,11 +72,13 @@ def test_a_cell_may_be_given_in_every_form(cell):
 @pytest.mark.parametrize("name", SEQUENCE_CELLS)
 def test_every_cell_of_the_catalogue_stacks_in_two_directions(name):
     layer = make(name, D, H, 2, bidirectional=True)
-    outputs, state = layer(X, lengths=LENGTHS)
+    inputs = X.clone().requires_grad_()
+    times = {"dt": X[..., 0].abs() + 0.1} if layer.layers[0][0].uses_dt else {}
+    outputs, state = layer(inputs, lengths=LENGTHS, **times)
     assert outputs.shape == (T, B, layer.output_size)
     assert len(state) == 4
     outputs.sum().backward()
-    assert all(p.grad is not None for p in layer.parameters())
+    assert all(tensor.grad is not None for tensor in [inputs, *layer.parameters()])
 
 
 def test_a_cell_that_is_passed_is_used_itself_and_its_sizes_are_known():

@@ -13,7 +13,7 @@ from torch.utils import _pytree as pytree
 from ostinato._errors import ConfigError
 from ostinato.cells.catalogue import build_cell
 from ostinato.cells.cell import Cell, State
-from ostinato.cells.learned_initial import LearnedInitialState
+from ostinato.cells.wrappers.learned_initial_state import LearnedInitialState
 from ostinato.layers.ragged import enter, turn
 from ostinato.layers.stack import run_stack
 from ostinato.unroll import plan
@@ -136,7 +136,7 @@ class Recurrent(nn.Module):
 
     def initial_state(self, batch_size: int) -> tuple[State, ...]:
         """Return the state before the first step."""
-        weight = next(self.parameters(), torch.empty(0))
+        weight = next(iter(self.state_dict().values()), torch.empty(0))
         cells = [c for layer in self.layers for c in layer]  # type: ignore[attr-defined]
         return tuple(c.initial_state(batch_size, device=weight.device, dtype=weight.dtype) for c in cells)
 
