@@ -106,7 +106,7 @@ def size_numbers(program: Program, input_size: int, hidden_size: int, extra: Map
     """Return a number for each size symbol of a program; ConfigError where one is missing or not possible."""
     shapes = [e.shape for e in program.by_name.values()]
     used = {symbol for shape in shapes for size in shape for symbol in size_rules.symbols(size)} | {"D"}
-    numbers = {"D": _whole("input_size", input_size), "H": _whole("hidden_size", hidden_size)}
+    numbers = {"D": whole("input_size", input_size), "H": whole("hidden_size", hidden_size)}
     for symbol in sorted(used - {"D", "H"}):
         given = extra.get(argument_of(symbol), hidden_size if symbol == "O" else None)
         if given is None:
@@ -116,7 +116,7 @@ def size_numbers(program: Program, input_size: int, hidden_size: int, extra: Map
                 f"The equations use the sizes {', '.join(sorted(used))}",
                 f"Pass {argument_of(symbol)}=…",
             )
-        numbers[symbol] = _whole(argument_of(symbol), given)
+        numbers[symbol] = whole(argument_of(symbol), given)
     for shape in shapes:
         for size in shape:
             try:
@@ -140,7 +140,8 @@ def needed_sizes(program: Program) -> list[str]:
     return [argument_of(symbol) for symbol in sorted(used - {"D", "H", "O"})]
 
 
-def _whole(name: str, number: object) -> int:
+def whole(name: str, number: object) -> int:
+    """Return a size as a number; ConfigError where it is none, or below 1."""
     if isinstance(number, bool) or not isinstance(number, Integral):
         raise ConfigError(name, f"{number!r} was given", "A size is a whole number", "")
     if number < 1:

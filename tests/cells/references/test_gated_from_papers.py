@@ -58,7 +58,7 @@ def miru2(w, x, h):
 
 
 def sgu(w, x, h):
-    """Gao and Glowacka (2016), the graph of fig. 3."""
+    """Gao and Glowacka (2016)."""
     x_g = w["W_a"] @ x + w["b_a"]
     z_g = tanh(w["U_a"] @ (x_g * h))
     z_out = np.log(1 + exp(z_g * h))
@@ -68,7 +68,7 @@ def sgu(w, x, h):
 
 
 def dsgu(w, x, h):
-    """Gao and Glowacka (2016), the graph of fig. 4."""
+    """Gao and Glowacka (2016)."""
     x_g = w["W_a"] @ x + w["b_a"]
     z_g = tanh(w["U_a"] @ (x_g * h))
     z_out = sigma(w["U_o"] @ (z_g * h))
@@ -86,7 +86,7 @@ def sgrn(w, x, h):
 
 
 def star(w, x, h):
-    """Turkoglu et al. (2019), the cell of §4."""
+    """Turkoglu et al. (2019)."""
     z = tanh(w["W_z"] @ x + w["b_z"])
     k = sigma(w["W_k"] @ x + w["U_k"] @ h + w["b_k"])
     h = tanh((1 - k) * h + k * z)
@@ -94,7 +94,7 @@ def star(w, x, h):
 
 
 def trnn(w, x, h):
-    """Balduzzi and Ghifary (2016), the T-RNN of §3.2; its z has no bias."""
+    """Balduzzi and Ghifary (2016), T-RNN; its z has no bias."""
     z = w["W_z"] @ x
     f = sigma(w["W_f"] @ x + w["b_f"])
     h = f * h + (1 - f) * z
@@ -107,21 +107,21 @@ def typed_gates(w, x, before):
 
 
 def tgru(w, x, h, before):
-    """Balduzzi and Ghifary (2016), the T-GRU of §3.2."""
+    """Balduzzi and Ghifary (2016), T-GRU."""
     z, f, o = typed_gates(w, x, before)
     h = f * h + z * o
     return h, (h, x)
 
 
 def tlstm(w, x, c, before):
-    """Balduzzi and Ghifary (2016), the T-LSTM of §3.2."""
+    """Balduzzi and Ghifary (2016), T-LSTM."""
     z, f, o = typed_gates(w, x, before)
     c = f * c + (1 - f) * z
     return c * o, (c, x)
 
 
 def residual_lstm(w, x, h, c):
-    """Kim et al. (2017), §4: the output gate closes over projection and shortcut together."""
+    """Kim et al. (2017): the output gate closes over projection and shortcut together."""
     i = sigma(w["W_i"] @ x + w["U_i"] @ h + w["p_i"] * c + w["b_i"])
     f = sigma(w["W_f"] @ x + w["U_f"] @ h + w["p_f"] * c + w["b_f"])
     c = f * c + i * tanh(w["W_g"] @ x + w["U_g"] @ h + w["b_g"])
@@ -132,14 +132,14 @@ def residual_lstm(w, x, h, c):
 
 
 def multiplicative_rnn(w, x, h):
-    """Sutskever et al. (2011), §3.2: W_hf diag(W_fx x) W_fh is the matrix that h meets."""
+    """Sutskever et al. (2011): W_hf diag(W_fx x) W_fh is the matrix that h meets."""
     matrix = w["U_h"] @ np.diag(w["W_f"] @ x) @ w["U_f"]
     h = tanh(w["W_h"] @ x + matrix @ h)
     return h, (h,)
 
 
 def multiplicative_lstm(w, x, h, c):
-    """Krause et al. (2016), §3: each gate of an LSTM hears W diag(W_mx x) W_mh h."""
+    """Krause et al. (2016): each gate of an LSTM hears W diag(W_mx x) W_mh h."""
     heard = np.diag(w["W_m"] @ x) @ w["U_m"] @ h
     i, f, g, o = (w[f"W_{k}"] @ x + w[f"U_{k}"] @ heard + w[f"b_{k}"] for k in "ifgo")
     c = sigma(f) * c + sigma(i) * tanh(g)
@@ -185,7 +185,7 @@ def nbrc(w, x, h):
 
 
 def wmc_lstm(w, x, h, c):
-    """Landi et al. (2021), §3.2: tanh protects what the gates read of the cell."""
+    """Landi et al. (2021): tanh protects what the gates read of the cell."""
     pre = {k: w[f"W_{k}"] @ x + w[f"U_{k}"] @ h + w[f"b_{k}"] for k in "ifgo"}
     i, f = (sigma(pre[k] + tanh(w[f"V_{k}"] @ c)) for k in "if")
     c = f * c + i * tanh(pre["g"])

@@ -1,4 +1,4 @@
-"""Bistable cells (Vecoven, Ernst and Drion, 2021, doi:10.1371/journal.pone.0252676, eq. 4 to 6): BRC and nBRC.
+"""Bistable cells (Vecoven, Ernst and Drion, 2021, doi:10.1371/journal.pone.0252676): BRC and nBRC.
 
 Their start, and the biases of a and c, are those of the authors' code; `bias=False` leaves the paper's equations.
 """

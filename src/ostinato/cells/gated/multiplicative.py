@@ -1,6 +1,6 @@
-"""Multiplicative networks (Sutskever, Martens and Hinton, ICML 2011, §3; Krause, Lu, Murray and Renals, 2016).
+"""Multiplicative networks (Sutskever, Martens and Hinton, ICML 2011; Krause, Lu, Murray and Renals, 2016).
 
-The multiplicative LSTM is arXiv:1609.07959, §3. Both let the input choose the matrix of the state, by factors.
+The multiplicative LSTM is arXiv:1609.07959. Both let the input choose the matrix of the state, by factors.
 """
 
 from ostinato.cells.equation_cell import EquationCell

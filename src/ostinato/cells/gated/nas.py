@@ -1,4 +1,4 @@
-"""The cell that architecture search found (Zoph and Le, 2017, arXiv:1611.01578, appendix A, base 8)."""
+"""The cell that architecture search found (Zoph and Le, 2017, arXiv:1611.01578, in the appendix, base 8)."""
 
 from ostinato.cells.equation_cell import EquationCell
 

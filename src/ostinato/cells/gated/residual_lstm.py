@@ -1,4 +1,4 @@
-"""The residual LSTM (Kim, El-Khamy and Lee, 2017, arXiv:1701.03360, §4): a shortcut around cell and projection."""
+"""The residual LSTM (Kim, El-Khamy and Lee, 2017, arXiv:1701.03360): a shortcut around cell and projection."""
 
 from typing import ClassVar
 

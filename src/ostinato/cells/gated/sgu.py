@@ -1,4 +1,4 @@
-"""The simple and the deep simple gated unit (Gao and Glowacka, 2016, arXiv:1604.02910, fig. 3 and 4)."""
+"""The simple and the deep simple gated unit (Gao and Glowacka, 2016, arXiv:1604.02910)."""
 
 from ostinato.cells.equation_cell import EquationCell
 

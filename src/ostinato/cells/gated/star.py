@@ -1,4 +1,4 @@
-"""The stackable recurrent cell (Turkoglu, D'Aronco, Wegner and Schindler, 2019, arXiv:1911.11033, eq. 8 to 10)."""
+"""The stackable recurrent cell (Turkoglu, D'Aronco, Wegner and Schindler, 2019, arXiv:1911.11033)."""
 
 from ostinato.cells.equation_cell import EquationCell
 

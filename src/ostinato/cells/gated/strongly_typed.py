@@ -1,4 +1,4 @@
-"""Strongly typed networks (Balduzzi and Ghifary, 2016, arXiv:1602.02218, §3): T-RNN, T-GRU and T-LSTM.
+"""Strongly typed networks (Balduzzi and Ghifary, 2016, arXiv:1602.02218): T-RNN, T-GRU and T-LSTM.
 
 Their matrices multiply inputs only, this step's x and the last one's, which is the state p.
 """

@@ -1,4 +1,4 @@
-"""The LSTM with working memory connections (Landi, Baraldi, Cornia and Cucchiara, 2021, arXiv:2109.00020, §3)."""
+"""The LSTM with working memory connections (Landi, Baraldi, Cornia and Cucchiara, 2021, arXiv:2109.00020)."""
 
 from ostinato.cells.equation_cell import EquationCell
 
