@@ -18,7 +18,7 @@ class BoundEquations:
     def __init__(self, definition: Definition, tensors: Mapping[str, Tensor], constants: Mapping[str, float]):
         self.definition, self.tensors, self.constants = definition, tensors, constants
         self.fixed = {**tensors, **constants}
-        self.input_size = definition.numbers["D"]
+        self.input_size = sum(definition.widths.values())
         self.output_size = definition.output_size
         self.uses_dt = definition.program.uses_dt
 
@@ -30,9 +30,13 @@ class BoundEquations:
             [torch.zeros(batch_size, n, **options) for n in self.definition.states.values()]
         )
 
+    def parts(self, data: Tensor) -> dict[str, Tensor]:
+        """Return what comes in at every step, by name."""
+        return self.definition.parts(data)
+
     def step(self, x: Tensor, state: State, dt: Tensor | None = None) -> tuple[Tensor, State]:
         """Take one step."""
-        values = {"x": x, **self._state(state), **self.fixed}
+        values = {**self.definition.parts(x), **self._state(state), **self.fixed}
         if self.uses_dt:
             values["dt"] = _column(dt)
         output, *after = self.definition.run_step(values)
@@ -41,7 +45,7 @@ class BoundEquations:
     def over(self, data: Tensor, dt: Tensor | None, rows: Sequence[int]) -> StepAt:
         """Return the step over all rows; the products with inputs are done here, before the loop."""
         labels, before, loop = self.definition.hoisted
-        given = {"x": data, **self.fixed, **dict.fromkeys(self.definition.states)}
+        given = {**self.parts(data), **self.fixed, **dict.fromkeys(self.definition.states)}
         if self.uses_dt:
             given["dt"] = _column(dt)
         pieces = [value.split(list(rows)) for value in before(given)]

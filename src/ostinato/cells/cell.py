@@ -26,6 +26,8 @@ class Cell(nn.Module):
     output_size: int
     uses_dt = False
     """Whether `step` takes the time since the last step, as a third argument (B,)."""
+    draws = False
+    """Whether a call of `unroll` draws by chance, as wrappers do while training."""
 
     def initial_state(
         self, batch_size: int, *, device: torch.device | None = None, dtype: torch.dtype | None = None
@@ -46,6 +48,13 @@ class Cell(nn.Module):
     def bind(self) -> Bound:
         """Return what engines run: the step together with the tensors it reads."""
         return BoundCell(self)
+
+    def begin(self, inputs: Tensor) -> tuple[Bound, Tensor]:
+        """Return what engines run for one call, and its inputs (T, B, input_size) with what rides beside them.
+
+        Whatever is left to chance is drawn here.
+        """
+        return self.bind(), inputs
 
 
 class Bound(Protocol):

@@ -24,10 +24,13 @@ from ostinato.equations.written import read, write
 class Definition:
     """A program whose sizes are numbers: what all cells of one kind and size share."""
 
-    def __init__(self, program: Program, numbers: Mapping[str, int]):
-        self.program, self.numbers = program, dict(numbers)
-        self.text = write(program, numbers)
-        self.stacks: tuple[Stack, ...] = stacks(program)
+    def __init__(self, program: Program, numbers: Mapping[str, int], entries: tuple[Stack, ...] | None = None):
+        """`entries` are the stored tensors, of a program that was made of another one whose tensors are kept."""
+        self.program, self.numbers, self._entries = program, dict(numbers), entries
+        self.text = write(program, numbers, entries)
+        self.stacks: tuple[Stack, ...] = stacks(program) if entries is None else entries
+        self.widths = {i.name: self._number(i.shape[0]) for i in program.inputs if i.role in ("input", "mask")}
+        """What comes in side by side at every step, and its sizes: x, and masks behind it."""
         self.states = {s.name: self._number(s.shape[0]) for s in program.states}
         self.output_size = self._number(program.shape(program.output("y"))[0])
         self.state_type = _state_type(tuple(self.states)) if len(self.states) > 1 else None
@@ -40,7 +43,7 @@ class Definition:
     @functools.cached_property
     def fused(self) -> Program:
         """The program over the stored tensors."""
-        return fuse(self.program)
+        return fuse(self.program, self.stacks)
 
     @functools.cached_property
     def run_step(self):
@@ -56,6 +59,12 @@ class Definition:
     def shape(self, stack: Stack) -> tuple[int, ...]:
         return tuple(self._number(size) for size in stack.shape)
 
+    def parts(self, data: Tensor) -> dict[str, Tensor]:
+        """Return what stands side by side in the rows that come in, by name."""
+        if len(self.widths) == 1:
+            return {"x": data}
+        return dict(zip(self.widths, data.split(list(self.widths.values()), -1), strict=True))
+
     def pack_state(self, values: Sequence[Tensor]) -> State:
         return values[0] if self.state_type is None else self.state_type(*values)
 
@@ -63,20 +72,20 @@ class Definition:
         return (state,) if self.state_type is None else tuple(state)
 
     def __reduce__(self):
-        return define, (self.program, self.numbers)
+        return define, (self.program, self.numbers, self._entries)
 
     def _number(self, size: str) -> int:
         return size_rules.value(size, self.numbers)
 
 
 @functools.lru_cache(maxsize=512)
-def _define(program: Program, numbers: tuple[tuple[str, int], ...]) -> Definition:
-    return Definition(program, dict(numbers))
+def _define(program: Program, numbers: tuple[tuple[str, int], ...], entries: tuple[Stack, ...] | None) -> Definition:
+    return Definition(program, dict(numbers), entries)
 
 
-def define(program: Program, numbers: Mapping[str, int]) -> Definition:
+def define(program: Program, numbers: Mapping[str, int], entries: tuple[Stack, ...] | None = None) -> Definition:
     """Return the definition of a program at these sizes (one object for equal ones)."""
-    return _define(program, tuple(sorted(numbers.items())))
+    return _define(program, tuple(sorted(numbers.items())), entries)
 
 
 @functools.lru_cache(maxsize=512)

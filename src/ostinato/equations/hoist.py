@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ostinato.equations.program import PRODUCTS, Input, Program, check, live
+from ostinato.equations.program import GIVEN, PRODUCTS, Input, Program, check, live
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,14 @@ def hoist(program: Program) -> tuple[Program, Program]:
     both, wherever it is read.
     """
     stateful = _reached(program, ("state",))
-    varying = _reached(program, ("input", "time")) - stateful
+    varying = _reached(program, GIVEN) - stateful
     late = tuple(op for op in program.ops if op.out not in varying)
     read = {a for op in late for a in op.args} | {value for _, value in program.outputs}
     crossing = [name for name in program.by_name if name in varying and name in read]
     early = tuple(op for op in program.ops if op.out not in stateful)
     before = live(Program(program.inputs, early, tuple((name, name) for name in crossing)))
     taken = tuple(Input(name, "input", program.shape(name)) for name in crossing)
-    kept = tuple(i for i in program.inputs if i.role not in ("input", "time"))
+    kept = tuple(i for i in program.inputs if i.role not in GIVEN)
     return check(before), check(live(Program(taken + kept, late, program.outputs)))
 
 
@@ -47,7 +47,7 @@ def split(program: Program, *, hoisted: bool = True, deferred: bool = True) -> P
     back.
     """
     stateful = _reached(program, ("state",))
-    varying = _reached(program, ("input", "time")) - stateful
+    varying = _reached(program, GIVEN) - stateful
     fixed = {op.out for op in program.ops} - stateful - varying
     late = _after(program, stateful) if deferred else set()
     place: dict[str, str] = {}
@@ -136,7 +136,7 @@ def _crossing(
     program: Program, place: dict[str, str], name: str, readers: tuple[Program, ...]
 ) -> tuple[tuple[str, str], ...]:
     """Return what later parts read of one part; for `before`, also x and dt where the loop reads them bare."""
-    bare = {i.name for i in program.inputs if name == "before" and i.role in ("input", "time")}
+    bare = {i.name for i in program.inputs if name == "before" and i.role in GIVEN}
     read = {i.name for reader in readers for i in reader.inputs}
     return tuple((v, v) for v in program.by_name if v in read and (v in bare or place.get(v) == name))
 

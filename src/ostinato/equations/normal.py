@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from ostinato.equations.program import Input, Op, Program
+from ostinato.equations.program import GIVEN, Input, Op, Program
 
 _COMMUTE = {"add", "mul", "maximum", "minimum"}
 
@@ -51,7 +51,7 @@ def normal_form(program: Program) -> NormalForm:
 def _fingerprints(program: Program) -> dict[str | float, str]:
     """Return for each value, and each number, a digest of what is computed, parameters and constants unnamed."""
     prints: dict[str | float, str] = {}
-    for role in ("input", "time", "state"):
+    for role in (*GIVEN, "state"):
         for k, entry in enumerate(program.role(role)):
             prints[entry.name] = _digest(role, k)
     for entry in program.parameters:

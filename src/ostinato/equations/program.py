@@ -18,6 +18,8 @@ from ostinato.equations.functions import FUNCTIONS
 Shape = tuple[str, ...]
 """() one number, ("H",) a vector, ("H", "D") a matrix."""
 PRODUCTS = {"matmul", "matmul_t", "affine"}
+GIVEN = ("input", "mask", "time")
+"""Roles of what comes from outside at every step."""
 _INFIX = {
     "add": "+",
     "sub": "-",
@@ -38,7 +40,7 @@ class Input:
 
     name: str
     role: str
-    """input | time | state | parameter | constant | gradient"""
+    """input | mask | time | state | parameter | constant | gradient; a mask is drawn by chance and rides beside x"""
     shape: Shape
     default: float | None = None
     """Of a constant: the number its equation names."""

@@ -141,12 +141,12 @@ def _is_bare_vector(entry: Input) -> bool:
     return entry.role == "parameter" and len(entry.shape) == 1
 
 
-def fuse(program: Program) -> Program:
+def fuse(program: Program, entries: tuple[Stack, ...] | None = None) -> Program:
     """Return the program over stored tensors: one product per operand, its bias inside, its parts sliced out.
 
-    Agrees with `program` up to the order of additions.
+    Agrees with `program` up to the order of additions. `entries` are the stored tensors where they are not `stacks`.
     """
-    entries = stacks(program)
+    entries = stacks(program) if entries is None else entries
     parameters = tuple(Input(e.name, "parameter", e.shape) for e in entries)
     builder = Builder(tuple(i for i in program.inputs if i.role != "parameter") + parameters)
     holder = {s: e for e in entries for s in e.symbols}

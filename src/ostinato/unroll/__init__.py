@@ -48,7 +48,9 @@ def unroll(
     Raises ConfigError for shapes or types that do not fit, EngineError where an engine asked for by name cannot run.
     """
     bound = _bound(cell)
-    _check_inputs(bound, inputs, reset, dt)
+    _check_inputs(bound, inputs, reset, dt, cell.input_size)
+    if isinstance(cell, Cell) and cell.draws:
+        bound, inputs = cell.begin(inputs)
     options = Options(reverse, return_states, recompute)
     if torch.compiler.is_compiling():
         from ostinato.unroll import graph  # brings in the parts of torch that compile, which take a second to load
@@ -93,11 +95,11 @@ def _bound(cell: Cell | Bound) -> Bound:
     return cell
 
 
-def _check_inputs(bound: Bound, inputs: Tensor, reset: Tensor | None, dt: Tensor | None) -> None:
+def _check_inputs(bound: Bound, inputs: Tensor, reset: Tensor | None, dt: Tensor | None, input_size: int) -> None:
     if not isinstance(inputs, Tensor) or inputs.dim() != 3:
         raise ConfigError("inputs", form(inputs), "Inputs are a tensor (T, B, D): steps, rows, numbers")
-    if inputs.shape[2] != bound.input_size:
-        raise ConfigError("inputs", f"{inputs.shape[2]} numbers a step", f"The cell takes {bound.input_size}")
+    if inputs.shape[2] != input_size:
+        raise ConfigError("inputs", f"{inputs.shape[2]} numbers a step", f"The cell takes {input_size}")
     if not inputs.is_floating_point():
         raise ConfigError("inputs", f"{inputs.dtype}", "A cell takes floating-point numbers", "Embed symbols first")
     weights = weights_dtype(bound, inputs.dtype)

@@ -29,6 +29,8 @@ class Stream:
             raise ConfigError("cell", f"{type(cell).__name__} was given", "A stream takes an ostinato.Cell")
         if batch_size < 1:
             raise ConfigError("batch_size", f"{batch_size} was given", "A stream has at least one row")
+        if cell.draws:
+            raise ConfigError("cell", "it is training, and draws by chance", "A stream is for use", "Call cell.eval()")
         self.cell, self.batch_size = cell, batch_size
         self._bound = cell.bind()
         weight = next(cell.parameters(), torch.empty(0))

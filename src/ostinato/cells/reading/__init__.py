@@ -56,6 +56,10 @@ class BoundReading:
         self.input_size, self.output_size, self.uses_dt = bound.input_size, bound.output_size, bound.uses_dt
         self.initial_state = bound.initial_state
 
+    def parts(self, data: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return what comes in at every step, by name."""
+        return {"x": data}
+
 
 _lock = threading.RLock()
 _of_all: dict[Facts, Reading | str] = {}

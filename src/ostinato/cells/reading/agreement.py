@@ -44,7 +44,9 @@ def _check(reading: Reading, traced: Traced) -> None:
 def _gradients(values: Sequence[Tensor], inputs: Sequence[Tensor]) -> list[Tensor]:
     source = torch.Generator().manual_seed(0)
     weighted = [(v * torch.rand(v.shape, generator=source).to(v)).sum() for v in values if v.requires_grad]
-    found = torch.autograd.grad(weighted, inputs, allow_unused=True) if weighted else [None] * len(inputs)
+    found: Sequence[Tensor | None] = [None] * len(inputs)
+    if weighted:  # tensors of the cell may be made of others, once for all gradients
+        found = torch.autograd.grad(weighted, inputs, allow_unused=True, retain_graph=True)
     return [torch.zeros_like(i) if g is None else g for g, i in zip(found, inputs, strict=True)]
 
 

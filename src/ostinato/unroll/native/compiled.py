@@ -48,7 +48,7 @@ class Compiled:
 
     def before_loop(self, bound: BoundEquations | BoundReading, data: Tensor, dt: Tensor | None) -> dict[str, Any]:
         """Return every value that the loop and what comes after it may read, by name."""
-        values = {"x": data, **bound.fixed}
+        values = {**bound.parts(data), **bound.fixed}
         if dt is not None:
             values["dt"] = dt.unsqueeze(-1)
         for reader in (self._once, self._before):

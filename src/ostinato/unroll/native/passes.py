@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from ostinato.equations.differentiate import gradient_name
-from ostinato.equations.program import Program
+from ostinato.equations.program import GIVEN, Program
 from ostinato.unroll.native.adjoint import Adjoint, Outer, build_adjoint
 from ostinato.unroll.native.loop import Loop
 from ostinato.unroll.native.stages import Schedule, schedule
@@ -305,7 +305,7 @@ def _given(loop: Loop, program: Program) -> dict[str, Place]:
     """Return where the values stand that come into the loop from before it."""
     found = {}
     for entry in program.inputs:
-        if entry.role in ("input", "time"):
+        if entry.role in GIVEN:
             piece = loop.pieces[entry.name]
             width = loop.widths[piece.tensor][0] if loop.widths[piece.tensor] else 1
             found[entry.name] = Place(piece.tensor, width, piece.start, _size(program, entry.name))
