@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from sphinx.cmd.build import build_main
 
 from docs.site.sources import write_sources
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     work = asked.out.with_name(f"{asked.out.name}-sources")
     for folder in (asked.out, work):
         shutil.rmtree(folder, ignore_errors=True)
+    torch.set_num_threads(1)  # the cells are small, and a second thread would only be waited for
     names = [name for name in CATALOGUE if not asked.cells or name in asked.cells]
     write_sources(work, names)
     folders = ["-c", str(HERE), "-d", str(work / ".doctrees"), str(work), str(asked.out)]

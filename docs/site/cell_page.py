@@ -7,7 +7,6 @@ from docs.site.speeds import measured
 from ostinato import CATALOGUE, plan
 from ostinato.cells.description import Description, Held, in_words
 from ostinato.cells.equation_cell import EquationCell
-from ostinato.equations.structure import Structure
 
 INPUT_SIZE = HIDDEN_SIZE = 128
 USE = "Use it "
@@ -67,7 +66,7 @@ def _in_symbols(said: Description) -> dict[str, str]:
 
 def _structure(said: Description) -> str:
     states = ", ".join(f"`{name}` ({' × '.join(map(str, shape))})" for name, shape in said.states.items())
-    rows = {"states": states, "output": f"{said.cell.output_size} numbers", **_facts(said.structure)}
+    rows = {"states": states, "output": f"{said.cell.output_size} numbers", **_facts(said)}
     rows["engine"] = str(plan(said.cell))
     if said.settings:
         rows["settings"] = ", ".join(f"`{name}={value}`" for name, value in said.settings.items())
@@ -75,9 +74,13 @@ def _structure(said: Description) -> str:
     return "\n".join([head, "| :-- | :-- |", *(f"| {what} | {text} |" for what, text in rows.items())])
 
 
-def _facts(facts: Structure | str) -> dict[str, str]:
+def _facts(said: Description) -> dict[str, str]:
+    facts = said.structure
     if isinstance(facts, str):
-        return {"recurrence": f"not known: {facts}"}
+        return {
+            "operations a step and row": f"{said.operations:,} in its products",
+            "recurrence": f"not known: {facts}",
+        }
     return {
         "products a step": f"{facts.input_products} with the input, {facts.recurrent_products} with the state",
         "operations a step and row": f"{facts.operations:,}",

@@ -59,6 +59,7 @@ def test_a_plain_cell():
     assert said[0] == "PlainCell: A cell written by hand; counts the rows it was asked to step."
     assert "state trace (4), matrix (2 x 4); output 5 numbers" in said
     assert any(line.startswith("recurrence not known: its state") for line in said)
+    assert "arithmetic 136 operations a step and row in its products, counted as it ran" in said
     assert "read.weight 4 x 7 28" in said
     assert said[-1].startswith(
         "engine eager (not vendor: a plain cell has no equations to compare; not native: its state"

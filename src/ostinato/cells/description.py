@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch.utils import _pytree as pytree
+from torch.utils.flop_counter import FlopCounterMode
 
 from ostinato.cells.cell import Cell
 from ostinato.cells.definition import argument_of
@@ -97,7 +98,7 @@ class Description:
         """The keywords that stand beside the two sizes, and what they are here."""
         known = inspect.signature(type(self.cell)).parameters.values()
         own = {p.name: getattr(self.cell, p.name, None) for p in known if p.name not in _EVERY_CELL_TAKES}
-        settings = {name: value for name, value in own.items() if isinstance(value, int | float | str)}
+        settings = {name: value for name, value in own.items() if isinstance(value, int | float | str | tuple)}
         if isinstance(self.cell, EquationCell):
             numbers = self.cell.definition.numbers
             settings |= {argument_of(symbol): n for symbol, n in numbers.items() if symbol not in ("D", "H")}
@@ -126,6 +127,18 @@ class Description:
             return unreadable
         reading = read_step(self.cell)
         return structure(reading.fused, reading.numbers)
+
+    @cached_property
+    def operations(self) -> int:
+        """Floating-point operations of one step of one row; of a step that cannot be read, those of its products."""
+        if not isinstance(self.structure, str):
+            return self.structure.operations
+        like = next(self.cell.parameters(), torch.empty(0))
+        place = {"device": like.device, "dtype": like.dtype}
+        time = (torch.ones(1, **place),) if self.cell.uses_dt else ()
+        with torch.no_grad(), FlopCounterMode(display=False) as counted:
+            self.cell.step(torch.zeros(1, self.cell.input_size, **place), self.cell.initial_state(1, **place), *time)
+        return counted.get_total_flops()
 
 
 def in_words(facts: Structure) -> str:

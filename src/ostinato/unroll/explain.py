@@ -102,7 +102,8 @@ def _facts(said: Description) -> list[str]:
     lines.append(f"state       {states}; output {said.cell.output_size} numbers")
     facts = said.structure
     if isinstance(facts, str):
-        return [*lines, f"recurrence  not known: {facts}"]
+        arithmetic = f"arithmetic  {said.operations:,} operations a step and row in its products, counted as it ran"
+        return [*lines, arithmetic, f"recurrence  not known: {facts}"]
     products = (
         f"{facts.input_products} with the input, done for all steps at once; {facts.recurrent_products} in the loop"
     )
