@@ -15,8 +15,15 @@ from ostinato.cells.definition import Definition
 class BoundEquations:
     """Equations with the tensors they read, as engines see them."""
 
-    def __init__(self, definition: Definition, tensors: Mapping[str, Tensor], constants: Mapping[str, float]):
+    def __init__(
+        self,
+        definition: Definition,
+        tensors: Mapping[str, Tensor],
+        constants: Mapping[str, float],
+        needs_positive_dt: bool = False,
+    ):
         self.definition, self.tensors, self.constants = definition, tensors, constants
+        self.needs_positive_dt = needs_positive_dt
         self.fixed = {**tensors, **constants}
         self.input_size = sum(definition.widths.values())
         self.output_size = definition.output_size

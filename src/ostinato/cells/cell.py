@@ -26,6 +26,8 @@ class Cell(nn.Module):
     output_size: int
     uses_dt = False
     """Whether `step` takes the time since the last step, as a third argument (B,)."""
+    needs_positive_dt = False
+    """Whether that time must be above 0."""
     draws = False
     """Whether a call of `unroll` draws by chance, as wrappers do while training."""
 
@@ -63,6 +65,7 @@ class Bound(Protocol):
     input_size: int
     output_size: int
     uses_dt: bool
+    needs_positive_dt: bool
 
     def initial_state(self, batch_size: int, *, device: torch.device, dtype: torch.dtype) -> State:
         """Return the state before the first step."""
@@ -85,6 +88,7 @@ class BoundCell:
                 raise ConfigError(f"cell {type(cell).__name__}", f"it has no {size}", "A cell sets its three sizes")
         self.cell = cell
         self.input_size, self.output_size, self.uses_dt = cell.input_size, cell.output_size, cell.uses_dt
+        self.needs_positive_dt = cell.needs_positive_dt
 
     def initial_state(self, batch_size: int, *, device: torch.device, dtype: torch.dtype) -> State:
         """Return the cell's own starting state."""

@@ -17,6 +17,7 @@ from ostinato.cells.bound_equations import BoundEquations
 from ostinato.cells.cell import Cell, State
 from ostinato.cells.definition import argument_of, define, size_numbers
 from ostinato.cells.initialisers import Initialiser, initialise
+from ostinato.cells.limits import POSITIVE_TIME, check_limits
 from ostinato.equations import sizes as size_rules
 from ostinato.equations.parse import parse
 from ostinato.equations.program import Program
@@ -52,6 +53,8 @@ class EquationCell(Cell):
     """What a family starts from unless its maker is told otherwise."""
     frozen: ClassVar[Collection[str]] = ()
     """Symbols that are drawn and never trained: their tensors are buffers."""
+    limits: ClassVar[Collection[str]] = ()
+    """What sizes, constants and the time between steps must satisfy: "rank <= H", "epsilon > 0", "dt > 0"."""
 
     def __init__(
         self,
@@ -66,10 +69,12 @@ class EquationCell(Cell):
     ):
         super().__init__()
         self.counts = {name: _count(name, values.pop(name, n)) for name, n in counts_of(type(self)).items()}
+        check_limits(type(self).__name__, self.limits, self.counts)
         self.program = program_of(type(self), bias=bias, **self.counts)
         self.has_bias = bias
         self.constants, extra = _split_values(type(self).__name__, self.program, values, self.counts)
         numbers = size_numbers(self.program, input_size, hidden_size, extra)
+        check_limits(type(self).__name__, self.limits, {**numbers, **self.constants})
         definition = define(self.program, numbers)
         self.input_size, self.hidden_size, self.output_size = numbers["D"], numbers["H"], definition.output_size
         self.definition = definition
@@ -99,7 +104,7 @@ class EquationCell(Cell):
             for s, n in numbers.items()
             if s not in ("D", "H", "O") or (s == "O" and n != numbers.get("H"))
         }
-        like = next(self.parameters(), None)
+        like = next(iter(self.state_dict().values()), None)  # of a cell that is never trained, all are buffers
         place = {} if like is None else {"device": like.device, "dtype": like.dtype}
         settings: dict[str, Any] = {**place, **self.constants, **self.counts, **extra}
         return type(self)(input_size, hidden_size, bias=self.has_bias, initialisers=self._initialisers, **settings)
@@ -117,11 +122,16 @@ class EquationCell(Cell):
         """Whether the equations use the time since the last step."""
         return self.program.uses_dt
 
+    @property
+    def needs_positive_dt(self) -> bool:  # type: ignore[override]
+        """Whether time must pass between two steps."""
+        return POSITIVE_TIME in self.limits
+
     def bind(self) -> BoundEquations:
         """Return the equations with this cell's tensors."""
         # by attribute, so that torch.nn.utils.parametrize (spectral norm, orthogonal, …) is seen
         tensors = {stack.name: getattr(self, stack.name) for stack in self.definition.stacks}
-        return BoundEquations(self.definition, tensors, self.constants)
+        return BoundEquations(self.definition, tensors, self.constants, self.needs_positive_dt)
 
     def __getattr__(self, name: str) -> Any:
         """Return a stored tensor, or the rows of one that stand for a symbol: `cell.W_f`."""

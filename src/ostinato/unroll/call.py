@@ -51,6 +51,7 @@ def run(
     times = None
     if dt is not None and bound.uses_dt:
         times = order.pack(reversed_times(dt, lengths) if reverse else dt)
+        check_times(bound, times)
     flags = None if reset is None else order.pack(reset)
     given = (bound, data, sorted_state, order)
     if chosen.engine == "native":  # its loop starts rows again by itself
@@ -100,6 +101,13 @@ def _checked_state(state: State, expected: list[Tensor]) -> list[Tensor]:
 def form(value: object) -> str:
     """Return the shape of a tensor, or what else it is, as errors say it."""
     return f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"{type(value).__name__}, not a tensor"
+
+
+def check_times(bound: Bound, times: Tensor) -> None:
+    """ConfigError where no time passes between two steps of a cell that needs some."""
+    if bound.needs_positive_dt and not bool((times > 0).all()):
+        got = times[~(times > 0)][0].item()
+        raise ConfigError("dt", f"{got:g} was given", "In this cell's equations time passes: dt > 0")
 
 
 def reversed_times(dt: Tensor, lengths: Tensor | None) -> Tensor:

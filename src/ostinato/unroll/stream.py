@@ -8,6 +8,7 @@ from torch.utils import _pytree as pytree
 
 from ostinato._errors import ConfigError
 from ostinato.cells.cell import Cell, State
+from ostinato.unroll.call import check_times
 from ostinato.unroll.native.stepper import Stepper
 from ostinato.unroll.plan import Call, why_not_native
 
@@ -51,6 +52,8 @@ class Stream:
             raise ConfigError("x", f"{x.dtype} of shape {tuple(x.shape)}", f"This stream takes {wanted}")
         if self._bound.uses_dt and (dt is None or dt.shape != (self.batch_size,)):
             raise ConfigError("dt", "none was given" if dt is None else f"shape {tuple(dt.shape)}", "It is (B,)")
+        if dt is not None:
+            check_times(self._bound, dt)
         if self._stepper is None:
             with torch.no_grad():
                 times = (dt,) if self._bound.uses_dt else ()

@@ -54,6 +54,7 @@ class BoundReading:
         self.tensors = self.fixed = self.definition.tensors(bound.cell)
         self.constants: dict[str, float] = {}
         self.input_size, self.output_size, self.uses_dt = bound.input_size, bound.output_size, bound.uses_dt
+        self.needs_positive_dt = bound.needs_positive_dt
         self.initial_state = bound.initial_state
 
     def parts(self, data: torch.Tensor) -> dict[str, torch.Tensor]:
