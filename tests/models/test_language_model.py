@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from tests.catalogue import SEQUENCE_CELLS
+from tests.catalogue import TIMELESS_CELLS
 from torch.utils import _pytree as pytree
 
 from ostinato import ConfigError, LanguageModel, OstinatoError
@@ -103,7 +103,7 @@ def test_the_loss_uses_the_resets_of_its_segment():
     assert_same(whole, first + second)
 
 
-@pytest.mark.parametrize("name", SEQUENCE_CELLS)
+@pytest.mark.parametrize("name", TIMELESS_CELLS)
 def test_step_by_step_is_the_same_as_at_once(name):
     model = make(name, residual=True)
     scores, last = model(SEGMENT.inputs)
