@@ -8,7 +8,8 @@ class Clockwork(EquationCell):
 
     A module hears itself and the slower ones, so that the recurrent matrix is block upper triangular: only its blocks
     are stored, and nothing needs a mask. The clock t_k of a module counts the steps since it moved; all move at the
-    first. The output layer, of `output_size` numbers (default: `hidden_size`), is linear.
+    first. The output layer, of `output_size` numbers (default: `hidden_size`), is linear. No work is saved by standing
+    still: every module is computed at every step.
     """
 
     @staticmethod
