@@ -121,6 +121,10 @@ _ROWS = [
         r"\begin{{cases}} {1} & {0} \\ {2} & \text{{otherwise}} \end{{cases}}",
     ),
     _row(
+        "clip_gradient", ("minimum(maximum(g, -b), b)", ""), lambda a, b: np.broadcast_arrays(a, b)[0],
+        "ops.ostinato.clip_gradient", r"\operatorname{{clip}}_{{{1}}}({0})",
+    ),
+    _row(
         "softmax", ("y * (g - sum(g * y))",), _softmax, "softmax", r"\operatorname{{softmax}}({0})", kind="row",
         expansion="exp(a - largest(a)) / sum(exp(a - largest(a)))",
     ),

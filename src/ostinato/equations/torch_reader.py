@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ostinato.equations import sizes
+from ostinato.equations import clipping, sizes
 from ostinato.equations.functions import EPSILON, FUNCTIONS
 from ostinato.equations.program import Op, Program
 
@@ -97,6 +97,8 @@ def _operation(op: Op, program: Program, numbers: Mapping[str, int], linear: Lin
             return _where
         case "hard_sigmoid":
             return _hard_sigmoid
+        case "clip_gradient":
+            return functools.partial(_with_numbers, clipping.clip_gradient)
         case "maximum" | "minimum" | "gt" | "ge" | "lt" | "le":
             return functools.partial(_with_numbers, _named(op.fn))
         case "sub" | "div" | "add" | "mul" | "pow":

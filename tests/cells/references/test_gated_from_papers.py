@@ -5,8 +5,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from ostinato import CATALOGUE, unroll
+from ostinato import CATALOGUE, ConfigError, unroll
 from ostinato.cells.gated.hyper_lstm import HyperLSTM
+from ostinato.cells.gated.miru import MiRU1, MiRU2
 from ostinato.cells.gated.recurrent_highway import RecurrentHighway, UncoupledRecurrentHighway
 from ostinato.cells.gated.slstm import SLSTM
 from ostinato.cells.gated.tau_gru import TauGRU
@@ -55,6 +56,13 @@ def miru2(w, x, h):
     candidate = tanh(w["W_n"] @ x + w["U_n"] @ (w["reset"] * h) + w["b_n"])
     h = w["update"] * h + (1 - w["update"]) * candidate
     return h, (h,)
+
+
+def memory_controller_lstm(w, x, c, v):
+    """As RecurrentLayers.jl prints it: v stands where an LSTM has h, and h is shown alone."""
+    f, i, o, m, n = (w[f"W_{k}"] @ x + w[f"U_{k}"] @ v + w[f"b_{k}"] for k in "fiomn")
+    c = sigma(f) * c + sigma(i) * tanh(n)
+    return sigma(o) * tanh(c), (c, sigma(m) * tanh(c))
 
 
 def sgu(w, x, h):
@@ -240,7 +248,8 @@ STEPS = {
     "light-ru": light_ru, "miru1": miru1, "miru2": miru2, "sgu": sgu, "dsgu": dsgu, "sgrn": sgrn, "star": star,
     "trnn": trnn, "tgru": tgru, "tlstm": tlstm, "residual-lstm": residual_lstm,
     "multiplicative-rnn": multiplicative_rnn, "multiplicative-lstm": multiplicative_lstm, "nas": nas,
-    "tau-gru": tau_gru, "brc": brc, "nbrc": nbrc, "wmc-lstm": wmc_lstm, "slstm": slstm, "hyper-lstm": hyper_lstm,
+    "tau-gru": tau_gru, "brc": brc, "nbrc": nbrc, "memory-controller-lstm": memory_controller_lstm,
+    "wmc-lstm": wmc_lstm, "slstm": slstm, "hyper-lstm": hyper_lstm,
     "recurrent-highway": recurrent_highway, "recurrent-highway-uncoupled": recurrent_highway,
 }  # fmt: skip
 
@@ -286,6 +295,13 @@ def test_the_feedback_of_a_tau_gru_may_come_from_any_step(delay):
 
 
 # what the papers say besides
+
+
+@pytest.mark.parametrize(("kind", "setting"), [(MiRU1, "update"), (MiRU2, "update"), (MiRU2, "reset")])
+@pytest.mark.parametrize("number", [-0.1, 1.1])
+def test_a_coefficient_of_a_minion_unit_is_a_share(kind, setting, number):
+    with pytest.raises(ConfigError, match=rf"{setting} = {number} was given\. It is at (least 0|most 1)"):
+        kind(D, H, **{setting: number})
 
 
 def test_a_transform_gate_starts_almost_closed():

@@ -83,6 +83,15 @@ PAIRS = {
     "nbrc": Pair(
         "NBRCell", {"weight_ih": "W_a W_c W_h", "weight_hh": "U_a U_c", "bias_ih": "b_a b_c 0", "bias_hh": "0 0"}
     ),
+    # Theirs is called MCLSTM, which is also what papers call the mass-conserving one.
+    "memory-controller-lstm": Pair(
+        "MCLSTMCell",
+        {
+            "weight_ih": "W_f W_i W_o W_m W_n", "weight_hh": "U_f U_i U_o U_m U_n",
+            "bias_ih": "b_f b_i b_o b_m b_n", "bias_hh": "0 0 0 0 0",
+        },
+        "output, state",
+    ),
     # Its formula leaves out the tanh around the memory and the state in the candidate; its code has both.
     "wmc-lstm": Pair(
         "WMCLSTMCell",
@@ -93,8 +102,7 @@ PAIRS = {
         "h c",
     ),
 }  # fmt: skip
-"""The residual LSTM and the τ-GRU follow below. Its highway network (0.2.5) cannot be imported, and its MCLSTM is
-another cell, one with a memory controller."""
+"""The residual LSTM and the τ-GRU follow below. Its highway network (0.2.5) cannot be imported."""
 
 
 def drawn(name: str, **values) -> EquationCell:

@@ -13,6 +13,7 @@ from ostinato.cells.gated.lstm_1997 import LSTM1997, LSTMNoForgetGate
 from ostinato.cells.gated.lstm_coupled import CoupledLSTM
 from ostinato.cells.gated.lstm_peephole import PeepholeLSTM
 from ostinato.cells.gated.mc_lstm import MassConservingLSTM
+from ostinato.cells.gated.memory_controller_lstm import MemoryControllerLSTM
 from ostinato.cells.gated.mgu import MGU, MGU1, MGU2, MGU3
 from ostinato.cells.gated.minimal_rnn import MinimalRNN
 from ostinato.cells.gated.miru import MiRU1, MiRU2
@@ -75,6 +76,7 @@ CELLS = {
     "brc": BRC,
     "nbrc": NBRC,
     "mc-lstm": MassConservingLSTM,
+    "memory-controller-lstm": MemoryControllerLSTM,
     "wmc-lstm": WMCLSTM,
     "slstm": SLSTM,
     "hyper-lstm": HyperLSTM,

@@ -26,7 +26,8 @@ class MassConservingLSTM(Cell):
         self.output_size, self.mass_size = self.hidden_size, whole("mass_size", mass_size)
         if mass_size > input_size:
             raise ConfigError("mass_size", f"{mass_size} was given", f"Masses are among the {input_size} inputs")
-        seen, place = input_size - mass_size + hidden_size, {"device": device, "dtype": dtype}
+        place: dict[str, Any] = {"device": device, "dtype": dtype}
+        seen = input_size - mass_size + hidden_size
         self.input_gate = nn.Linear(seen, mass_size * hidden_size, **place)
         self.redistribution = nn.Linear(seen, hidden_size * hidden_size, **place)
         self.output_gate = nn.Linear(seen, hidden_size, **place)

@@ -12,6 +12,7 @@ class MiRU1(EquationCell):
         n  = tanh(W_n @ x + U_n @ (r * h) + b_n)
         h' = update * h + (1 - update) * n
     """
+    limits = ("update >= 0", "update <= 1")
 
 
 class MiRU2(EquationCell):
@@ -23,3 +24,4 @@ class MiRU2(EquationCell):
         n  = tanh(W_n @ x + U_n @ (reset * h) + b_n)
         h' = update * h + (1 - update) * n
     """
+    limits = ("update >= 0", "update <= 1", "reset >= 0", "reset <= 1")

@@ -21,6 +21,7 @@ FORMULAS = {
     "hardsigmoid": "hard_sigmoid", "maximum": "maximum", "minimum": "minimum", "where.self": "where",
     "gt.Tensor": "gt", "ge.Tensor": "ge", "lt.Tensor": "lt", "le.Tensor": "le",
     "gt.Scalar": "gt", "ge.Scalar": "ge", "lt.Scalar": "lt", "le.Scalar": "le",
+    "ostinato.clip_gradient": "clip_gradient",
     # as their options say, see formula_of
     "clamp": "", "elu": "", "hardtanh": "", "leaky_relu": "", "softplus": "",
 }  # fmt: skip

@@ -123,6 +123,7 @@ OSTINATO_INLINE V f_where(V c, V a, V b) { return c != 0 ? a : b; }
 OSTINATO_INLINE V f_sign(V a) { return truth(a > 0) - truth(a < 0); }
 OSTINATO_INLINE V f_maximum(V a, V b) { return ((a < b) | (b != b)) ? b : a; }
 OSTINATO_INLINE V f_minimum(V a, V b) { return ((a > b) | (b != b)) ? b : a; }
+OSTINATO_INLINE V f_clip_gradient(V a, V) { return a; }
 OSTINATO_INLINE V f_abs(V a) { return (V)((M)a & ~(M)set(-0.0)); }
 OSTINATO_INLINE V f_relu(V a) { return at_least(V{}, a); }
 OSTINATO_INLINE V f_hard_tanh(V a) { return at_most(set(1), at_least(set(-1), a)); }
