@@ -7,18 +7,18 @@ from ostinato.cells.equation_cell import EquationCell
 
 OPEN_TO_CARRY = -2.0
 """The bias of a transform gate at the start, as in the paper's experiments on words: most of the state is carried."""
+FUNCTIONS = {"h": "tanh", "t": "sigmoid", "c": "sigmoid"}
 
 
-def highway(depth: int, carry: str) -> str:
-    """Return `depth` highway layers from the state s to itself; only the first reads x. `carry` is the share kept."""
+def highway(depth: int, gates: str, carried: str) -> str:
+    """Return `depth` layers from the state s to itself, with these of h, t and c; `carried` is the share of s kept."""
     lines = []
     for k in range(1, depth + 1):
         before, after = ("s" if k == 1 else f"s_{k - 1}"), (f"s_{k}" if k < depth else "s'")
-        for gate, function in [("h", "tanh"), ("t", "sigmoid"), ("c", "sigmoid")]:
-            if f"{gate}_" in f"h_ t_ {carry}":
-                seen = f"W_{gate} @ x + " if k == 1 else ""
-                lines.append(f"{gate}_{k} = {function}({seen}U_{gate}{k} @ {before} + b_{gate}{k})")
-        lines.append(f"{after} = h_{k} * t_{k} + {before} * {carry.format(k=k)}")
+        for y in gates:
+            seen = f"W_{y} @ x + " if k == 1 else ""
+            lines.append(f"{y}_{k} = {FUNCTIONS[y]}({seen}U_{y}{k} @ {before} + b_{y}{k})")
+        lines.append(f"{after} = h_{k} * t_{k} + {before} * {carried.format(k=k)}")
     return "\n".join(lines)
 
 
@@ -28,7 +28,7 @@ class RecurrentHighway(EquationCell):
     @staticmethod
     def equations(depth: int = 3) -> str:
         """Return the equations of `depth` layers."""
-        return highway(depth, "(1 - t_{k})")
+        return highway(depth, "ht", "(1 - t_{k})")
 
     @property
     def initialisers(self) -> Mapping[str, Any]:  # type: ignore[override]
@@ -42,4 +42,4 @@ class UncoupledRecurrentHighway(RecurrentHighway):
     @staticmethod
     def equations(depth: int = 3) -> str:
         """Return the equations of `depth` layers."""
-        return highway(depth, "c_{k}")
+        return highway(depth, "htc", "c_{k}")
