@@ -67,19 +67,16 @@ def layout(steps: int, batch: int, lengths: Tensor | None, reverse: bool, device
         alive = (batch,) * steps if batch else ()
         return Layout(steps, batch, alive, _reversed(steps, batch, device) if reverse else None, None)
     order = torch.argsort(lengths, descending=True, stable=True)
-    ordered = lengths[order]
-    alive = tuple(int(n) for n in (ordered[None, :] > torch.arange(steps)[:, None]).sum(1) if n > 0)
-    times = [torch.full((n,), t) for t, n in enumerate(alive)]
-    if reverse:
-        times = [ordered[:n] - 1 - t for t, n in enumerate(alive)]
-    pieces = [t * batch + order[:n] for t, n in zip(times, alive, strict=True)]
-    index = torch.cat(pieces) if pieces else torch.zeros(0, dtype=torch.int64)
+    ordered, times = lengths[order], torch.arange(steps, device="cpu")[:, None]
+    is_alive = ordered > times
+    alive = tuple(n for n in is_alive.sum(1).tolist() if n)
+    index = ((ordered - 1 - times if reverse else times) * batch + order)[is_alive]
     return Layout(steps, batch, alive, index.to(device), order.to(device))
 
 
 def checked_lengths(lengths: Tensor, steps: int, batch: int) -> Tensor:
     """Return lengths as int64 on the CPU; ConfigError where their number or values are not possible."""
-    lengths = torch.as_tensor(lengths)
+    lengths = torch.as_tensor(lengths, device="cpu")
     if lengths.dtype not in _WHOLE or lengths.shape != (batch,):
         raise ConfigError(
             "lengths",
@@ -87,7 +84,7 @@ def checked_lengths(lengths: Tensor, steps: int, batch: int) -> Tensor:
             f"One whole number for each of the {batch} rows",
             "",
         )
-    lengths = lengths.detach().to("cpu", torch.int64)
+    lengths = lengths.detach().to(torch.int64)
     if batch and not (int(lengths.min()) >= 0 and int(lengths.max()) <= steps):
         raise ConfigError(
             "lengths",
