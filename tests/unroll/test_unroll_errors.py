@@ -132,3 +132,30 @@ def test_an_unknown_engine_names_the_known_and_the_nearest(engine, near):
     error = complaint(engine=engine)
     assert said(error) == ("engine", f"unknown engine '{engine}'", "Known are auto, vendor, native, eager")
     assert error.advice == (f"Did you mean '{near}'?" if near else "")
+
+
+META = torch.device("meta")
+
+
+@pytest.mark.parametrize("engine", ["auto", "vendor", "native", "eager"])
+def test_inputs_on_another_device_than_the_weights(engine):
+    with pytest.raises(ConfigError) as caught:
+        unroll(make("lstm").to(META), INPUTS, engine=engine)
+    assert said(caught.value) == ("inputs", "they are on cpu", "The cell's weight_ih is on meta")
+    assert caught.value.advice == "Use inputs.to('meta') or cell.to('cpu')"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("state", torch.zeros(BATCH, H, dtype=torch.float64, device=META)),
+        ("reset", torch.zeros(STEPS, BATCH, dtype=torch.bool, device=META)),
+        ("dt", torch.ones(STEPS, BATCH, device=META)),
+    ],
+)
+@pytest.mark.parametrize("engine", ["auto", "eager"])
+def test_what_is_given_on_another_device_than_the_inputs(engine, name, value):
+    given = {"dt": torch.ones(STEPS, BATCH), name: value}
+    assert said(complaint("uses dt", INPUTS, engine=engine, **given)) == (
+        name, "it is on meta", "The inputs are on cpu",
+    )  # fmt: skip

@@ -8,6 +8,7 @@ from torch import Tensor
 from ostinato._errors import ConfigError
 from ostinato.cells.cell import Bound, Cell, State
 from ostinato.unroll.call import Options, form, run, weights_dtype
+from ostinato.unroll.devices import check_beside, check_weights
 from ostinato.unroll.plan import Call, Plan, make_plan
 
 __all__ = ["plan", "unroll"]
@@ -118,3 +119,6 @@ def _check_inputs(bound: Bound, inputs: Tensor, reset: Tensor | None, dt: Tensor
             "The equations use dt, the time since the last step",
             "Pass dt of shape (T, B)",
         )
+    check_weights(getattr(bound, "tensors", {}), inputs.device)
+    check_beside("reset", reset, inputs.device)
+    check_beside("dt", dt, inputs.device)

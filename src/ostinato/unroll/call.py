@@ -11,6 +11,7 @@ from torch.utils import _pytree as pytree
 from ostinato._errors import ConfigError
 from ostinato.cells.cell import Bound, State
 from ostinato.unroll import eager, restarts, vendor
+from ostinato.unroll.devices import check_beside
 from ostinato.unroll.layout import layout
 from ostinato.unroll.native import engine as native
 from ostinato.unroll.plan import call_of, make_plan
@@ -95,6 +96,7 @@ def _checked_state(state: State, expected: list[Tensor]) -> list[Tensor]:
     for leaf, like in zip(given, expected, strict=True):
         if torch.promote_types(leaf.dtype, like.dtype) != like.dtype:
             raise ConfigError("state", f"{leaf.dtype}", f"Beside these inputs a state is {like.dtype}, or narrower")
+        check_beside("state", leaf, like.device)
     return [leaf.to(like.dtype) for leaf, like in zip(given, expected, strict=True)]
 
 

@@ -126,7 +126,7 @@ def run(
         result = function(data.view(len(layout.rows), rows, -1), *settings, False)
         outputs = result[0].flatten(0, 1)
     else:
-        result = function(data, torch.tensor(layout.rows), *settings)
+        result = function(data, torch.tensor(layout.rows, device="cpu"), *settings)
         outputs = result[0]
     last = [
         torch.cat([new[0], old[rows:]]) if rows < layout.batch else new[0]

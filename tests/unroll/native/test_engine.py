@@ -9,7 +9,7 @@ from loops import D, H, assert_near, leaves, make, random
 import ostinato
 from ostinato import EngineError, Recurrent, unroll
 from ostinato.cells.learned_initial import LearnedInitialState
-from ostinato.unroll.native import compiler, engine
+from ostinato.unroll.native import compiler, engine, kernel
 
 pytestmark = pytest.mark.skipif(compiler.why_not() is not None, reason=str(compiler.why_not()))
 
@@ -229,6 +229,31 @@ def test_transformations_run_eagerly_by_themselves(transform):
     else:
         found, expected = torch.func.grad(loss)(x), torch.autograd.grad(loss(x.requires_grad_()), x)[0]
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-11)
+
+
+def test_tensors_without_numbers_in_memory_are_refused():
+    with pytest.raises(EngineError, match="without numbers in memory"):
+        unroll(make("gru", DOUBLE), inputs(), torch._efficientzerotensor(BATCH, H, dtype=DOUBLE), engine="native")
+
+
+@pytest.mark.parametrize("options", [{}, {"recompute": True}], ids=["all kept", "recomputed"])
+@pytest.mark.parametrize("more", ["nothing", "lengths", "resets"])
+def test_the_default_device_is_no_matter(options, more):
+    cell, x = make("constants and single numbers", DOUBLE), inputs().requires_grad_()
+    if more == "lengths":
+        options = options | {"lengths": torch.tensor([STEPS, 0, 2, 3])}
+    elif more == "resets":
+        options = options | {"reset": torch.rand(STEPS, BATCH) < 0.3}
+
+    def run():
+        outputs = outputs_of(cell, x, **options)
+        return [outputs.detach(), *torch.autograd.grad(outputs.pow(2).sum(), [x, *cell.parameters()])]
+
+    expected = run()
+    kernel._counted.cache_clear()
+    with torch.device("meta"):
+        found = run()
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
 
 
 def test_gradients_are_those_of_finite_differences():

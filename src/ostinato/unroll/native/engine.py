@@ -14,6 +14,7 @@ from ostinato._errors import EngineError
 from ostinato.cells.bound_equations import BoundEquations
 from ostinato.cells.cell import BoundCell, State
 from ostinato.cells.reading import BoundReading
+from ostinato.unroll.devices import check_weights
 from ostinato.unroll.layout import Layout
 from ostinato.unroll.native import memory
 from ostinato.unroll.native.compiled import Compiled, Wiring, compiled
@@ -44,13 +45,15 @@ def run(
     """
     if not layout.rows:
         return data.new_zeros(0, bound.output_size), state, None
-    bound = BoundReading(bound) if isinstance(bound, BoundCell) else bound
+    if isinstance(bound, BoundCell):
+        bound = BoundReading(bound)
+        check_weights(bound.tensors, data.device)
     known = compiled(bound.definition, hoisted=not recompute and is_hoisted(bound, data, len(layout.rows)))
     assert isinstance(known, Compiled)
     compute = torch.float64 if data.dtype == torch.float64 else torch.float32
     values = known.before_loop(bound, data, dt)
     given = [sequence_of(values[name], len(data), compute) for name in known.given]
-    parameters = [torch.as_tensor(values[name], dtype=compute).contiguous() for name in known.parameters]
+    parameters = [torch.as_tensor(values[name], dtype=compute, device="cpu").contiguous() for name in known.parameters]
     starts = [leaf.contiguous() for leaf in bound.definition.state_values(state)]
     initials: list[Tensor] = []
     if reset is not None and bool(reset.any()):
@@ -92,7 +95,7 @@ def is_narrow(bound: BoundEquations | BoundReading, data: Tensor) -> bool:
 
 def sequence_of(value: Tensor | float, rows: int, dtype: torch.dtype) -> Tensor:
     """Return what the loop takes at every step as (N, width)."""
-    value = torch.as_tensor(value)
+    value = torch.as_tensor(value, device="cpu")
     if value.dim() < 2:
         value = value.reshape(1, -1).expand(rows, -1)
     return value.to(dtype).contiguous()
@@ -226,7 +229,7 @@ class LoopCall:
         from_first = max(0, min(count, self.rows[0] - start))
         found[:from_first] = first[start : start + from_first]
         if self.reset is not None:
-            row = (torch.arange(len(every)) - _offsets(self.rows))[start : start + count]
+            row = (torch.arange(len(every), device="cpu") - _offsets(self.rows))[start : start + count]
             found = torch.where(self.reset[start : start + count, None], initial.index_select(0, row), found)
         return found
 
@@ -264,19 +267,20 @@ class _Loop(torch.autograd.Function):
 
 def _steps_of(rows: tuple[int, ...]) -> Tensor:
     """Return which step each row of all steps belongs to."""
-    return torch.repeat_interleave(torch.arange(len(rows)), torch.tensor(rows))
+    counts = torch.tensor(rows, device="cpu")
+    return torch.repeat_interleave(torch.arange(len(rows), device="cpu"), counts)
 
 
 @functools.lru_cache(maxsize=16)
 def _offsets(rows: tuple[int, ...]) -> Tensor:
     """Return, for each row of all steps, where its step begins."""
-    counts = torch.tensor(rows)
+    counts = torch.tensor(rows, device="cpu")
     return (torch.cumsum(counts, 0) - counts)[_steps_of(rows)]
 
 
 @functools.lru_cache(maxsize=16)
 def _earlier(rows: tuple[int, ...]) -> Tensor:
     """Return, for each row of all steps, where its step before stands; negative for the first step."""
-    counts = torch.tensor(rows)
+    counts = torch.tensor(rows, device="cpu")
     earlier = torch.cat([counts[:1], counts[:-1]])
-    return torch.arange(sum(rows)) - earlier[_steps_of(rows)]
+    return torch.arange(sum(rows), device="cpu") - earlier[_steps_of(rows)]

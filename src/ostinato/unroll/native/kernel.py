@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from ostinato._errors import EngineError
 from ostinato.unroll.native import memory
 from ostinato.unroll.native.compiler import library
 from ostinato.unroll.native.printer import Source
@@ -70,13 +71,17 @@ class Kernel:
 
 def _address(tensor: Tensor | int | None) -> int:
     if isinstance(tensor, Tensor):
-        return tensor.data_ptr()
+        address = tensor.data_ptr()
+        if not address and tensor.numel():
+            kind, advice = type(tensor).__name__, "Use engine='eager'"
+            raise EngineError("engine 'native'", f"a {kind} without numbers in memory was given", "", advice)
+        return address
     return tensor or 0
 
 
 @functools.lru_cache(maxsize=128)
 def _counted(rows: tuple[int, ...]) -> Tensor:
-    return torch.tensor(rows, dtype=torch.int64)
+    return torch.tensor(rows, dtype=torch.int64, device="cpu")
 
 
 def team(rows: int, products: int) -> tuple[int, bool]:

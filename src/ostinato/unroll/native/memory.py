@@ -45,7 +45,7 @@ def take(dtype: torch.dtype, *shape: int) -> Tensor:
         found = next((b for b in blocks if b.is_idle), None)
         if found is None:
             _make_room(key[1] * dtype.itemsize)
-            found = _Block(torch.empty(key[1], dtype=dtype))
+            found = _Block(torch.empty(key[1], dtype=dtype, device="cpu"))
             blocks.append(found)
         return found.numbers[:count].view(shape)
 

@@ -50,7 +50,7 @@ def run(
     compute = torch.float64 if data.dtype == torch.float64 else torch.float32
     values = known.before_loop(bound, data, None if dt is None else order.pack(dt))
     given = [sequence_of(values[name], data.shape[0], compute) for name in known.given]
-    parameters = [torch.as_tensor(values[name], dtype=compute).contiguous() for name in known.parameters]
+    parameters = [torch.as_tensor(values[name], dtype=compute, device="cpu").contiguous() for name in known.parameters]
     starts = [order.sort(leaf).contiguous() for leaf in definition.state_values(state)]
     initials: list[Tensor] = []
     if reset is not None:
@@ -78,7 +78,7 @@ class _Order:
             steps = self.shape[0]
             lengths = lengths.to("cpu", torch.int64)
             self.index, self.place, self.order, self.rows = arrange(lengths, steps, reverse)
-            self.alive = torch.arange(steps)[:, None] < lengths
+            self.alive = torch.arange(steps, device="cpu")[:, None] < lengths
 
     def pack(self, values: Tensor) -> Tensor:
         """(T, B, …) to (T·B, …)."""
@@ -111,13 +111,14 @@ def arrange(lengths: Tensor, steps: int, reverse: bool) -> list[Tensor]:
     """
     batch = lengths.shape[0]
     found = layout(steps, batch, lengths, reverse, lengths.device)
-    index = torch.arange(steps * batch) if found.index is None else found.index
-    order = torch.arange(batch) if found.order is None else found.order
-    place = torch.zeros(steps * batch, dtype=torch.int64).index_copy_(0, index, torch.arange(len(index)))
+    here: dict[str, Any] = {"dtype": torch.int64, "device": lengths.device}
+    index = torch.arange(steps * batch, **here) if found.index is None else found.index
+    order = torch.arange(batch, **here) if found.order is None else found.order
+    place = torch.zeros(steps * batch, **here).index_copy_(0, index, torch.arange(len(index), **here))
     last = index[-1:] if len(index) else index.new_zeros(1)
     padding = last.expand(steps * batch - len(index))
-    rows = torch.zeros(steps, dtype=torch.int64)
-    rows[: len(found.rows)] = torch.tensor(found.rows, dtype=torch.int64)
+    rows = torch.zeros(steps, **here)
+    rows[: len(found.rows)] = torch.tensor(found.rows, **here)
     return [torch.cat([index, padding]), place, order.clone(), rows]
 
 
