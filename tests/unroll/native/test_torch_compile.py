@@ -137,6 +137,19 @@ def test_other_types_agree(dtype, tolerance):
     assert_compiling_changes_nothing(model, inputs, lengths=LENGTHS, rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.parametrize("lengths", [None, LENGTHS])
+@pytest.mark.parametrize("narrowed", ["weights", "autocast"])
+def test_products_take_bfloat16_in_a_graph_where_they_do_outside_one(narrowed, lengths):
+    model, inputs = layer(NORMED), numbers(STEPS, ROWS, D)
+    if narrowed == "weights":
+        model, inputs = model.bfloat16(), inputs.bfloat16()
+    parameters = list(model.parameters())
+    with torch.autocast("cpu", torch.bfloat16, enabled=narrowed == "autocast"):
+        found = everything(whole(model), parameters, inputs, lengths=lengths)
+        expected = everything(model, parameters, inputs, lengths=lengths)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+
+
 def test_what_was_not_kept_is_computed_again():
     cell = ostinato.cell(RESET_BEFORE, D, H)
     model = functools.partial(ostinato.unroll, cell, recompute=True)

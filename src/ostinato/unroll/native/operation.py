@@ -24,7 +24,7 @@ from ostinato.cells.definition import definition_of
 from ostinato.unroll.call import Options
 from ostinato.unroll.layout import layout
 from ostinato.unroll.native.compiled import Compiled, Wiring, compiled
-from ostinato.unroll.native.engine import LoopCall, is_hoisted, sequence_of
+from ostinato.unroll.native.engine import LoopCall, is_hoisted, is_narrow, sequence_of
 from ostinato.unroll.native.passes import all_of
 
 
@@ -61,7 +61,7 @@ def run(
     flags = None if reset is None else order.pack(reset)
     constants = [float(values[value]) for value in known.constants.values()]
     about = (definition.text, constants, *inputs.shape[:2], hoisted, options.return_states, options.recompute)
-    results = loop(tensors, save, order.rows, flags, *about)
+    results = loop(tensors, save, order.rows, flags, *about, is_narrow(bound, data))
     wiring = known.wiring(options.return_states, reset is not None, options.recompute)
     made = dict(zip(wiring.results, results, strict=False))
     outputs = order.unpack(known.after_loop(values, made).to(inputs.dtype))
@@ -142,6 +142,7 @@ class _Loop:
     hoisted: bool
     keep: bool
     recompute: bool
+    narrow: bool
 
     @property
     def wiring(self) -> Wiring:
@@ -154,7 +155,8 @@ class _Loop:
             rows = tuple(n for n in self.rows.tolist() if n)
         constants = dict(zip(wiring.known.constants, self.constants, strict=True))
         reset = None if self.reset is None else self.reset.contiguous()
-        return LoopCall(wiring, rows, self.batch, constants, reset, self.recompute, self.steps * self.batch)
+        room = self.steps * self.batch
+        return LoopCall(wiring, rows, self.batch, constants, reset, self.recompute, room, self.narrow)
 
     def results(self, wiring: Wiring, save: bool) -> dict[str, tuple[int, int]]:
         """Return the names and shapes of what the operation returns."""
@@ -179,12 +181,13 @@ def loop(
     hoisted: bool,
     keep: bool,
     recompute: bool,
+    narrow: bool,
 ) -> list[Tensor]:
     """Return the results of the loop over `tensors` and, with `save`, what else its backward pass reads; see `Wiring`.
 
     What there is for every step has T·B rows.
     """
-    this = _Loop(rows, reset, equations, constants, steps, batch, hoisted, keep, recompute)
+    this = _Loop(rows, reset, equations, constants, steps, batch, hoisted, keep, recompute, narrow)
     wiring = this.wiring
     call, shapes = this.call(wiring), this.results(wiring, save)
     if not call.rows:
@@ -219,9 +222,10 @@ def loop_backward(
     hoisted: bool,
     keep: bool,
     recompute: bool,
+    narrow: bool,
 ) -> list[Tensor]:
     """Return the gradients of the tensors that `loop` took, from those of its results and what it saved."""
-    this = _Loop(rows, reset, equations, constants, steps, batch, hoisted, keep, recompute)
+    this = _Loop(rows, reset, equations, constants, steps, batch, hoisted, keep, recompute, narrow)
     wiring = this.wiring
     call, total = this.call(wiring), steps * batch
     given = dict(zip(wiring.arriving, arriving, strict=True))
@@ -286,7 +290,7 @@ def _gradients(ctx, arriving: Sequence[Tensor | None]):
     *saved, rows, reset = ctx.saved_tensors
     found = loop_backward(list(arriving[: ctx.results]), saved, rows, reset, *ctx.settings)
     constants = None if ctx.settings[1] else []  # torch takes an empty list for one of tensors
-    return found, None, None, None, None, constants, *[None] * 5
+    return found, None, None, None, None, constants, *[None] * 6
 
 
 loop.register_autograd(_gradients, setup_context=_remember)
