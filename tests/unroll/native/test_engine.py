@@ -213,6 +213,26 @@ def test_the_gradient_of_a_gradient_asks_for_the_eager_engine():
         torch.autograd.grad(loss, x, create_graph=True)
 
 
+def test_many_gradients_at_once_ask_for_the_eager_engine():
+    x = inputs().requires_grad_()
+    outputs = outputs_of(make(NAME, DOUBLE), x)
+    with pytest.raises(EngineError, match=r"many gradients at once.*Use engine='eager'"):
+        torch.autograd.grad(outputs, x, torch.ones(3, *outputs.shape, dtype=DOUBLE), is_grads_batched=True)
+
+
+def test_the_gradient_of_a_product_after_the_loop_has_a_gradient():
+    """Of more rows than `over_time.LEAST_ROWS`, whose product is our own: a penalty on a gradient must not be lost."""
+
+    def run(engine):
+        cell = make("an output of the new state", DOUBLE)
+        outputs = outputs_of(cell, random(20, 7, D, seed=1), engine)
+        matrix = getattr(cell, cell.definition.symbols["V"][0])
+        (gradient,) = torch.autograd.grad(outputs.pow(2).sum(), matrix, create_graph=True)
+        return [gradient.detach(), *torch.autograd.grad(gradient.pow(2).sum(), matrix)]
+
+    assert_near(*both(run), 1e-10)
+
+
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")  # torch's own, on its first jvp
 @pytest.mark.parametrize("transform", ["vmap", "jvp", "grad"])
 def test_transformations_run_eagerly_by_themselves(transform):

@@ -17,6 +17,7 @@ from ostinato.cells.reading import BoundReading
 from ostinato.unroll.devices import check_weights
 from ostinato.unroll.layout import Layout
 from ostinato.unroll.native import memory
+from ostinato.unroll.native.asked import more_than_numbers
 from ostinato.unroll.native.compiled import Compiled, Wiring, compiled
 from ostinato.unroll.native.over_time import WeightGradient, add_weight_gradients
 from ostinato.unroll.native.passes import Block, Place, all_of
@@ -251,13 +252,10 @@ class _Loop(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, *gradients: Tensor | None):
-        if torch.is_grad_enabled():
-            raise EngineError(
-                "engine 'native'",
-                "the gradient of a gradient was asked for",
-                "Its backward pass is compiled and has no derivative of its own",
-                "Use engine='eager'",
-            )
+        asked = more_than_numbers(*gradients)
+        if asked:
+            why = "Its backward pass is compiled: it has no derivative of its own, and takes one gradient at a time"
+            raise EngineError("engine 'native'", asked, why, "Use engine='eager'")
         call: LoopCall = ctx.call
         named = {**call.wiring.absent, **dict(zip(call.wiring.saved, ctx.saved_tensors, strict=True))}
         names = call.wiring.arriving

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ostinato.unroll.native import memory
+from ostinato.unroll.native.asked import more_than_numbers
 from ostinato.unroll.native.compiler import library
 from ostinato.unroll.native.headers import read_headers
 from ostinato.unroll.native.threads import pool, usable_threads
@@ -41,6 +42,12 @@ class _Linear(torch.autograd.Function):
     def backward(ctx, gradient: Tensor):
         operand, weight = ctx.saved_tensors
         wanted = ctx.needs_input_grad
+        if more_than_numbers(gradient):  # torch's own products can give it
+            return (
+                gradient @ weight if wanted[0] else None,
+                gradient.T @ operand if wanted[1] else None,
+                gradient.sum(0) if wanted[2] else None,
+            )
         return (
             multiply(gradient, weight, across=True) if wanted[0] else None,
             weight_gradient(gradient, operand) if wanted[1] else None,
