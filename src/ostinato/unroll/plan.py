@@ -21,6 +21,7 @@ from ostinato.unroll.vendor import match
 
 ENGINES = ("vendor", "native", "eager")
 """Fastest first; `auto` takes the first that can run."""
+_RECORDERS = (torch._C._TorchDispatchModeKey.PROXY, torch._C._TorchDispatchModeKey.FAKE)
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ class Call:
     """Whether lengths differ, or rows start anew."""
     captured: bool = False
     """Part of a graph that `torch.compile` or `torch.export` captures."""
+    recorded: bool = False
+    """Operations are written down, or only their shapes followed: `make_fx`, fake tensors, `torch.jit.trace`."""
 
 
 def call_of(data: Tensor, weights_dtype: torch.dtype, steps: int, **facts: bool) -> Call:
@@ -63,7 +66,14 @@ def call_of(data: Tensor, weights_dtype: torch.dtype, steps: int, **facts: bool)
     transformed = _functorch.peek_interpreter_stack() is not None or forward_ad._current_level >= 0
     device, rows = data.device.type, data.shape[0] // steps if steps else 0
     found = Call(data.dtype, weights_dtype, device=device, autocast=autocasts(device), transformed=transformed)
-    return replace(found, steps=steps, rows=rows, **facts)
+    return replace(found, steps=steps, rows=rows, recorded=is_recorded(), **facts)
+
+
+def is_recorded() -> bool:
+    """Return whether somebody follows torch's operations, who would not see a loop of our own; not `torch.compile`."""
+    if torch.compiler.is_compiling():
+        return False
+    return torch._C._is_tracing() or any(torch._C._get_dispatch_mode(kind) is not None for kind in _RECORDERS)
 
 
 def autocasts(device: str) -> bool:
@@ -152,6 +162,8 @@ def why_not_native(bound: Bound, call: Call, *, worth: bool = False) -> str | No
     """Return why no compiled loop can run this call, or with `worth` why it would not pay; None where it can."""
     if call.device != "cpu":
         return f"its loops are for the CPU, and this is {call.device}"
+    if call.recorded and not call.captured:
+        return "make_fx, fake tensors and torch.jit.trace follow torch's own operations only"
     if call.dtype not in _COMPILED_DTYPES:
         return f"its loops do not know {call.dtype}"
     if call.transformed:

@@ -5,6 +5,8 @@ import copy
 import pytest
 import torch
 from loops import D, H, assert_near, leaves, make, random
+from torch._subclasses import FakeTensorMode
+from torch.fx.experimental.proxy_tensor import make_fx
 
 import ostinato
 from ostinato import EngineError, Recurrent, unroll
@@ -249,6 +251,25 @@ def test_transformations_run_eagerly_by_themselves(transform):
     else:
         found, expected = torch.func.grad(loss)(x), torch.autograd.grad(loss(x.requires_grad_()), x)[0]
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-11)
+
+
+def test_a_graph_of_plain_operations_is_recorded_with_make_fx():
+    cell, other = make(NAME, DOUBLE), inputs(seed=2)
+    graph = make_fx(lambda values: outputs_of(cell, values, "auto"))(inputs())
+    torch.testing.assert_close(graph(other), outputs_of(cell, other))
+
+
+def test_fake_tensors_have_shapes_and_leave_nothing_behind():
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        found = outputs_of(make(NAME, DOUBLE), torch.empty(STEPS, BATCH, D, dtype=DOUBLE), "auto")
+    assert found.shape == (STEPS, BATCH, H)
+    cell = make(NAME, DOUBLE)
+    torch.testing.assert_close(outputs_of(cell, inputs()), outputs_of(cell, inputs(), "eager"))
+
+
+def test_what_records_operations_is_told_why_no_loop_runs():
+    with FakeTensorMode(), pytest.raises(EngineError, match="make_fx"):
+        outputs_of(make(NAME, DOUBLE), torch.empty(STEPS, BATCH, D, dtype=DOUBLE))
 
 
 def test_tensors_without_numbers_in_memory_are_refused():
