@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from ostinato.cells.catalogue import FAMILIES
+
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -58,6 +60,12 @@ def test_the_commands_of_a_page_run(console, folder):
 def test_the_readme_has_commands_and_python():
     assert [p.id for p in snippets("console")][:1] == ["README.md"]
     assert [p.id for p in snippets("python")][:1] == ["README.md"]
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.__name__.rpartition(".")[2])
+def test_the_readme_names_every_cell_of_a_family(family):
+    row = f"| {family.__name__.rpartition('.')[2]} | {', '.join(family.CELLS)} |"
+    assert row in (ROOT / "README.md").read_text().splitlines()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
