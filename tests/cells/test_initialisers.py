@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ostinato import GRU, LSTM, ConfigError, Elman, EquationCell, cell
+from ostinato.cells.diagonal.lru import LRU
 from ostinato.cells.initialisers import INITIALISERS, SCHEMES, normal, within
 
 
@@ -148,7 +149,7 @@ def test_every_initialiser_says_what_it_does(name):
 
 @pytest.mark.parametrize("name", SCHEMES)
 def test_every_scheme_names_places_of_the_cell_and_initialisers_that_are_read(name):
-    found = GRU(3, 4) if name == "chrono" else LSTM(3, 4)
+    found = {"chrono": GRU, "ring": LRU}.get(name, LSTM)(3, 4)
     numbers = (100.0,) if name == "chrono" else ()
     settings = SCHEMES[name](found.definition, name, *numbers)
     assert settings
@@ -366,7 +367,7 @@ def test_initialisation_leaves_parameters_learnable():
         ({"bias": True}, r"True was given\. A name or a number is needed"),
         (None, r"None was given\. A name or a number is needed"),
         ([1.0], r"\[1.0\] was given\. A name or a number is needed"),
-        ({"bias": "forget_bias"}, r"'forget_bias' for a part of a cell\. It says how the gates of a whole cell start"),
+        ({"bias": "forget_bias"}, r"'forget_bias' for a part of a cell\. It says how a whole cell starts"),
         ("normal", r"normal with 0 numbers\. It is written normal\(deviation\)"),
         ("zeros(1)", r"zeros with 1 numbers\. It is written zeros, without numbers"),
         ("uniform(0.1, 0.2)", r"uniform with 2 numbers\. It is written uniform\(bound\)"),

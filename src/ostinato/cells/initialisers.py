@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from ostinato._errors import ConfigError, did_you_mean
+from ostinato.cells.ring import ring
 from ostinato.equations.gates import entered, time_gates
 
 if TYPE_CHECKING:
@@ -202,6 +203,16 @@ def _chrono(definition: Definition, name: str, *times: float) -> dict[str, Initi
     return found
 
 
+def _ring(
+    definition: Definition, name: str, r_min: float = 0.0, r_max: float = 1.0, max_phase: float = 2 * math.pi
+) -> dict[str, Initialiser]:
+    """Complex eigenvalues on a ring of the unit disc (Orvieto et al., 2023, arXiv:2303.06349, lemma 3.2)."""
+    if not {"nu", "theta"} <= definition.symbols.keys():
+        possible = "This cell has no nu and theta, the radius and the phase of eigenvalues as in lru"
+        raise ConfigError("initialisers", f"'{name}'", possible)
+    return ring(r_min, r_max, max_phase)
+
+
 def _given(tensor: Tensor, hidden_size: int, numbers: Tensor) -> None:
     tensor.copy_(numbers)
 
@@ -210,9 +221,10 @@ SCHEMES: dict[str, Callable[..., dict[str, Initialiser]]] = {
     **dict.fromkeys(("orthogonal", "identity", "spectral_radius", "unitary", "critical"), _rotating),
     "forget_bias": _forget_bias,
     "chrono": _chrono,
+    "ring": _ring,
 }
 """What a bare name means for a whole cell, where it is not the same for all parameters."""
-_ONLY_WHOLE = ("forget_bias", "chrono")
+_ONLY_WHOLE = ("forget_bias", "chrono", "ring")
 
 
 def initialise(
@@ -324,7 +336,7 @@ def _refuse_unknown(name: str) -> None:
         raise ConfigError(
             "initialisers",
             f"'{name}' for a part of a cell",
-            "It says how the gates of a whole cell start",
+            "It says how a whole cell starts",
             f"""Write initialisers={{"": "{name}", …}}""",
         )
     names = [*dict.fromkeys([*INITIALISERS, *SCHEMES])]

@@ -10,7 +10,7 @@ from tests.cells.references.papers import B, D, H, assert_is, inputs, sigma
 
 from ostinato import CATALOGUE, ConfigError, unroll
 from ostinato.cells.diagonal.lru import LRU
-from ostinato.cells.diagonal.ring import ring
+from ostinato.cells.ring import ring
 from ostinato.equations.structure import structure
 
 tanh, exp = np.tanh, np.exp
@@ -147,6 +147,18 @@ def test_an_lru_starts_on_its_ring(low, high, phase):
         assert 0 <= uniform.min() < 0.01
         assert 0.99 < uniform.max() <= 1
         assert uniform.mean() == pytest.approx(0.5, abs=0.03)
+
+
+def test_a_ring_may_be_named():
+    cell = LRU(D, 500, initialisers="ring(0.9, 0.999, 0.3)")
+    radii = cell.nu.exp().neg().exp()
+    assert 0.9 <= radii.min() <= radii.max() <= 0.999
+    assert 0 < cell.theta.exp().min() <= cell.theta.exp().max() <= 0.3
+
+
+def test_a_ring_is_no_start_of_a_cell_that_does_not_turn():
+    with pytest.raises(ConfigError, match=r"'ring\(0\.9, 1\)'\. This cell has no nu and theta"):
+        CATALOGUE["mingru"].build(D, H, initialisers="ring(0.9, 1)")
 
 
 def test_an_lru_of_white_noise_has_states_as_large_as_its_inputs():

@@ -8,12 +8,12 @@ from typing import ClassVar
 
 import torch
 
-from ostinato.cells.diagonal.ring import half_lecun, ring, unit_gain
 from ostinato.cells.equation_cell import EquationCell
+from ostinato.cells.ring import half_lecun, ring, unit_gain
 
 
 class LRU(EquationCell):
-    """Complex, diagonal and linear in its states, which start on a ring: `initialisers=ring(0.9, 0.999)` is another.
+    """Complex, diagonal and linear in its states, which start on a ring: `initialisers="ring(0.9, 0.999)"` is another.
 
     Where no initialiser names gamma, it follows from nu. `output_size` is O.
     """

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from ostinato._errors import ConfigError
-from ostinato.cells.initialisers import Initialiser
+
+if TYPE_CHECKING:
+    from ostinato.cells.initialisers import Initialiser
 
 TINY = 1e-7
 """Nearest to 0 and to 1 that a share is drawn: there logarithms have no end."""
 
 
 def ring(r_min: float = 0.0, r_max: float = 1.0, max_phase: float = 2 * math.pi) -> dict[str, Initialiser]:
-    """Return initialisers of an LRU: eigenvalues spread evenly over a ring, or a slice of one.
+    """Return initialisers of an LRU: eigenvalues spread evenly over a ring, or a slice of one. Its name does the same:
 
     >>> import ostinato
-    >>> cell = ostinato.CATALOGUE["lru"].build(4, 8, initialisers=ring(0.9, 0.999))
+    >>> cell = ostinato.CATALOGUE["lru"].build(4, 8, initialisers="ring(0.9, 0.999)")
     >>> float(cell.nu.exp().neg().exp().min()) >= 0.9
     True
 
