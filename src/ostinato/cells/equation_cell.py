@@ -86,7 +86,8 @@ class EquationCell(Cell):
             else:
                 self.register_parameter(stack.name, nn.Parameter(tensor))
         given = initialisers if isinstance(initialisers, Mapping) else {"": initialisers}
-        left_out = {} if bias else program_of(type(self), **self.counts).by_name.keys() - self.program.by_name.keys()
+        whole = program_of(type(self), bias=True, **self.counts)
+        left_out = whole.by_name.keys() - self.program.by_name.keys()
         own = {place: start for place, start in self.initialisers.items() if place not in left_out}
         self._initialisers, self._family_initialisers = given, own
         self.reset_parameters()
