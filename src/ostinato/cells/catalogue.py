@@ -74,7 +74,7 @@ def build_cell(cell: str | type[Cell] | Cell, input_size: int, hidden_size: int,
         raise ConfigError(
             "cell",
             f"unknown cell '{cell}'",
-            f"Known are {', '.join(CATALOGUE)}; or the text of equations, or a .eq file",
+            f"Known are the {len(CATALOGUE)} that 'ostinato cells' lists; or the text of equations, or a .eq file",
             near,
         )
     return CATALOGUE[cell].build(input_size, hidden_size, **values)
