@@ -24,10 +24,12 @@ SIZES = ["H", "H", "H", "D", "2*H", "P", "K", "H//2", "3"]
 SMOOTH = ["sigmoid", "tanh", "softplus", "silu", "sin", "cos"]
 KINKED = ["relu", "softsign", "hard_sigmoid", "hard_tanh", "elu", "abs", "sign"]
 POSITIVE = {"log": "log(0.5 + {0} * {0})", "sqrt": "sqrt(0.5 + {0} * {0})", "exp": "exp(tanh({0}))"}
+CLIPPED = {"clip_gradient": "clip_gradient({0} + mean(x), 0.5)"}
+GUARDED = POSITIVE | CLIPPED
 ROWS = ["softmax", "layer_norm", "rms_norm"]
 PAIRED = ["maximum", "minimum"]
 REDUCED = ["sum", "mean"]
-COVERED = {*SMOOTH, *KINKED, *POSITIVE, *ROWS, *PAIRED, *REDUCED, "where"}
+COVERED = {*SMOOTH, *KINKED, *GUARDED, *ROWS, *PAIRED, *REDUCED, "where"}
 FORMS = ["leaf", "product", "smooth", "kinked", "positive", "row", "infix", "pair", "where", "power"]
 LITERALS = ["0.5", "2", "0.1", "1.5", "3", "1e-1"]
 
@@ -73,7 +75,7 @@ class _Writer:
             case "kinked":
                 return f"{self.choose(KINKED)}({self.generic(size, smaller)})"
             case "positive":
-                return POSITIVE[self.choose(POSITIVE)].format(self.vector(size, smaller))
+                return GUARDED[self.choose(GUARDED)].format(self.vector(size, smaller))
             case "row":
                 return f"{self.choose(ROWS)}({self.vector(size, smaller)})"
             case "pair":
@@ -160,7 +162,7 @@ class _Writer:
             size = self.choose(sorted({*self.vectors.values()}))
             return f"{self.choose(REDUCED)}({self.vector(size, depth - 1)})"
         if kind == "function":
-            function = self.choose([f"{self.choose(SMOOTH)}({{0}})", "max({0}, 0.137)", *POSITIVE.values()])
+            function = self.choose([f"{self.choose(SMOOTH)}({{0}})", "max({0}, 0.137)", *GUARDED.values()])
             return function.format(self.scalar(depth - 1))
         known = [name for name in self.scalars if kind == "known"]
         return self.use(self.choose(known)) if known else self.choose(LITERALS)

@@ -8,6 +8,7 @@ import torch
 
 from ostinato import EquationError
 from ostinato.equations import oracle
+from ostinato.equations.clipping import clip_gradient
 from ostinato.equations.differentiate import differentiate, gradient_name
 from ostinato.equations.functions import ALIASES, FUNCTIONS, WRITTEN
 from ostinato.equations.parse import parse
@@ -254,6 +255,54 @@ def test_a_kink_has_the_gradient_torch_gives_it(fn):
     a = torch.from_numpy(row).requires_grad_()
     torch_value(fn, a).sum().backward()
     np.testing.assert_array_equal(gradients(fn, np.ones((1, SIZE)), row)["a"], a.grad)
+
+
+# the gradient that is clipped
+
+
+@pytest.mark.parametrize("bound", [0.5, 2.0])
+def test_a_clipped_gradient_stays_within_its_bound_and_the_value_is_untouched(bound):
+    a = torch.from_numpy(BETWEEN_KINKS).requires_grad_()
+    program = parse(f"h' = clip_gradient(x, {bound}) * 3 + h")
+    values = {"x": a, "h": torch.zeros_like(a)}
+    found = compile_torch(program, {"D": SIZE})(values)[0]
+    found.backward(torch.from_numpy(OTHER))
+    np.testing.assert_array_equal(found.detach(), 3 * BETWEEN_KINKS)
+    np.testing.assert_array_equal(a.grad, np.clip(3 * OTHER, -bound, bound))
+    arriving = {"x": BETWEEN_KINKS, "h": np.zeros((2, SIZE)), "d y": OTHER, "d h'": np.zeros((2, SIZE))}
+    np.testing.assert_array_equal(oracle.evaluate(differentiate(program), arriving)["x"], a.grad)
+
+
+def test_a_clipped_gradient_of_one_number_is_summed_first_and_its_bound_has_none():
+    x, b = torch.from_numpy(ABOVE_ZERO).requires_grad_(), torch.tensor(0.5, dtype=torch.float64, requires_grad=True)
+    program = parse("b : scalar\nh' = clip_gradient(sum(x), b * b) * 7 + h")
+    compile_torch(program, {"D": SIZE})({"x": x, "b": b, "h": torch.zeros_like(x)})[0].sum().backward()
+    torch.testing.assert_close(x.grad, torch.full_like(x, 0.25))
+    assert b.grad is None
+
+
+@pytest.mark.parametrize("text", ["h' = clip_gradient(w, 1) * h + x", "a = w * w\nh' = x + h * clip_gradient(a, 1)"])
+def test_what_is_the_same_at_every_step_has_no_gradient_to_clip(text):
+    with pytest.raises(EquationError, match=r"is the same at every step\. clip_gradient takes what goes from step"):
+        parse(text)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch.func meets its own deprecations
+def test_a_clipped_gradient_can_be_mapped_and_differentiated_again():
+    a = torch.from_numpy(BETWEEN_KINKS)
+
+    def loss(row, bound):
+        return (clip_gradient(row, bound) ** 2).sum()
+
+    bounds = torch.tensor([1.0, 9.0], dtype=torch.float64)
+    found = torch.func.vmap(torch.func.grad(loss))(a, bounds)
+    torch.testing.assert_close(found, torch.minimum(torch.maximum(2 * a, -bounds[:, None]), bounds[:, None]))
+    row = a[0].clone().requires_grad_()
+    (first,) = torch.autograd.grad(loss(row, bounds[1]), row, create_graph=True)
+    (second,) = torch.autograd.grad(first.sum(), row)
+    torch.testing.assert_close(second, torch.full_like(row, 2.0))
+    _, slope = torch.func.jvp(lambda r: clip_gradient(r, bounds[0]), (a[0],), (a[1],))
+    torch.testing.assert_close(slope, a[1])
 
 
 # spellings

@@ -52,17 +52,38 @@ def _emit(names: Names, sizes: Measures) -> Program:
     for statement in names.equations:
         assert statement.expression is not None
         values[statement.target] = lower(statement.expression, values, builder, statement.target)
+    _check_clipped(names, builder)
     outputs = [("y", values["y" if "y" in names.defined else f"{states[0]}'"])]
     outputs += [(f"{s}'", values[f"{s}'"]) for s in states]
     _check_outputs(names, builder, outputs)
     return builder.program(tuple((label, str(value)) for label, value in outputs))
 
 
-def _check_outputs(names: Names, builder: Builder, outputs: list[tuple[str, str | float]]) -> None:
-    varying = {i.name for i in builder.inputs if i.role in ("input", "time", "state")}
+def _check_clipped(names: Names, builder: Builder) -> None:
+    """Refuse to clip the gradient of what is the same for all rows: it is the sum of theirs."""
+    varying, learned = _reached(builder, "input", "time", "state"), _reached(builder, "parameter")
     for op in builder.ops:
-        if not varying.isdisjoint(op.args):
-            varying.add(op.out)
+        if op.fn == "clip_gradient" and op.args[0] in learned - varying:
+            clipped = [n for s in names.equations if s.expression for n in s.expression.walk() if n.fn == op.fn]
+            node = next((n for n in clipped if n.args[0].text == op.args[0]), clipped[0])
+            raise node.error(
+                f"'{node.args[0].text}' is the same at every step",
+                "clip_gradient takes what goes from step to step, or comes in",
+                "Clip where it meets x or a state",
+            )
+
+
+def _reached(builder: Builder, *roles: str) -> set[str | float]:
+    """Return the values that inputs of these roles have a part in."""
+    found: set[str | float] = {i.name for i in builder.inputs if i.role in roles}
+    for op in builder.ops:
+        if not found.isdisjoint(op.args):
+            found.add(op.out)
+    return found
+
+
+def _check_outputs(names: Names, builder: Builder, outputs: list[tuple[str, str | float]]) -> None:
+    varying = _reached(builder, "input", "time", "state")
     for label, value in outputs if "y" in names.defined else outputs[1:]:
         place = names.defined[label].place
         if not builder.shape(value):
