@@ -9,7 +9,7 @@ from torch.utils import _pytree as pytree
 
 import ostinato
 from ostinato import GRU, LSTM, Cell, Elman, EngineError
-from ostinato.cells.learned_initial import LearnedInitialState
+from ostinato.cells.wrappers.learned_initial_state import LearnedInitialState
 from ostinato.unroll.plan import ENGINES
 
 D, H = 3, 4

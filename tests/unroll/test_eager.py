@@ -5,7 +5,7 @@ import torch
 from recurrences import CELLS, D, H, assert_same, leaves, make, naive, numbers
 
 from ostinato import LSTM, unroll
-from ostinato.cells.learned_initial import LearnedInitialState
+from ostinato.cells.wrappers.learned_initial_state import LearnedInitialState
 
 STEPS, BATCH = 3, 2
 LENGTHS = torch.tensor([2, 3])

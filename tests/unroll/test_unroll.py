@@ -22,7 +22,7 @@ from recurrences import (
 from torch.utils import _pytree as pytree
 
 from ostinato import unroll
-from ostinato.cells.learned_initial import LearnedInitialState
+from ostinato.cells.wrappers.learned_initial_state import LearnedInitialState
 
 STEPS, BATCH = 6, 4
 LENGTHS = torch.tensor([2, 0, 6, 4])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import fields
 from typing import Any
 
 import torch
@@ -13,7 +14,9 @@ from torch.utils import _pytree as pytree
 from ostinato._errors import ConfigError
 from ostinato.cells.catalogue import build_cell
 from ostinato.cells.cell import Cell, State
+from ostinato.cells.wrappers.highway import highway_gate
 from ostinato.cells.wrappers.learned_initial_state import LearnedInitialState
+from ostinato.cells.wrappers.regularised import Regularisers
 from ostinato.layers.ragged import enter, turn
 from ostinato.layers.stack import run_stack
 from ostinato.unroll import plan
@@ -32,11 +35,14 @@ class Recurrent(nn.Module):
 
     cell           a name of the catalogue, the text of equations, a class of cells, or a cell.
     hidden_size    one size, or one for each layer.
-    dropout        between layers, while training.
+    dropout        between layers, while training; with `variational` one mask for all steps of a row.
     residual       adds a layer's input to its output, from the second layer on.
+    highway        mixes them by a learned gate instead (Srivastava, Greff and Schmidhuber, 2015, arXiv:1505.00387).
     initial_state  "zero" or "learned"; a state passed to the call goes before both.
     recompute      keep only states for the backward pass, and compute gates again there: less memory, more arithmetic.
-    values         further keywords of the cell (`initialisers`, constants, sizes).
+    wrap           what is put around every cell: `lambda cell: ostinato.Zoneout(cell, {"h": 0.05, "c": 0.5})`.
+    values         `norm`, `weight_drop`, `recurrent_dropout` and `zoneout`, as `cells.wrappers.regularised` says, and
+                   further keywords of the cell (`initialisers`, constants, sizes).
 
     The call takes (T, B, D), or (B, T, D) with `batch_first`, a PackedSequence or a jagged nested tensor, and gives
     outputs in the same form, with the state: a tuple with one cell state for each layer and direction.
@@ -52,14 +58,19 @@ class Recurrent(nn.Module):
         *,
         bidirectional: bool = False,
         dropout: float = 0.0,
+        variational: bool = False,
         residual: bool = False,
+        highway: bool = False,
         initial_state: str = "zero",
         batch_first: bool = False,
         engine: str = "auto",
         recompute: bool = False,
+        wrap: Callable[[Cell], Cell] | None = None,
         **values: Any,
     ):
         super().__init__()
+        known = {f.name: values.pop(f.name) for f in fields(Regularisers) if f.name in values}
+        regularisers = Regularisers(**known)
         if isinstance(cell, Cell):
             if values:
                 raise ConfigError(
@@ -81,7 +92,8 @@ class Recurrent(nn.Module):
         _check(dropout, initial_state)
         self.input_size, self.hidden_sizes = input_size, sizes
         self.num_layers, self.bidirectional, self.batch_first = len(sizes), bidirectional, batch_first
-        self.dropout, self.residual, self.engine, self.recompute = dropout, residual, engine, recompute
+        self.dropout, self.variational, self.residual = dropout, variational, residual
+        self.engine, self.recompute = engine, recompute
         self.layers = nn.ModuleList()
         for size in sizes:
             directions = [
@@ -89,16 +101,25 @@ class Recurrent(nn.Module):
             ]
             if initial_state == "learned":
                 directions = [LearnedInitialState(c) for c in directions]
+            directions = [regularisers.around(c) for c in directions]
+            directions = directions if wrap is None else [wrap(c) for c in directions]
             self.layers.append(nn.ModuleList(directions))
             input_size = sum(c.output_size for c in directions)
         self.output_size = input_size
-        if residual and len({sum(c.output_size for c in layer) for layer in self.layers}) > 1:  # type: ignore[misc,union-attr]
+        if residual and highway:
             raise ConfigError(
-                "residual",
+                "highway", "residual=True beside it", "A layer's input is added, or mixed in", "Leave one out"
+            )
+        if (residual or highway) and len({sum(c.output_size for c in layer) for layer in self.layers}) > 1:  # type: ignore[misc,union-attr]
+            raise ConfigError(
+                "residual" if residual else "highway",
                 f"layers of sizes {sizes}",
                 "A layer's input is added to its output, so all layers are equally large",
                 "",
             )
+        like = next(iter(self.state_dict().values()), torch.empty(0))
+        gates = self.num_layers - 1 if highway else 0
+        self.gates = nn.ModuleList(highway_gate(input_size, like) for _ in range(gates))
 
     def forward(
         self,
@@ -125,7 +146,9 @@ class Recurrent(nn.Module):
             padded,
             state,
             dropout=self.dropout if self.training else 0.0,
+            variational=self.variational,
             residual=self.residual,
+            gates=self.gates,  # type: ignore[arg-type]
             return_states=return_states,
             lengths=lengths,
             engine=self.engine,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ostinato.cells.cell import Bound, Cell, State
@@ -19,22 +19,26 @@ def run_stack(
     state: Sequence[State] | None,
     *,
     dropout: float = 0.0,
+    variational: bool = False,
     residual: bool = False,
+    gates: Sequence[nn.Module] = (),
     return_states: bool = False,
     **options: Any,
 ) -> tuple[Tensor, tuple[State, ...], tuple[State, ...]]:
     """Run (T, B, D) through `layers`, each a sequence of one or two directions.
 
     `state` holds one cell state for each layer and direction, layer by layer, forward before backward, as torch
-    orders them; the states returned stand in the same order. `dropout` applies between layers, `residual` adds a
-    layer's input to its output from the second layer on. `options` go to `unroll`.
+    orders them; the states returned stand in the same order. `dropout` applies between layers, with `variational` the
+    same to all steps of a row. From the second layer on, `residual` adds a layer's input to its output; `gates`, one
+    for each of those layers, give from the input the share of the output in a mixture of both, before a sigmoid.
+    `options` go to `unroll`.
     """
     last: list[State] = []
     every: list[State] = []
     for depth, directions in enumerate(layers):
         given = inputs
         if depth and dropout:
-            given = F.dropout(inputs, dropout, training=True)
+            given = dropped(inputs, dropout, variational)
         outputs = []
         for k, cell in enumerate(directions):
             start = None if state is None else state[len(last)]
@@ -43,5 +47,15 @@ def run_stack(
             last.append(result[1])
             every.extend(result[2:])
         output = torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0]
+        if depth and gates:
+            share = torch.sigmoid(gates[depth - 1](inputs))
+            output = share * output + (1 - share) * inputs
         inputs = output + inputs if residual and depth else output
     return inputs, tuple(last), tuple(every)
+
+
+def dropped(inputs: Tensor, share: float, variational: bool) -> Tensor:
+    """Return (T, B, D) without a share of its numbers; with `variational` the same ones at every step of a row."""
+    if not variational:
+        return F.dropout(inputs, share, training=True)
+    return inputs * F.dropout(torch.ones_like(inputs[:1]), share, training=True)

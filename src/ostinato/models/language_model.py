@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from ostinato._errors import ConfigError
 from ostinato.cells.cell import State
 from ostinato.layers.recurrent import Recurrent, layer_sizes
+from ostinato.layers.stack import dropped
 
 
 class Segment(Protocol):
@@ -27,7 +28,7 @@ class LanguageModel(nn.Module):
     embedding_size  None is the smaller of 64 and the number of symbols; with `tied`, the size of the output.
     dropout         between layers and before the scores, while training.
     tied            the scores use the embeddings (Press and Wolf, 2017, arXiv:1608.05859).
-    values          further keywords of the cell.
+    values          further keywords of `Recurrent` (`zoneout`, `norm`, …) and of the cell.
 
     Raises ConfigError for sizes that do not fit.
     """
@@ -66,7 +67,7 @@ class LanguageModel(nn.Module):
             raise ConfigError(
                 "cell", "it uses dt", "Symbols have no time between them", "Leave dt out of the equations"
             )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = dropout
         self.scores = nn.Linear(self.recurrent.output_size, vocabulary_size)
         if tied:
             self._tie(size)
@@ -80,7 +81,9 @@ class LanguageModel(nn.Module):
             raise ConfigError("tokens", f"shape {tuple(tokens.shape)}", "Tokens are (T, B): steps, rows")
         embedded = self.embedding(tokens)
         outputs, state = self.recurrent(embedded, state, reset=reset)
-        return self.scores(self.dropout(outputs)), state
+        if self.training and self.dropout:
+            outputs = dropped(outputs, self.dropout, self.recurrent.variational)
+        return self.scores(outputs), state
 
     def loss(self, segment: Segment, state: State = None) -> tuple[Tensor, int, State]:
         """Return (the sum of nats over the segment, how many symbols were predicted, the state after it)."""

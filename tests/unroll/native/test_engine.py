@@ -10,7 +10,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 import ostinato
 from ostinato import EngineError, Recurrent, unroll
-from ostinato.cells.learned_initial import LearnedInitialState
+from ostinato.cells.wrappers.learned_initial_state import LearnedInitialState
 from ostinato.unroll.native import compiler, engine, kernel
 
 pytestmark = pytest.mark.skipif(compiler.why_not() is not None, reason=str(compiler.why_not()))

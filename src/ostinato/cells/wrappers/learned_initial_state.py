@@ -8,26 +8,21 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from ostinato.cells.cell import Bound, Cell, State
+from ostinato.cells.wrappers.wrapper import Wrapper
 
 
-class LearnedInitialState(Cell):
-    """Wrap `inner` so that its state before the first step is a parameter, zero at the start of training."""
+class LearnedInitialState(Wrapper):
+    """The state before the first step is a parameter, zero at the start of training.
+
+    >>> from ostinato import LSTM
+    >>> [tuple(p.shape) for p in LearnedInitialState(LSTM(32, 64)).initial]
+    [(64,), (64,)]
+    """
 
     def __init__(self, inner: Cell):
-        super().__init__()
-        self.inner = inner
-        self.input_size, self.hidden_size, self.output_size = (
-            inner.input_size,
-            inner.hidden_size,
-            inner.output_size,
-        )
+        super().__init__(inner)
         leaves = pytree.tree_leaves(inner.initial_state(1))
         self.initial = nn.ParameterList([nn.Parameter(leaf[0].clone()) for leaf in leaves])
-
-    @property
-    def uses_dt(self) -> bool:  # type: ignore[override]
-        """What the wrapped cell says."""
-        return self.inner.uses_dt
 
     def initial_state(self, batch_size: int, *, device=None, dtype=None) -> State:
         """Return the learned state for every row."""
@@ -40,12 +35,19 @@ class LearnedInitialState(Cell):
 
         return pytree.tree_map(start, like)
 
-    def step(self, x: Tensor, state: State, *dt: Tensor) -> tuple[Tensor, State]:
-        """Take the wrapped cell's step."""
-        return self.inner.step(x, state, *dt)
-
     def bind(self) -> Bound:
         """Return the wrapped cell's bound form with this starting state."""
-        bound = copy.copy(self.inner.bind())
+        return self._started(self.inner.bind())
+
+    def begin(self, inputs: Tensor) -> tuple[Bound, Tensor]:
+        """Return the wrapped cell's bound form for one call, with this starting state."""
+        bound, inputs = self.inner.begin(inputs)
+        return self._started(bound), inputs
+
+    def prepare(self) -> None:
+        """Do nothing: the program stays what it is."""
+
+    def _started(self, bound: Bound) -> Bound:
+        bound = copy.copy(bound)
         bound.initial_state = self.initial_state  # type: ignore[method-assign]
         return bound
