@@ -1,14 +1,52 @@
-"""Every recipe that ships trains for two steps."""
+"""Every recipe that ships runs for a moment, and its negative control, and both say what was published."""
 
 import pytest
 
-from ostinato.training.config import recipes
+from ostinato.training.config import recipe_document, recipes
+
+SHORT = {
+    "language-model": ["book.txt", "--steps", "2", "--sample-length", "5"],
+    "task": ["--steps", "2", "--validate-every", "2", "--test-sequences", "20"],
+    "reservoir": ["--steps", "400", "--washout", "150", "--hidden-size", "30"],
+}
+WITH_CONTROL = [name for name in recipes() if "control" in recipe_document(name)]
+
+
+def run(main, recipe: str, *more: str) -> str:
+    code, out, err = main("train", "--recipe", recipe, *SHORT[recipe_document(recipe)["kind"]], *more)
+    assert (code, err) == (0, "")
+    return out
 
 
 @pytest.mark.parametrize("recipe", recipes())
-def test_a_recipe_runs_for_two_steps(main, recipe):
-    code, out, err = main(
-        "train", "language-model", "book.txt", "--recipe", recipe, "--steps", "2", "--sample-length", "5"
-    )
-    assert (code, err) == (0, "")
-    assert "Done: 2 steps" in out
+def test_a_recipe_runs_for_a_moment(main, recipe):
+    out = run(main, recipe)
+    assert recipe_document(recipe).get("published", "") in out
+
+
+@pytest.mark.parametrize("recipe", WITH_CONTROL)
+def test_a_recipe_s_negative_control_runs_and_differs(main, recipe):
+    out = run(main, recipe, "--control")
+    assert recipe_document(recipe)["control"]["expected"] in out
+    assert out.splitlines()[1] not in run(main, recipe, "--overwrite", "--out", "runs/other")
+
+
+@pytest.mark.parametrize("recipe", recipes())
+def test_the_result_a_recipe_reaches_is_published_with_its_control(recipe):
+    document = recipe_document(recipe)
+    assert ("published" in document) == ("control" in document)
+    assert "expected" in document.get("control", {"expected": ""})
+
+
+def test_a_recipe_of_another_kind_is_refused_with_the_command_it_is_for(main):
+    code, _, err = main("train", "language-model", "book.txt", "--recipe", "irnn-adding")
+    assert code == 2
+    assert "Type: ostinato train task --recipe irnn-adding" in err
+
+
+def test_a_control_without_a_recipe_is_refused(main):
+    assert "Add --recipe" in main("train", "task", "adding", "--control")[2]
+
+
+def test_an_unknown_recipe_suggests_the_nearest_before_any_command_is_known(main):
+    assert "Did you mean 'irnn-adding'" in main("train", "--recipe", "irnn-ading")[2]

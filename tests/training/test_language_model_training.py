@@ -50,7 +50,7 @@ def test_the_model_card_says_equations_sizes_and_scores(tmp_path, text, small):
     outcome = train_language_model(text, out=tmp_path / "run", **small)
     card = (outcome.folder / "README.md").read_text()
     assert "h' = o * tanh(c')" in card
-    assert f"| nats a symbol | {outcome.best_nats:.4f} |" in card
+    assert f"| nats a symbol | {outcome.best:.4f} |" in card
     assert "book.txt" in card
 
 
@@ -110,7 +110,7 @@ def test_documents_of_jsonl_are_learned_and_end(tmp_path, small):
     path = tmp_path / "poems.jsonl"
     path.write_text("".join(json.dumps({"text": f"poem {n} is short"}) + "\n" for n in range(200)))
     outcome = train_language_model(path, out=tmp_path / "run", **small)
-    assert math.isfinite(outcome.best_nats)
+    assert math.isfinite(outcome.best)
 
 
 def test_a_second_file_may_be_the_validation(tmp_path, text, small):
@@ -220,7 +220,7 @@ def test_a_setting_that_cannot_be_is_refused_and_nothing_is_left(tmp_path, text,
 
 def test_bfloat16_learns(tmp_path, text, small):
     outcome = train_language_model(text, out=tmp_path / "run", precision="bf16", **small)
-    assert math.isfinite(outcome.best_nats)
+    assert math.isfinite(outcome.best)
 
 
 def test_the_callers_random_numbers_and_threads_are_left_alone(tmp_path, text, small):

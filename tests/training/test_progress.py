@@ -7,7 +7,7 @@ import pytest
 from ostinato.training.progress import HEADING, Figures, Plain, duration, row
 
 FIGURES = Figures(
-    step=10, steps=2000, epoch=0.5, nats=1.5, bits_per_character=2.16, norm=0.3, symbols_per_s=12345.0,
+    step=10, steps=2000, epoch=0.5, loss=1.5, bits_per_character=2.16, norm=0.3, read_per_s=12345.0,
     seconds_left=75.0,
 )  # fmt: skip
 

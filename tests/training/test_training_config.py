@@ -7,7 +7,20 @@ import pytest
 
 from ostinato import ConfigError, DataError
 from ostinato.training import config
-from ostinato.training.config import SECTIONS, Run, Training, overlay, override, parse_yaml, to_yaml
+from ostinato.training.config import (
+    ReservoirRun,
+    Run,
+    TaskRun,
+    Training,
+    overlay,
+    override,
+    parse_yaml,
+    sections,
+    to_yaml,
+)
+
+
+KINDS = {kind.kind: kind for kind in (Run, TaskRun, ReservoirRun)}
 
 
 def read(text: str) -> Run:
@@ -82,8 +95,10 @@ def test_an_unknown_flat_setting_suggests_the_nearest():
         override(Run(), "here", {"hiden_size": 8})
 
 
-def test_every_setting_has_a_name_of_its_own():
-    names = [f.name for section in SECTIONS.values() for f in fields(section)] + [f.name for f in fields(Run)]
+@pytest.mark.parametrize("kind", KINDS.values())
+def test_every_setting_has_a_name_of_its_own(kind):
+    inside = [f.name for section in sections(kind).values() for f in fields(section)]
+    names = inside + [f.name for f in fields(kind) if f.name not in sections(kind)]
     assert len(names) == len(set(names))
 
 
@@ -131,7 +146,7 @@ def test_a_missing_settings_file_is_named(tmp_path):
 
 @pytest.mark.parametrize("recipe", config.recipes())
 def test_every_recipe_is_read_and_begins_with_a_line_that_says_what_it_is(recipe):
-    config.starting_point(recipe, None)
+    config.starting_point(recipe, None, KINDS[config.recipe_document(recipe)["kind"]]())
     assert config.recipe_text(recipe).startswith("# ")
 
 
@@ -142,3 +157,15 @@ def test_the_defaults_are_settings_a_run_may_have():
 def test_the_help_names_the_defaults_that_are_worked_out_later():
     source = Path(config.__file__).read_text()
     assert f"(default: {config.DEFAULT_EPOCHS}, but at most {config.DEFAULT_SYMBOLS:,} symbols)" in source
+
+
+def test_a_control_goes_over_its_recipe():
+    recipe = config.starting_point("irnn-adding", None, TaskRun())
+    control = config.starting_point("irnn-adding", None, TaskRun(), control=True)
+    assert (recipe.model.cell, control.model.cell) == ("irnn", "elman")
+    assert control.training == recipe.training
+
+
+def test_a_recipe_without_a_control_says_so():
+    with pytest.raises(ConfigError, match="recipe tinyshakespeare has none"):
+        config.starting_point("tinyshakespeare", None, control=True)

@@ -63,7 +63,7 @@ def main() -> int:
         outcome = train(Run(data, MODEL, training, out=RUN, overwrite=True), make_display())
     if outcome.stopped and not limit.is_set():
         return 128 + outcome.stopped
-    if outcome.best_nats is None:
+    if outcome.best is None:
         print(f"Too slow today to get anywhere. To go on: ostinato train language-model --out {RUN} --resume")
         return 0
     trained = load(RUN)

@@ -17,6 +17,8 @@ from ostinato._version import __version__
 # command → module, what it does. The module is imported when its command is given.
 COMMANDS = {
     "train language-model": ("train_language_model", "train a language model on a text"),
+    "train task": ("train_task", "train on a synthetic task, until it is solved"),
+    "train reservoir": ("train_reservoir", "fit the readout of a reservoir"),
     "generate": ("generate", "write text with a trained model"),
     "evaluate": ("evaluate", "score a text with a trained model"),
     "cells": ("cells", "list the cells, each with its equations"),
@@ -70,6 +72,8 @@ def _command(arguments: list[str]) -> tuple[str | None, list[str]]:
         _complain(f"ostinato: unknown command '{first}'. {near}", 2)
         return None, []
     usage = f"Type: ostinato {first} {' | '.join(kinds)} …"
+    if first == "train" and "--recipe" in arguments and arguments[1].startswith("-"):
+        return _of_recipe(arguments[1:])
     if len(arguments) < 2 or arguments[1] in ("-h", "--help"):
         _complain(f"ostinato {first}: what to {first}? {usage}", 2)
         return None, []
@@ -78,6 +82,13 @@ def _command(arguments: list[str]) -> tuple[str | None, list[str]]:
         _complain(f"ostinato {first}: unknown kind '{arguments[1]}'. {near}", 2)
         return None, []
     return kinds[arguments[1]], arguments[2:]
+
+
+def _of_recipe(arguments: list[str]) -> tuple[str | None, list[str]]:
+    """Return the command that a recipe is for: `ostinato train --recipe NAME` needs no other word."""
+    from ostinato.cli.settings import recipe_kind
+
+    return f"train {recipe_kind(arguments)}", arguments
 
 
 def _help() -> str:
@@ -95,7 +106,8 @@ commands:
 
 for a start:
   ostinato train language-model book.txt
-  ostinato generate runs/book --prompt "It was" """
+  ostinato generate runs/book --prompt "It was"
+  ostinato train --recipe irnn-adding """
 
 
 def _complain(message: str, code: int) -> int:

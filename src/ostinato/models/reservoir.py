@@ -104,10 +104,10 @@ class ReservoirModel(nn.Module):
 
     def _read(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """Return the output (B, O) after the last of `inputs`, and the state; states before it are not kept."""
-        features = None
+        last = inputs.new_zeros(inputs.shape[1], self.readout.shape[1])
         for x in inputs.split(self._steps_at_once(inputs)):
             features, state = self.features(x, state)
-        last = inputs.new_zeros(inputs.shape[1], self.readout.shape[1]) if features is None else features[-1]
+            last = features[-1] if len(x) else last
         return last @ self.readout.T, state
 
     def _steps_at_once(self, inputs: Tensor) -> int:

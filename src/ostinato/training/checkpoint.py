@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn, optim
 
 from ostinato._errors import RunError
+from ostinato.training.config import Run
 from ostinato.training.gradient import State, map_state
 from ostinato.training.run_folder import load_weights, read_tensors, write_tensors
 
@@ -24,6 +25,7 @@ def save(
     state: State,
     device: torch.device,
     facts: dict[str, Any],
+    kind: str = Run.kind,
 ) -> None:
     """Write the checkpoint; `facts` are the loop's own counters."""
     tensors = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
@@ -35,14 +37,19 @@ def save(
     leaves: list[Tensor] = []
     map_state(lambda tensor: leaves.append(tensor) or tensor, state)
     tensors |= {f"state/{index}": leaf for index, leaf in enumerate(leaves)}
-    write_tensors(path, tensors, {**facts, "carries_state": state is not None})
+    write_tensors(path, tensors, {**facts, "carries_state": state is not None}, kind)
 
 
 def load(
-    path: Path, model: nn.Module, optimizer: optim.Optimizer, initial: State, device: torch.device
+    path: Path,
+    model: nn.Module,
+    optimizer: optim.Optimizer,
+    initial: State,
+    device: torch.device,
+    kind: str = Run.kind,
 ) -> tuple[State, dict[str, Any]]:
     """Restore what `save` wrote; return the state, shaped like `initial`, and the facts. Raises RunError."""
-    tensors, facts = read_tensors(path)
+    tensors, facts = read_tensors(path, kind=kind)
     load_weights(path, model, _under("model/", tensors))
     try:
         _load_optimizer(optimizer, _under("optimizer/", tensors))

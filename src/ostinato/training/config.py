@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 import yaml
@@ -19,12 +19,12 @@ from tyro.conf import Positional
 
 from ostinato._errors import ConfigError, DataError, EquationError, did_you_mean
 
-KIND = "language-model"
 FORMAT = 1
 DEFAULT_EPOCHS = 10
 DEFAULT_SYMBOLS = 10_000_000
 NOT_GIVEN = Path("<no text>")
-HEADER = ("kind", "format", "ostinato")
+HEADER = ("kind", "format", "ostinato", "published", "control")
+"""What a document holds beside settings; `recipes` says what the last two are."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class Data:
 
 
 @dataclass(frozen=True)
-class Model:
-    """Which network."""
+class Network:
+    """Which network: what all models are told of their recurrent layers."""
 
     cell: str = "lstm"
     """Name from `ostinato cells`, a file of equations (.eq), or the equations themselves."""
@@ -55,34 +55,46 @@ class Model:
     """Units of each recurrent layer."""
     num_layers: int = 2
     """Recurrent layers, one above the other."""
-    embedding_size: int | None = None
-    """Numbers a symbol is read as; by default the model chooses."""
     dropout: float = 0.2
     """Share of activations set to zero between layers while learning."""
-    tied: bool = False
-    """Use one matrix to read and to predict symbols."""
+    variational: bool = False
+    """Set the same activations to zero at every step of a row."""
+    norm: Literal["none", "layer", "rms"] = "none"
+    """Norm of what products of a cell give."""
+    weight_drop: float = 0.0
+    """Share of recurrent weights left out for a whole step of learning."""
+    recurrent_dropout: float = 0.0
+    """Share left out, while learning, of what a cell writes into its state."""
+    zoneout: float = 0.0
+    """Share of units that keep their state for a step while learning."""
     residual: bool = False
     """Add each layer's input to its output."""
+    highway: bool = False
+    """Mix each layer's input with its output by a learned gate."""
     initial_state: Literal["zero", "learned"] = "zero"
     """State before the first symbol of a document."""
     initialisers: str = "uniform"
-    """How parameters start: uniform, orthogonal, identity, forget_bias, glorot or zeros."""
+    """How parameters start, by names joined by +: "orthogonal + forget_bias(2)", "chrono(200)", "normal(0.1)", …"""
     engine: str = "auto"
     """What runs the recurrence: auto, or an engine by name."""
 
 
 @dataclass(frozen=True)
-class Training:
-    """How it learns."""
+class Model(Network):
+    """Which network."""
+
+    embedding_size: int | None = None
+    """Numbers a symbol is read as; by default the model chooses."""
+    tied: bool = False
+    """Use one matrix to read and to predict symbols."""
+
+
+@dataclass(frozen=True)
+class Learning:
+    """How it learns: what all models are told."""
 
     batch_size: int = 32
-    """Lanes of the text read side by side."""
-    k1: int = 64
-    """Learn once every k1 steps."""
-    k2: int | None = None
-    """Steps the gradient reaches back (only k2 = k1 for now, the default)."""
-    gradient: Literal["truncated", "full"] = "truncated"
-    """How gradients are taken over time: every k1 steps, or once over the whole lane."""
+    """Rows (lanes of a text, sequences of a task) read side by side."""
     optimizer: Literal["adamw", "adam", "rmsprop", "sgd", "adagrad"] = "adamw"
     """Rule that turns gradients into steps."""
     learning_rate: float | None = None
@@ -95,14 +107,10 @@ class Training:
     """Share of the learning rate left at the end of its cosine decay; 1 keeps it constant."""
     clip_norm: float | None = 1.0
     """Gradient norm above which the gradient is scaled down."""
-    epochs: float | None = None
-    """Times the text is read (default: 10, but at most 10,000,000 symbols)."""
     steps: int | None = None
     """Steps to take; with epochs too, whichever ends first."""
     validate_every: int | None = None
     """Steps between two validations (default: about twenty in a run)."""
-    sample_length: int = 200
-    """Symbols written as a sample at each validation; 0 for none."""
     seed: int = 0
     """Seed of every random choice."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -116,16 +124,35 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Run:
-    """A training run: its settings and its folder."""
+class Training(Learning):
+    """How it learns."""
 
-    data: Data = field(default_factory=Data)
-    model: Model = field(default_factory=Model)
-    training: Training = field(default_factory=Training)
+    k1: int = 64
+    """Learn once every k1 steps."""
+    k2: int | None = None
+    """Steps the gradient reaches back (only k2 = k1 for now, the default)."""
+    gradient: Literal["truncated", "full"] = "truncated"
+    """How gradients are taken over time: every k1 steps, or once over the whole lane."""
+    epochs: float | None = None
+    """Times the text is read (default: 10, but at most 10,000,000 symbols)."""
+    sample_length: int = 200
+    """Symbols written as a sample at each validation; 0 for none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnyRun:
+    """What every run has: its folder, and where its settings begin."""
+
+    kind: ClassVar[str]
+    """What follows `ostinato train`."""
+    needed: ClassVar[tuple[str, str, Any] | None] = None
+    """Section, name and empty value of the setting that has no default."""
     out: Path | None = None
-    """Folder of the run (default: runs/ and the name of the text)."""
+    """Folder of the run (default: in runs/, by what is learned)."""
     recipe: str | None = None
     """Settings to begin with, by name from `ostinato recipes`."""
+    control: bool = False
+    """Run the recipe's negative control instead: what must not reach its result."""
     config: Path | None = None
     """Settings to begin with, from a YAML file."""
     resume: bool = False
@@ -133,26 +160,159 @@ class Run:
     overwrite: bool = False
     """Begin anew in a folder that holds a run, and lose that run."""
 
+    @property
+    def folder(self) -> Path:
+        """Where the run lives: `out`, or a folder in `runs/`."""
+        return self.out if self.out is not None else Path("runs") / self.name
 
-SECTIONS = {"data": Data, "model": Model, "training": Training}
-
-
-def folder_of(run: Run) -> Path:
-    """Return where the run lives: `out`, or `runs/<name of the text>`."""
-    if run.out is not None:
-        return run.out
-    if run.data.file == NOT_GIVEN:
-        raise ConfigError("file", "no text was given", "Give a file to learn from, or --resume with --out")
-    return Path("runs") / run.data.file.stem
+    @property
+    def name(self) -> str:
+        """What the folder is called unless told: by the recipe, or by what is learned."""
+        raise TypeError(f"{type(self).__name__} does not define name")
 
 
-def override(run: Run, source: str, settings: dict[str, Any]) -> Run:
+AnyRunT = TypeVar("AnyRunT", bound=AnyRun)
+
+
+@dataclass(frozen=True)
+class Run(AnyRun):
+    """A training run of a language model: its settings and its folder."""
+
+    kind = "language-model"
+    needed = ("data", "file", NOT_GIVEN)
+    data: Data = field(default_factory=Data)
+    model: Model = field(default_factory=Model)
+    training: Training = field(default_factory=Training)
+
+    @property
+    def name(self) -> str:
+        """The name of the text."""
+        if self.data.file == NOT_GIVEN:
+            raise ConfigError("file", "no text was given", "Give a file to learn from, or --resume with --out")
+        return self.data.file.stem
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """What is to be learned."""
+
+    task: Positional[
+        Literal[
+            "adding", "adding-1997", "copying", "copying-bits", "embedded-reber", "noise-free-lag", "random-filler",
+            "temporal-order", "temporal-order-3",
+        ]
+    ] = "adding"  # fmt: skip
+    """Task, by name."""
+    length: int | None = None
+    """How long its sequences are, as the task counts it (default: as published)."""
+    test_sequences: int = 2560
+    """Sequences kept to validate."""
+    goal: float | None = None
+    """Stop when the task's figure is no larger (default: as published)."""
+
+
+@dataclass(frozen=True)
+class TaskNetwork(Network):
+    """Which network."""
+
+    direct: bool = False
+    """Let the outputs see the inputs as well as the last layer."""
+    keywords: dict[str, float] = field(default_factory=dict)
+    """Further keywords of the cell: names and numbers."""
+    starts: dict[str, float] = field(default_factory=dict)
+    """Symbols of the cell that start at a number, as `b_i -3`."""
+
+
+@dataclass(frozen=True)
+class TaskRun(AnyRun):
+    """A training run on a synthetic task: its settings and its folder."""
+
+    kind = "task"
+    task: Exercise = field(default_factory=Exercise)
+    model: TaskNetwork = field(default_factory=lambda: TaskNetwork(hidden_size=64, num_layers=1, dropout=0.0))
+    training: Learning = field(
+        default_factory=lambda: Learning(
+            optimizer="adam", learning_rate=2e-3, weight_decay=0.0, warmup=0, final_fraction=1.0, steps=3000
+        )
+    )
+
+    @property
+    def name(self) -> str:
+        """The recipe, or the task and the cell."""
+        if self.recipe is not None:
+            return self.recipe + ("-control" if self.control else "")
+        cell = "own-cell" if "=" in self.model.cell or "." in self.model.cell else self.model.cell
+        return f"{self.task.task}-{cell}"
+
+
+@dataclass(frozen=True)
+class Series:
+    """What a reservoir is driven with."""
+
+    series: Positional[Literal["mackey-glass", "memory-capacity"]] = "mackey-glass"
+    """Chaos to predict, or noise to remember."""
+    steps: int = 3000
+    """Steps the readout is fitted on, those of the washout among them."""
+    washout: int = 1000
+    """First steps, which are not fitted."""
+    ridge: float = 0.0
+    """Penalty on the squared weights of the readout, relative to what it sees."""
+
+
+@dataclass(frozen=True)
+class Reservoir:
+    """Which reservoir."""
+
+    cell: str = "echo-state"
+    """Name from `ostinato cells`, a file of equations (.eq), or the equations themselves."""
+    hidden_size: int = 400
+    """Units."""
+    bias: bool = True
+    """Give each unit a constant input."""
+    initialisers: str = "uniform"
+    """How its recurrent weights are drawn: uniform, or orthogonal, identity, glorot."""
+    keywords: dict[str, float] = field(default_factory=dict)
+    """Further keywords of the cell, as leak, spectral_radius, input_scale, sparsity."""
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """How it is fitted."""
+
+    seed: int = 0
+    """Seed of every random choice."""
+    threads: int | None = None
+    """Threads of the CPU (default: torch's choice)."""
+
+
+@dataclass(frozen=True)
+class ReservoirRun(AnyRun):
+    """A reservoir with a fitted readout: its settings and its folder."""
+
+    kind = "reservoir"
+    series: Series = field(default_factory=Series)
+    model: Reservoir = field(default_factory=Reservoir)
+    training: Fitting = field(default_factory=Fitting)
+
+    @property
+    def name(self) -> str:
+        """The recipe, or the series."""
+        return self.series.series if self.recipe is None else self.recipe + ("-control" if self.control else "")
+
+
+def sections(run: AnyRun | type[AnyRun]) -> dict[str, type]:
+    """Return the sections of a run's settings: name → class."""
+    kinds = get_type_hints(run if isinstance(run, type) else type(run))
+    return {f.name: kinds[f.name] for f in fields(run) if is_dataclass(kinds[f.name])}
+
+
+def override(run: AnyRunT, source: str, settings: dict[str, Any]) -> AnyRunT:
     """Return `run` with flat `settings` (name → value) over it; `source` is named in errors.
 
     >>> override(Run(), "example", {"hidden_size": 8}).model.hidden_size
     8
     """
-    homes = {f.name: section for section, kind in SECTIONS.items() for f in fields(kind)}
+    homes = {f.name: section for section, kind in sections(run).items() for f in fields(kind)}
     nested: dict[str, dict] = {}
     for name, value in settings.items():
         if name not in homes:
@@ -161,17 +321,18 @@ def override(run: Run, source: str, settings: dict[str, Any]) -> Run:
     return overlay(run, source, nested)
 
 
-def overlay(run: Run, source: str, sections: dict[str, Any]) -> Run:
+def overlay(run: AnyRunT, source: str, document: dict[str, Any]) -> AnyRunT:
     """Return `run` with the sections of a YAML document over it. Raises ConfigError."""
-    for name, values in sections.items():
+    known = sections(run)
+    for name, values in document.items():
         if name in HEADER:
             continue
-        if name not in SECTIONS:
-            raise _unknown(source, "section", name, SECTIONS)
+        if name not in known:
+            raise _unknown(source, "section", name, known)
         where = f"{source} [{name}]"
         if not isinstance(values, dict):
             raise ConfigError(where, f"holds {values!r}", "It is a list of `key: value` lines")
-        converted = _convert(where, SECTIONS[name], values)
+        converted = _convert(where, known[name], values)
         run = replace(run, **{name: replace(getattr(run, name), **converted)})
     return run
 
@@ -204,13 +365,17 @@ def parse_yaml(source: str, text: str) -> dict[str, Any]:
         raise ConfigError(
             source,
             f"holds {type(document).__name__}",
-            f"It holds the sections {', '.join(SECTIONS)}, each with settings",
+            "It holds sections (model:, training:, …), each with settings",
         )
     return document
 
 
 def recipes() -> dict[str, str]:
-    """Return the shipped recipes: name → text of the YAML file."""
+    """Return the shipped recipes: name → text of the YAML file.
+
+    Beside sections a recipe holds `kind`, what follows `ostinato train`; `published`, the result it is to reach; and
+    `control`, the sections in which its negative control differs, with `expected`, what that control should do.
+    """
     folder = resources.files("ostinato.recipes")
     files = sorted((f for f in folder.iterdir() if f.name.endswith(".yaml")), key=lambda f: f.name)
     return {f.name.removesuffix(".yaml"): f.read_text(encoding="utf-8") for f in files}
@@ -224,17 +389,43 @@ def recipe_text(name: str) -> str:
     return shipped[name]
 
 
-def starting_point(recipe: str | None, config: Path | None, base: Run | None = None) -> Run:
-    """Return the settings before any flag: defaults (or `base`), then the recipe, then the file."""
-    run = base or Run()
+def recipe_document(name: str) -> dict[str, Any]:
+    """Return a shipped recipe, read. Raises ConfigError for a name that is none."""
+    return {"kind": Run.kind, **parse_yaml(f"recipe {name}", recipe_text(name))}
+
+
+def starting_point(
+    recipe: str | None, config: Path | None, base: AnyRunT | None = None, *, control: bool = False
+) -> AnyRunT:
+    """Return the settings before any flag: `base` (by default those of a language model), the recipe, the file.
+
+    `control` puts what its negative control changes over the recipe.
+    """
+    run: Any = base or Run()
+    if control and recipe is None:
+        raise ConfigError("--control", "no recipe was given", "It runs a recipe's negative control", "Add --recipe")
     if recipe is not None:
-        run = overlay(run, f"recipe {recipe}", parse_yaml(f"recipe {recipe}", recipe_text(recipe)))
+        run = _with_recipe(run, recipe, control)
     if config is not None:
         run = overlay(run, str(config), read_yaml(config))
     return replace(run, recipe=recipe, config=config)
 
 
-def with_cell_text(run: Run) -> Run:
+def _with_recipe(run: AnyRunT, recipe: str, control: bool) -> AnyRunT:
+    document, source = recipe_document(recipe), f"recipe {recipe}"
+    if document["kind"] != run.kind:
+        advice = f"Type: ostinato train {document['kind']} --recipe {recipe}"
+        raise ConfigError(source, f"it is no recipe of `ostinato train {run.kind}`", "", advice)
+    run = overlay(run, source, document)
+    if not control:
+        return run
+    changes = {k: v for k, v in document.get("control", {}).items() if k != "expected"}
+    if not changes:
+        raise ConfigError("--control", f"{source} has none", "", "Leave --control out")
+    return overlay(run, f"{source} [control]", changes)
+
+
+def with_cell_text(run: Any) -> Any:
     """Return `run` with a cell file (.eq) replaced by its text, so that the run folder needs nothing else."""
     return replace(run, model=replace(run.model, cell=cell_text(run.model.cell)))
 
@@ -263,13 +454,19 @@ def cell_text(cell: str) -> str:
     return text
 
 
-def to_yaml(run: Run, version: str) -> str:
+def to_yaml(run: AnyRun, version: str) -> str:
     """Return the whole of `run` as the text of `config.yaml`."""
-    document: dict[str, Any] = {"kind": KIND, "format": FORMAT, "ostinato": version}
-    for section in SECTIONS:
+    document: dict[str, Any] = {"kind": run.kind, "format": FORMAT, "ostinato": version}
+    for section in sections(run):
         values = asdict(getattr(run, section))
         document[section] = {k: str(v) if isinstance(v, Path) else v for k, v in values.items()}
     return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
+
+
+def refuse_two_ways(run: AnyRun) -> None:
+    """Refuse to go on with a run and to begin it anew."""
+    if run.resume and run.overwrite:
+        raise ConfigError("--resume", "--overwrite was given too", "Going on, or beginning anew", "Leave one out")
 
 
 def above_zero(name: str, value: float | None) -> None:

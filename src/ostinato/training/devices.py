@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -10,12 +12,12 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import is_tensorboard_available
 
 from ostinato._errors import ConfigError
-from ostinato.training.config import Training, above_zero
+from ostinato.training.config import Learning, above_zero
 
 MOST_THREADS = 1024  # OpenMP ends the process where it can start no more
 
 
-def make_accelerator(training: Training, folder: Path) -> Accelerator:
+def make_accelerator(training: Learning, folder: Path) -> Accelerator:
     """Return the accelerator the settings ask for. Raises ConfigError for what this machine has not."""
     above_zero("threads", training.threads)
     if training.threads is not None and training.threads > MOST_THREADS:
@@ -41,7 +43,17 @@ def make_accelerator(training: Training, folder: Path) -> Accelerator:
     return accelerator
 
 
-def _refuse_missing(training: Training) -> None:
+@contextmanager
+def kept_threads() -> Iterator[None]:
+    """Leave torch's number of threads as it was found."""
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _refuse_missing(training: Learning) -> None:
     cuda = torch.cuda.is_available()
     if training.device == "cuda" and not cuda:
         raise ConfigError("--device", "torch finds no CUDA device", "", "Use --device cpu or --device auto")

@@ -9,9 +9,7 @@ import json
 import math
 import shlex
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +35,12 @@ from ostinato.training.config import (
     above_zero,
     check_seed,
 )
-from ostinato.training.devices import make_accelerator
+from ostinato.training.devices import kept_threads, make_accelerator
 from ostinato.training.gradient import method
 from ostinato.training.loop import Loop, make_schedule
 from ostinato.training.optimizers import default_learning_rate, make_optimizer
 from ostinato.training.progress import Display, Silent, make_display
+from ostinato.training.resuming import refuse_other_settings, refuse_steps_taken
 from ostinato.training.run_folder import RunFolder, saved_settings, write_text
 from ostinato.training.task import Outcome, Task, engines
 from ostinato.training.trained import build_model, score, write
@@ -79,11 +78,10 @@ def train_language_model(
 
 def train(run: Run, display: Display) -> Outcome:
     """Train as `run` says and show it on `display`. Raises OstinatoError for what cannot be done."""
-    folder = RunFolder(config.folder_of(run))
-    if run.resume and run.overwrite:
-        raise ConfigError("--resume", "--overwrite was given too", "Going on, or beginning anew", "Leave one out")
+    folder = RunFolder(run.folder)
+    config.refuse_two_ways(run)
     try:
-        with torch.random.fork_rng(), _threads():
+        with torch.random.fork_rng(), kept_threads():
             if run.resume and folder.is_run():
                 return _go_on(run, folder, display)
             return _begin(run, folder, display)
@@ -121,7 +119,7 @@ def _fit(run: Run, folder: RunFolder, vocabulary: Vocabulary, display: Display, 
     loop = Loop(task, training, folder, display, accelerator)
     if folder.last.exists():
         loop.resume(task.model.initial_state(training.batch_size))
-        _refuse_steps_taken(loop.counters.step, loop.total, folder)
+        refuse_steps_taken(loop.counters.step, loop.total, folder)
     settings = config.to_yaml(run, __version__)
     if folder.config.read_text(encoding="utf-8") != settings:
         write_text(folder.config, settings)
@@ -189,7 +187,7 @@ def _resolved(training: Training, updates: int, symbols: int) -> Training:
         training,
         steps=steps,
         epochs=None,
-        validate_every=training.validate_every or _validation_period(steps),
+        validate_every=training.validate_every or validation_period(steps),
         warmup=min(100, steps // 10) if training.warmup is None else training.warmup,
         learning_rate=training.learning_rate
         if training.learning_rate is not None
@@ -197,7 +195,7 @@ def _resolved(training: Training, updates: int, symbols: int) -> Training:
     )
 
 
-def _validation_period(steps: int) -> int:
+def validation_period(steps: int) -> int:
     """Return the steps between validations: about twenty in a run, but a model and a sample every few minutes."""
     return min(max(math.ceil(steps / VALIDATIONS), min(steps, 50)), LONGEST_PERIOD)
 
@@ -261,7 +259,11 @@ def _task(run: Run, folder: RunFolder, vocabulary: Vocabulary, parts: _Parts) ->
         write_text(folder.card, card(run, folder.path, vocabulary, parts.model, figures))
 
     symbols_per_character = (len(parts.train) - 1) / max(1, parts.train.characters)
-    return Task(parts.model, parts.lanes, validate, sample, write_card, 1 / symbols_per_character)
+    return Task(
+        parts.model, parts.lanes, validate, method(run.training), write_card,
+        sample=sample if run.training.sample_length else None,
+        characters_per_symbol=1 / symbols_per_character,
+    )  # fmt: skip
 
 
 def sample_text(model: Any, vocabulary: Vocabulary, length: int, seed: int) -> str:
@@ -296,51 +298,17 @@ def _cell_name(run: Run) -> str:
     return "cell of its own equations" if "=" in run.model.cell else run.model.cell
 
 
-# what may be asked otherwise of a run that goes on
-MAY_DIFFER = {"epochs", "steps", "sample_length", "device", "threads", "tracker"}
-
-
 def _agreed(asked: Run, saved: Run, folder: RunFolder) -> Run:
     """Return the settings to go on with. Raises RunError for one that contradicts the run's own."""
     if asked.data.file == NOT_GIVEN:
         asked = replace(asked, data=replace(asked.data, file=saved.data.file))
-    for section in config.SECTIONS:
-        wanted, written = asdict(getattr(asked, section)), asdict(getattr(saved, section))
-        for name in wanted:
-            if name not in MAY_DIFFER and not _same(name, wanted[name], written[name]):
-                raise RunError(
-                    f"{folder.path} [{section}]",
-                    f"{name} is {_shown(wanted[name])} now, the run began with {_shown(written[name])}",
-                    "A run goes on with the settings it began with, only epochs and steps may grow",
-                    "Leave the setting out, or begin anew with --overwrite",
-                )
+    refuse_other_settings(asked, saved, folder)
     _refuse_changed_text(asked.data.file, folder)
     training = asked.training
     if training.epochs is not None and training.steps == saved.training.steps:
         training = replace(training, steps=None)
     data = replace(asked.data, file=saved.data.file)
     return replace(saved, data=data, training=training, out=asked.out)
-
-
-def _refuse_steps_taken(taken: int, steps: int, folder: RunFolder) -> None:
-    """Refuse an end that lies behind the run."""
-    if taken > steps:
-        raise RunError(
-            str(folder.path),
-            f"the run has taken {taken:,} steps, and is to end after {steps:,}",
-            "A run that goes on may take more steps, not fewer",
-            "Give more --steps or --epochs, or begin anew with --overwrite",
-        )
-
-
-def _same(name: str, asked: Any, saved: Any) -> bool:
-    if name == "file":
-        return asked.name == saved.name
-    return asked == saved or (asked is None and saved is not None)
-
-
-def _shown(value: Any) -> str:
-    return str(value) if isinstance(value, Path) else repr(value)
 
 
 def _refuse_changed_text(file: Path, folder: RunFolder) -> None:
@@ -356,13 +324,3 @@ def _refuse_changed_text(file: Path, folder: RunFolder) -> None:
             "A run goes on with the text it began with",
             f"Begin anew with --overwrite, or move the text: the run keeps its own copy in {folder.tokens}",
         )
-
-
-@contextmanager
-def _threads() -> Iterator[None]:
-    """Leave torch's number of threads as it was found."""
-    before = torch.get_num_threads()
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

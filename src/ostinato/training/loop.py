@@ -21,8 +21,8 @@ from accelerate import Accelerator
 
 from ostinato._errors import RunError
 from ostinato.training import checkpoint
-from ostinato.training.config import Training
-from ostinato.training.gradient import Backward, State, method
+from ostinato.training.config import Learning
+from ostinato.training.gradient import Backward, State
 from ostinato.training.interrupts import StopRequest
 from ostinato.training.meter import Meter, refuse_non_finite
 from ostinato.training.optimizers import Schedule, make_optimizer
@@ -37,10 +37,10 @@ SAVE_EVERY_S = 60.0
 class Loop:
     """One run of training. `fit` is the loop; the rest is what happens around a step."""
 
-    def __init__(self, task: Task, training: Training, folder: RunFolder, display: Display, accelerator: Accelerator):
+    def __init__(self, task: Task, training: Learning, folder: RunFolder, display: Display, accelerator: Accelerator):
         self.task, self.training, self.folder, self.display = task, training, folder, display
         self.accelerator, self.device = accelerator, accelerator.device
-        self.method = method(training)
+        self.method = task.method
         self.updates = self.method.updates(task.lanes.length)
         self.total = training.steps or 0
         self.schedule = make_schedule(training)
@@ -56,6 +56,7 @@ class Loop:
         self.meter = Meter(check_norm=training.precision != "fp16")
         self.state: State = None
         self.figures: dict[str, float] = {}
+        self.solved = False
         self._began = self._read_at = self._saved_at = time.monotonic()
         self._last_saved_step: int | None = None
         self._speed = _Speed()
@@ -68,7 +69,7 @@ class Loop:
             for position, length in self._segments():
                 self._learn(position, length)
                 self._attend()
-                if request.signal or self.counters.step >= self.total:
+                if request.signal or self.solved or self.counters.step >= self.total:
                     break
             if self.counters.step != self._last_saved_step:
                 self.save()
@@ -76,7 +77,9 @@ class Loop:
 
     def resume(self, initial: State) -> None:
         """Restore the last checkpoint; `initial` is a state of the right structure."""
-        self.state, facts = checkpoint.load(self.folder.last, self._bare(), self._optimizer, initial, self.device)
+        self.state, facts = checkpoint.load(
+            self.folder.last, self._bare(), self._optimizer, initial, self.device, self.folder.kind
+        )
         try:
             self.counters = Counters(**facts["counters"])
         except (KeyError, TypeError) as error:
@@ -98,7 +101,9 @@ class Loop:
             "steps": self.total,
             "scaler": scaler.state_dict() if scaler is not None else None,
         }
-        checkpoint.save(self.folder.last, self._bare(), self._optimizer, self.state, self.device, facts)
+        checkpoint.save(
+            self.folder.last, self._bare(), self._optimizer, self.state, self.device, facts, self.folder.kind
+        )
         self._last_saved_step = self.counters.step
         self._saved_at = time.monotonic()
 
@@ -126,8 +131,9 @@ class Loop:
         self.optimizer.step()
         self.optimizer.zero_grad()
         counters.step += 1
-        counters.symbols += count
-        self._speed.add(count)
+        read = self.task.sequences_a_step or count
+        counters.symbols += read
+        self._speed.add(read)
         assert norm is not None  # the type is wider than what this call returns
         self.meter.add(counters.step, nats, count, norm)
 
@@ -151,16 +157,18 @@ class Loop:
         self.model.eval()
         with torch.no_grad():
             self.figures = self.task.validate(self._bare())
-            sample = self.task.sample(self._bare(), self.counters.step) if self.training.sample_length else ""
+            sample = self.task.sample(self._bare(), self.counters.step) if self.task.sample else ""
         self.model.train()
-        nats, counters = self.figures["nats"], self.counters
-        refuse_non_finite(counters.step, "validation loss", nats)
-        best = counters.best is None or nats < counters.best
+        score, counters = self.figures[self.task.score], self.counters
+        refuse_non_finite(counters.step, "validation loss", score)
+        self.solved = self.task.is_solved(self.figures)
+        best = counters.best is None or score < counters.best or self.solved
         if best:
-            counters.best, counters.best_step = nats, counters.step
+            counters.best, counters.best_step = score, counters.step
         self._record(figures)
         if best:
-            write_tensors(self.folder.model, self._bare().state_dict(), {"step": counters.step, **self.figures})
+            facts = {"step": counters.step, **self.figures}
+            write_tensors(self.folder.model, self._bare().state_dict(), facts, self.folder.kind)
             self.task.write_card({"step": counters.step, "steps": self.total, **self.figures})
         self.display.validated(figures, self.figures, best, sample)
         self.meter.restart()
@@ -170,8 +178,8 @@ class Loop:
         line = {
             "step": figures.step,
             "epoch": round(figures.epoch, 4),
-            "symbols": self.counters.symbols,
-            "train_nats": figures.nats,
+            ("sequences" if self.task.sequences_a_step else "symbols"): self.counters.symbols,
+            f"train_{self.task.score}": figures.loss,
             "gradient_norm": figures.norm,
             "learning_rate": self.schedule.at(figures.step - 1),
             **{f"valid_{name}": value for name, value in self.figures.items()},
@@ -182,16 +190,17 @@ class Loop:
 
     def _figures(self) -> Figures:
         counters, mean = self.counters, self.meter.mean
-        speed = self._speed.value()
+        speed, per_symbol = self._speed.value(), self.task.characters_per_symbol
         per_step = counters.symbols / max(1, counters.step)
         return Figures(
             step=counters.step,
             steps=self.total,
             epoch=counters.epoch + counters.update / self.updates,
-            nats=mean,
-            bits_per_character=mean / math.log(2) / self.task.characters_per_symbol,
+            loss=mean,
+            bits_per_character=mean / math.log(2) / per_symbol if per_symbol else None,
+            sequences=counters.symbols if self.task.sequences_a_step else None,
             norm=self.meter.norm,
-            symbols_per_s=speed,
+            read_per_s=speed,
             seconds_left=(self.total - counters.step) * per_step / speed if speed else math.nan,
         )
 
@@ -206,12 +215,12 @@ class Loop:
         early = stopped if counters.step < self.total else None
         return Outcome(
             self.folder.path, counters.step, self.total, counters.best, counters.best_step, counters.seconds,
-            early, self.figures,
+            early, self.solved, self.figures,
         )  # fmt: skip
 
 
 class _Speed:
-    """Symbols a second since the last restart."""
+    """Symbols (or sequences) a second since the last restart."""
 
     def __init__(self):
         self.restart()
@@ -226,7 +235,7 @@ class _Speed:
         return self._count / max(1e-9, time.monotonic() - self._began)
 
 
-def make_schedule(training: Training) -> Schedule:
+def make_schedule(training: Learning) -> Schedule:
     """Return the learning rates of a run whose settings are resolved."""
     assert training.learning_rate is not None
     assert training.warmup is not None
@@ -235,9 +244,6 @@ def make_schedule(training: Training) -> Schedule:
 
 
 def move(segment: Any, device: torch.device) -> Any:
-    """Return the segment with its tensors on `device`."""
-    parts = {
-        name: value.to(device, non_blocking=True) if isinstance(value, torch.Tensor) else value
-        for name, value in ((n, getattr(segment, n)) for n in ("inputs", "targets", "reset"))
-    }
-    return type(segment)(**parts)
+    """Return the segment, a named tuple, with its tensors on `device`."""
+    parts = (v.to(device, non_blocking=True) if isinstance(v, torch.Tensor) else v for v in segment)
+    return type(segment)(*parts)

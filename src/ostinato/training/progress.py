@@ -13,16 +13,20 @@ PLAIN_EVERY_S = 10.0
 
 @dataclass(frozen=True)
 class Figures:
-    """The figures of a moment. `nats` is the mean training loss a symbol since the last validation."""
+    """The figures of a moment. `loss` is the mean training loss since the last validation.
+
+    Of a text, `bits_per_character` is given, and symbols are read; of a task, `sequences` says how many were.
+    """
 
     step: int
     steps: int
     epoch: float
-    nats: float
-    bits_per_character: float
+    loss: float
+    bits_per_character: float | None
     norm: float
-    symbols_per_s: float
+    read_per_s: float
     seconds_left: float
+    sequences: int | None = None
 
 
 class Display(Protocol):
@@ -90,7 +94,7 @@ class Plain:
     def _line(self, figures: Figures, tail: str) -> None:
         if not self._headed:
             self._headed = True
-            self.say(HEADING)
+            self.say(HEADING if figures.sequences is None else TASK_HEADING)
         self._said_at = time.monotonic()
         self.say(row(figures) + tail)
 
@@ -125,18 +129,15 @@ class Live:
             completed=figures.step,
             total=figures.steps,
             visible=True,
-            description=(
-                f"loss {figures.nats:.3f}  {figures.bits_per_character:.3f} bits/char  "
-                f"norm {figures.norm:.2f}  {figures.symbols_per_s:,.0f} symbols/s  "
-                f"{duration(figures.seconds_left)} left"
-            ),
+            description=_described(figures),
             refresh=True,
         )
 
     def validated(self, figures: Figures, scores: dict[str, float], best: bool, sample: str) -> None:
         """Print the validation's score and the sample, and refresh the live line."""
         self.update(figures)
-        self.say(f"step {figures.step}, epoch {figures.epoch:.2f}: loss {figures.nats:.4f}," + _scores(scores, best))
+        place = f"epoch {figures.epoch:.2f}" if figures.sequences is None else f"{figures.sequences:,} sequences"
+        self.say(f"step {figures.step}, {place}: loss {figures.loss:.4f}," + _scores(scores, best))
         if sample:
             self._console.print(_indented(sample), markup=False, soft_wrap=True, style="dim")
 
@@ -154,14 +155,29 @@ def make_display(stream: TextIO | None = None) -> Display:
 
 
 HEADING = "        step   epoch    loss bits/char   norm symbols/s     left  validation"
+TASK_HEADING = "        step sequences    loss   norm sequences/s     left  validation"
 
 
 def row(figures: Figures) -> str:
-    """Return the figures as one aligned line under `HEADING`."""
-    step = f"{figures.step}/{figures.steps}"
+    """Return the figures as one aligned line under `HEADING`, those of a task under `TASK_HEADING`."""
+    step, left = f"{figures.step}/{figures.steps}", duration(figures.seconds_left)
+    if figures.sequences is not None:
+        return (
+            f"{step:>12} {figures.sequences:>9,} {figures.loss:>7.4f} {figures.norm:>6.2f} "
+            f"{figures.read_per_s:>11,.0f} {left:>8}"
+        )
     return (
-        f"{step:>12} {figures.epoch:>7.2f} {figures.nats:>7.4f} {figures.bits_per_character:>9.4f} "
-        f"{figures.norm:>6.2f} {figures.symbols_per_s:>9,.0f} {duration(figures.seconds_left):>8}"
+        f"{step:>12} {figures.epoch:>7.2f} {figures.loss:>7.4f} {figures.bits_per_character:>9.4f} "
+        f"{figures.norm:>6.2f} {figures.read_per_s:>9,.0f} {left:>8}"
+    )
+
+
+def _described(figures: Figures) -> str:
+    bits = "" if figures.bits_per_character is None else f"{figures.bits_per_character:.3f} bits/char  "
+    read = "symbols" if figures.sequences is None else "sequences"
+    return (
+        f"loss {figures.loss:.3f}  {bits}norm {figures.norm:.2f}  {figures.read_per_s:,.0f} {read}/s  "
+        f"{duration(figures.seconds_left)} left"
     )
 
 
@@ -180,7 +196,20 @@ def duration(seconds: float) -> str:
 
 def _scores(scores: dict[str, float], best: bool) -> str:
     mark = ", the best so far" if best else ""
+    if "wrong" in scores:
+        return f"  {of_a_task(scores)}{mark}"
     return f"  {scores['nats']:.4f} nats, {scores['bits_per_character']:.4f} bits/char{mark}"
+
+
+def of_a_task(scores: dict[str, float]) -> str:
+    """Return the scores of a task as a line shows them.
+
+    >>> of_a_task({"mse": 0.0123, "errors": 0.5, "wrong": 0.25, "sequences": 8})
+    'mse 0.01230, 2 of 8 wrong'
+    """
+    name = next(iter(scores))
+    sequences = int(scores["sequences"])
+    return f"{name} {scores[name]:.5f}, {round(scores['wrong'] * sequences):,} of {sequences:,} wrong"
 
 
 def _indented(sample: str) -> str:

@@ -18,6 +18,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +29,20 @@ from safetensors.torch import save
 from ostinato._errors import RunError
 from ostinato._files import replace_file, sync_folder
 from ostinato._version import __version__
-from ostinato.training.config import FORMAT, KIND, Run, overlay, parse_yaml
+from ostinato.training.config import FORMAT, AnyRun, AnyRunT, Run, overlay, parse_yaml
 
 METADATA_KEY = "ostinato"
 
 
 class RunFolder:
-    """Paths and files of one run. Nothing is read or written before a method is called."""
+    """Paths and files of one run. Nothing is read or written before a method is called.
 
-    def __init__(self, path: Path):
-        self.path = Path(path)
+    `base` says what kind of run it is, and what its settings are where `config.yaml` is silent.
+    """
+
+    def __init__(self, path: Path, base: AnyRun | None = None):
+        self.path, self.base = Path(path), base or Run()
+        self.kind = self.base.kind
         self.config = self.path / "config.yaml"
         self.model = self.path / "model.safetensors"
         self.tokenizer = self.path / "tokenizer.json"
@@ -52,14 +57,14 @@ class RunFolder:
         """Whether a run was begun here."""
         return self.config.is_file()
 
-    def read_config(self) -> Run:
+    def read_config(self) -> Any:
         """Return the settings of the run. Raises RunError when this is no run folder, or of another kind."""
         if not self.path.is_dir():
             raise RunError(
                 str(self.path),
                 "there is no such run folder",
                 "",
-                "`ostinato train language-model FILE` makes one",
+                f"`ostinato train {self.kind} …` makes one",
             )
         if not self.is_run():
             raise RunError(
@@ -75,8 +80,8 @@ class RunFolder:
                 str(self.config), f"damaged at byte {error.start}", "", "Restore the file or train anew"
             ) from None
         kind, written = document.get("kind"), document.get("format")
-        if kind != KIND:
-            raise RunError(str(self.config), f"holds a run of kind {kind!r}", f"This command reads kind '{KIND}'")
+        if kind != self.kind:
+            raise RunError(str(self.config), f"holds a run of kind {kind!r}", f"This command reads kind '{self.kind}'")
         if written != FORMAT:
             raise RunError(
                 str(self.config),
@@ -84,7 +89,7 @@ class RunFolder:
                 f"This is ostinato {__version__}, which reads format {FORMAT}",
                 "Install the version that wrote it",
             )
-        return overlay(Run(out=self.path), str(self.config), document)
+        return overlay(replace(self.base, out=self.path), str(self.config), document)
 
     def refuse_taken(self, overwrite: bool) -> None:
         """Raise RunError where a new run may not begin: a run is there, or something that is no run."""
@@ -122,7 +127,7 @@ class RunFolder:
         Until then nothing of an earlier run is touched. On an error the hidden folder is removed.
         """
         self.refuse_taken(overwrite)
-        staging = RunFolder(self.path.with_name(f".{self.path.name}.new"))
+        staging = RunFolder(self.path.with_name(f".{self.path.name}.new"), self.base)
         with staging.locked():
             _clear(staging.path, keep=staging.state)
             _clear(staging.state, keep=staging.state / "lock")
@@ -138,7 +143,7 @@ class RunFolder:
         if not self.is_run():
             os.replace(staging.path, self.path)
         else:
-            old = RunFolder(self.path.with_name(f".{self.path.name}.old"))
+            old = RunFolder(self.path.with_name(f".{self.path.name}.old"), self.base)
             with self.locked():
                 if old.path.exists():
                     shutil.rmtree(old.path)
@@ -172,9 +177,9 @@ class RunFolder:
         write_text(self.metrics, "".join(kept))
 
 
-def saved_settings(folder: Path) -> Run | None:
-    """Return the settings of the run in `folder`, or None where no run was begun."""
-    parts = RunFolder(folder)
+def saved_settings(folder: Path, base: AnyRunT | None = None) -> AnyRunT | None:
+    """Return the settings of the run in `folder`, read over `base`, or None where no run was begun."""
+    parts = RunFolder(folder, base)
     return parts.read_config() if parts.is_run() else None
 
 
@@ -183,14 +188,16 @@ def write_text(path: Path, text: str) -> None:
     replace_file(path, text.encode("utf-8"))
 
 
-def write_tensors(path: Path, tensors: dict[str, torch.Tensor], facts: dict[str, Any]) -> None:
+def write_tensors(path: Path, tensors: dict[str, torch.Tensor], facts: dict[str, Any], kind: str = Run.kind) -> None:
     """Replace a safetensors file, whole or not at all; `facts` is kept as JSON in its header."""
-    header = {"kind": KIND, "format": FORMAT, "ostinato": __version__, **facts}
+    header = {"kind": kind, "format": FORMAT, "ostinato": __version__, **facts}
     # one metadata key: the order of several is not fixed, and equal runs should make equal files
     replace_file(path, save(_unshared(tensors), {METADATA_KEY: json.dumps(header)}))
 
 
-def read_tensors(path: Path, device: str = "cpu") -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+def read_tensors(
+    path: Path, device: str = "cpu", kind: str = Run.kind
+) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """Return the tensors and facts that `write_tensors` wrote. Raises RunError naming what is wrong."""
     advice = "Restore the file from a copy, or train anew with --overwrite"
     if not path.is_file():
@@ -207,8 +214,8 @@ def read_tensors(path: Path, device: str = "cpu") -> tuple[dict[str, torch.Tenso
         facts = json.loads(metadata[METADATA_KEY])
     except (KeyError, json.JSONDecodeError):
         raise RunError(str(path), "these weights were not written by Ostinato", "", advice) from None
-    if facts.get("kind") != KIND:
-        raise RunError(str(path), f"weights of kind {facts.get('kind')!r}", f"A '{KIND}' is needed", advice)
+    if facts.get("kind") != kind:
+        raise RunError(str(path), f"weights of kind {facts.get('kind')!r}", f"A '{kind}' is needed", advice)
     if facts.get("format") != FORMAT:
         raise RunError(
             str(path),

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from ostinato.training.gradient import Method
+
 
 class Lanes(Protocol):
     """Rows of a stream, read side by side. `length` is in steps."""
@@ -34,13 +36,21 @@ class Task:
     lanes: Lanes
     """What it learns from."""
     validate: Callable[[Any], dict[str, float]]
-    """Figures over the validation text; `nats` decides which weights are best."""
-    sample: Callable[[Any, int], str]
-    """A text the model writes at a step."""
+    """Figures over what is kept to validate."""
+    method: Method
+    """How its gradients are taken over time."""
     write_card: Callable[[dict[str, Any]], None]
     """Writes the model card, given figures of the best weights."""
-    characters_per_symbol: float = 1.0
-    """Turns nats a symbol into bits a character."""
+    sample: Callable[[Any, int], str] | None = None
+    """A text the model writes at a step."""
+    characters_per_symbol: float | None = None
+    """Of a text: turns nats a symbol into bits a character."""
+    score: str = "nats"
+    """The figure that decides which weights are best; the smaller the better."""
+    sequences_a_step: int | None = None
+    """Of a task: what a step reads is counted in sequences. Of a text it is counted in symbols."""
+    is_solved: Callable[[dict[str, float]], bool] = lambda figures: False
+    """Whether figures are good enough to stop."""
 
 
 @dataclass
@@ -51,6 +61,7 @@ class Counters:
     epoch: int = 0
     update: int = 0
     symbols: int = 0
+    """Symbols of a text, or sequences of a task."""
     seconds: float = 0.0
     nats: float = 0.0
     count: int = 0
@@ -60,13 +71,14 @@ class Counters:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended. `stopped` is the signal that ended it early, or None."""
+    """How a run ended. `best` is the best score; `stopped` is the signal that ended it early, or None."""
 
     folder: Path
     step: int
     steps: int
-    best_nats: float | None
+    best: float | None
     best_step: int | None
     seconds: float
     stopped: signal.Signals | None = None
+    solved: bool = False
     metrics: dict[str, float] = field(default_factory=dict)

@@ -27,12 +27,11 @@ class EchoState(EquationCell):
     def __init__(self, input_size: int, hidden_size: int, *, sparsity: float = 0.0, initialisers: Any = (), **values):
         check_sparsity(sparsity)
         drawn = {"W_in": draw_inputs, "b": draw_inputs, "W": partial(draw_connections, sparsity=sparsity)}
-        given = dict(initialisers)
         if isinstance(initialisers, str):
-            given = {} if initialisers == "uniform" else {"W": initialisers}
+            initialisers = {} if initialisers == "uniform" else {"W": initialisers}
         if not values.get("bias", True):
             del drawn["b"]
-        super().__init__(input_size, hidden_size, initialisers=drawn | given, **values)
+        super().__init__(input_size, hidden_size, initialisers=drawn | dict(initialisers), **values)
 
 
 class LinearEchoState(EchoState):

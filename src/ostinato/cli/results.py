@@ -1,0 +1,24 @@
+"""Prints what a recipe's run reached beside what was published, and how to run its negative control."""
+
+from __future__ import annotations
+
+from ostinato.training.config import AnyRun, recipe_document
+
+
+def print_beside_published(settings: AnyRun, reached: str) -> None:
+    """Print three lines; nothing where the run has no recipe, or its recipe names no result."""
+    if settings.recipe is None:
+        return
+    document = recipe_document(settings.recipe)
+    if "published" not in document:
+        return
+    control = document.get("control", {})
+    print(f"reached    {reached}")
+    if settings.control:
+        print(f"expected   {control.get('expected', 'not that')}, of the negative control")
+        print(f"published  {document['published']}, of the recipe itself")
+        return
+    print(f"published  {document['published']}")
+    if control:
+        command = f"ostinato train --recipe {settings.recipe} --control"
+        print(f"control    {command} ({control.get('expected', 'must not reach that')})")

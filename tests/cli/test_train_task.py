@@ -1,0 +1,64 @@
+"""`ostinato train task` and `ostinato train reservoir`, called in this process."""
+
+import pytest
+
+SMALL = [
+    "--hidden-size", "8", "--length", "8", "--batch-size", "4", "--steps", "6", "--validate-every", "3",
+    "--test-sequences", "20", "--threads", "1",
+]  # fmt: skip
+
+
+def test_a_task_is_trained_and_what_was_reached_is_printed(main, folder):
+    code, out, err = main("train", "task", "adding", "--cell", "gru", *SMALL)
+    assert (code, err) == (0, "")
+    assert "Not solved: 6 steps, 24 sequences" in out
+    assert "sequences/s" in out
+    assert (folder / "runs/adding-gru/config.yaml").exists()
+
+
+def test_a_solved_task_ends_early(main):
+    assert "Solved: 3 steps, 12 sequences" in main("train", "task", "adding", *SMALL, "--goal", "100")[1]
+
+
+def test_a_run_goes_on(main):
+    main("train", "task", "adding", *SMALL, "--out", "runs/a")
+    code, out, _ = main("train", "task", "--out", "runs/a", "--resume", "--steps", "9")
+    assert code == 0
+    assert "from step 6 on" in out
+    assert "Not solved: 9 steps" in out
+
+
+def test_a_cell_of_ones_own_runs(main, folder):
+    (folder / "my.eq").write_text("h' = tanh(W @ x + U @ h + b)\n")
+    assert main("train", "task", "copying", "--cell", "my.eq", *SMALL)[0] == 0
+
+
+def test_keywords_and_starts_reach_the_cell(main, folder):
+    code, *_ = main(
+        "train", "task", "adding", "--cell", "leaky", "--keywords", "leak", "0.25", *SMALL, "--out", "runs/k"
+    )
+    assert code == 0
+    assert "leak: 0.25" in (folder / "runs/k/config.yaml").read_text()
+
+
+def test_a_reservoir_is_fitted_and_its_figures_printed(main):
+    code, out, err = main(
+        "train", "reservoir", "mackey-glass", "--hidden-size", "30", "--steps", "400", "--washout", "100"
+    )
+    assert (code, err) == (0, "")
+    assert "nrmse84" in out
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["task", "ading"], "invalid choice"),
+        (["task", "adding", "--cell", "lstn"], "Did you mean 'lstm'?"),
+        (["task", "embedded-reber", "--length", "3"], "whole number from 9"),
+        (["tusk"], "Did you mean 'task'?"),
+    ],
+)
+def test_what_is_wrong_is_said(main, typed, said):
+    code, out, err = main("train", *typed)
+    assert code == 2
+    assert said in out + err
