@@ -19,7 +19,6 @@ from ostinato.training.config import (
     to_yaml,
 )
 
-
 KINDS = {kind.kind: kind for kind in (Run, TaskRun, ReservoirRun)}
 
 
