@@ -82,11 +82,11 @@ def starting_state(bound: Bound, state: State, batch: int, data: Tensor) -> Stat
     expected = bound.initial_state(batch, device=data.device, dtype=dtype)
     if state is None:
         return expected
-    given = _checked_state(state, pytree.tree_leaves(expected))
+    given = checked_state(state, pytree.tree_leaves(expected))
     return pytree.tree_unflatten(given, pytree.tree_structure(expected))
 
 
-def _checked_state(state: State, expected: list[Tensor]) -> list[Tensor]:
+def checked_state(state: State, expected: list[Tensor]) -> list[Tensor]:
     """Return the tensors of a state; ConfigError where they are not those of a state of this cell."""
     given = pytree.tree_leaves(state)
     shapes = [leaf.shape if isinstance(leaf, Tensor) else None for leaf in given]

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from ostinato.cells.bound_equations import BoundEquations
-from ostinato.cells.cell import BoundCell
+from ostinato.cells.cell import BoundCell, State
 from ostinato.cells.reading import BoundReading
 from ostinato.unroll.native.compiled import Compiled, compiled
 from ostinato.unroll.native.kernel import FIXED, team
 from ostinato.unroll.native.passes import all_of
-from ostinato.unroll.native.threads import pool
+from ostinato.unroll.native.threads import pool, usable_threads
 
 
 class Stepper:
@@ -26,33 +26,32 @@ class Stepper:
         bound = BoundReading(bound) if isinstance(bound, BoundCell) else bound
         known = compiled(bound.definition, hoisted=False, deferred=False)
         assert isinstance(known, Compiled)
-        self.states = [c.name for c in known.passes.forward.carried]
+        self.definition, self.states = bound.definition, [c.name for c in known.passes.forward.carried]
         self.output_size = bound.output_size
         kernel = known.kernel("forward", dtype)
         self.threads, by_rows = team(batch, kernel.products)
         self._function = kernel.function_of_address()
         self._pool = pool()
-        values = known.before_loop(bound, torch.zeros(1, bound.input_size, dtype=dtype), torch.zeros(1, dtype=dtype))
-        held: dict[str, Tensor] = {
-            name: torch.as_tensor(values[name], dtype=dtype).detach().contiguous() for name in known.parameters
-        }
+        here: dict[str, Any] = {"dtype": dtype, "device": "cpu"}
+        values = known.before_loop(bound, torch.zeros(1, bound.input_size, **here), torch.zeros(1, **here))
+        held = {name: torch.as_tensor(values[name], **here).detach().contiguous() for name in known.parameters}
         size = kernel.numbers_needed(batch, self.threads)
-        held |= {"memory": torch.empty(size, dtype=dtype), "packed": torch.empty(kernel.packed_size, dtype=dtype)}
-        held["rows"] = torch.tensor([batch])
+        held |= {"memory": torch.empty(size, **here), "packed": torch.empty(kernel.packed_size, **here)}
+        held["rows"] = torch.tensor([batch], device="cpu")
         for name, width in known.wiring(False, False, False).made_by_forward:
-            held[name] = torch.empty(batch, width, dtype=dtype)
+            held[name] = torch.empty(batch, width, **here)
         self.turns = [
-            {c.name: torch.zeros(batch, c.size, dtype=dtype) for c in known.passes.forward.carried} for _ in range(2)
+            {c.name: torch.zeros(batch, c.size, **here) for c in known.passes.forward.carried} for _ in range(2)
         ]
         self._held, self._turn = held, 0
-        given = {name: torch.zeros(batch, known.widths[name], dtype=dtype) for name in known.given}
+        given = {name: torch.zeros(batch, known.widths[name], **here) for name in known.given}
         output = known.passes.sequences["y"]
         self._slots = {f.tensor: FIXED + k for k, f in enumerate(kernel.source.fields)}
         self._output_slot = self._slots[output]
         fixed = (1, batch, by_rows, held["rows"].data_ptr(), 0, held["memory"].data_ptr(), held["packed"].data_ptr(), 1)
         constants = {name: float(values[value]) for name, value in known.constants.items()}
         self._calls = [self._written(kernel, fixed, turn, given, constants) for turn in range(2)]
-        self.step(given, torch.empty(batch, self.output_size, dtype=dtype))  # packs the matrices
+        self.step(given, torch.empty(batch, self.output_size, **here))  # packs the matrices
         for call in self._calls:
             call[FIXED - 1] = 0
         self._turn = 0
@@ -71,15 +70,22 @@ class Stepper:
         return (ctypes.c_int64 * (FIXED + len(numbers)))(*fixed, *numbers)
 
     @property
-    def state(self) -> list[Tensor]:
-        """The state now, one tensor (batch, size) for each name of the equations."""
-        return [self.turns[self._turn][s] for s in self.states]
+    def state(self) -> State:
+        """The state now, in the cell's own structure: a copy."""
+        return self.definition.pack_state([self.turns[self._turn][s].clone() for s in self.states])
+
+    @state.setter
+    def state(self, value: State) -> None:
+        for s, part in zip(self.states, self.definition.state_values(value), strict=True):
+            self.turns[self._turn][s].copy_(part)
 
     def step(self, given: Mapping[str, Tensor], output: Tensor) -> None:
-        """Take a step: read `x` (batch, input size) and, where the equations use it, `dt`; write `output`."""
+        """Take a step: read `x` (batch, input size) and `dt`, where the equations use them; write `output`."""
         call = self._calls[self._turn]
         for name, tensor in given.items():
-            call[self._slots[name]] = tensor.data_ptr()
+            if name in self._slots:
+                call[self._slots[name]] = tensor.data_ptr()
         call[self._output_slot] = output.data_ptr()
-        self._function(call, self._pool, self.threads)
+        # a forked process has no pool
+        self._function(call, self._pool, 1 if self.threads == 1 else min(self.threads, usable_threads()))
         self._turn = 1 - self._turn
