@@ -12,7 +12,7 @@ class TauGRU(EquationCell):
     def equations(delay: int = 5) -> str:
         """Return the equations: h_k is the state k steps before h, all zero before the sequence starts."""
         past = ["h", *(f"h_{k}" for k in range(1, delay + 1))]
-        moved = "\n".join(f"{older}' = {newer}" for newer, older in pairwise(past))
+        moved = "\n            ".join(f"{older}' = {newer}" for newer, older in pairwise(past))
         return f"""
             u  = tanh(W_u @ x + U_u @ h + b_u)
             z  = tanh(W_z @ x + U_z @ {past[-1]} + b_z)
