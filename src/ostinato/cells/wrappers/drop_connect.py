@@ -9,8 +9,7 @@ from torch import Tensor
 
 from ostinato.cells.cell import BoundCell, Cell
 from ostinato.cells.wrappers.chance import check_share, uniform
-from ostinato.cells.wrappers.plain import untouched
-from ostinato.cells.wrappers.weights import choose
+from ostinato.cells.wrappers.weights import choose, untouched
 from ostinato.cells.wrappers.wrapper import Layer, Wrapper
 
 

@@ -27,6 +27,7 @@ from ostinato.equations.rewriting import Rewriting, operand_kinds
 from ostinato.equations.storage import Stack
 
 KINDS = ("input", "recurrent")
+PRIME = "'"
 
 
 class _Norm(Wrapper):
@@ -60,21 +61,24 @@ class _Norm(Wrapper):
             raise ConfigError(f"{where} state", "no equation reads a next state", "Possible is state=False")
         self.has_bias = bias
         like = next(iter(inner.state_dict().values()), torch.empty(0))
-        for name, rows in self._stored(bound.definition).items():
-            total = sum(sizes.value(size, bound.definition.numbers) for size in rows.values())
+        for name, parts in self._stored(bound.definition, bound.definition.program).items():
+            total = sum(sizes.value(size, bound.definition.numbers) for _, size in parts)
             start = 0.0 if name.startswith("shift") else float(gain)
             setattr(self, name, nn.Parameter(torch.full((total,), start, device=like.device, dtype=like.dtype)))
         self.prepare()
 
     def change(self, definition: Definition, program: Program) -> Change | None:
         """Put the norm around the chosen products, and around next states where equations read them."""
-        book = Rewriting(program)
-        stored = {name: dict(rows) for name, rows in self._stored(definition, program).items()}
-        symbols = {
-            (name, of): book.take(f"{name.split('_')[0]}_{of.removesuffix(chr(39))}", "parameter", (size,))
-            for name, rows in stored.items() for of, size in rows.items()
-        }  # fmt: skip
-        own = {(name.split("_")[0], of): symbol for (name, of), symbol in symbols.items()}
+        book, entries = Rewriting(program), {}
+        own: dict[tuple[str, str], str] = {}
+        for name, parts in self._stored(definition, program).items():
+            kind = name.split("_")[0]
+            symbols = tuple(
+                book.take(f"{kind}_{of.replace(PRIME, '_next')}", "parameter", (size,)) for of, size in parts
+            )
+            own |= {(kind, of): symbol for (of, _), symbol in zip(parts, symbols, strict=True)}
+            rows = tuple(size for _, size in parts)
+            entries[Stack(name, symbols, rows, (sizes.total(rows),))] = name
         next_states = {program.output(label): label for label in self.normed_states}
         outputs: dict[str, str | float] = {}
         for op in program.ops:
@@ -82,13 +86,9 @@ class _Norm(Wrapper):
             of = str(op.args[0]) if op.fn in PRODUCTS else ""
             if of in self.matrices:
                 book.values[op.out] = self._normed(book, book.new(op.out), of, own)
-            if op.out in next_states:
+            if op.out in next_states:  # what is carried, and shown, is the state itself
                 outputs |= {label: book.new(op.out) for label, value in program.outputs if value == op.out}
                 book.values[op.out] = self._normed(book, book.new(op.out), next_states[op.out], own)
-        entries = {}
-        for name, rows in stored.items():
-            parts = tuple(symbols[name, of] for of in rows)
-            entries[Stack(name, parts, tuple(rows.values()), (sizes.total(rows.values()),))] = name
         return Change(book.finish(outputs), entries=entries)
 
     def _normed(self, book: Rewriting, value: str | float, of: str, own: dict[tuple[str, str], str]) -> str:
@@ -97,27 +97,23 @@ class _Norm(Wrapper):
             text, given = f"{text} + s", {**given, "s": own["shift", of]}
         return book.write(text, **given)
 
-    def _stored(self, definition: Definition, program: Program | None = None) -> dict[str, dict[str, str]]:
-        """Return, for each tensor of the norm, what it is for and how many numbers that has.
+    def _stored(self, definition: Definition, program: Program) -> dict[str, list[tuple[str, str]]]:
+        """Return, for each tensor of the norm, what its parts are for and how long they are.
 
         Gains stand together as the matrices do: those for weight_ih in gain_ih.
         """
-        program = program or definition.program
-        found: dict[str, dict[str, str]] = {}
+        products: dict[str, list[tuple[str, str]]] = {}
         for stack in definition.stacks:
-            chosen = [s for s in stack.symbols if s in self.matrices]
+            chosen = [(symbol, _length(program, symbol)) for symbol in stack.symbols if symbol in self.matrices]
             if chosen:
-                title = stack.name.removeprefix("weight_")
-                found[f"gain_{title}"] = {s: _length(program, s) for s in chosen}
-        for label in self.normed_states:
-            found[f"gain_{label.removesuffix(chr(39))}_next"] = {label: program.shape(program.output(label))[0]}
-        if self.has_bias:
-            found |= {name.replace("gain_", "shift_", 1): dict(rows) for name, rows in found.items()}
-        else:
-            found |= {
-                name.replace("gain_", "shift_", 1): dict(rows) for name, rows in found.items() if name.endswith("_next")
-            }
-        return found
+                products[stack.name.removeprefix("weight_")] = chosen
+        states = {
+            label.replace(PRIME, "_next"): [(label, program.shape(program.output(label))[0])]
+            for label in self.normed_states
+        }
+        shifted = {**(products if self.has_bias else {}), **states}
+        gains = {f"gain_{title}": parts for title, parts in {**products, **states}.items()}
+        return gains | {f"shift_{title}": parts for title, parts in shifted.items()}
 
 
 class LayerNorm(_Norm):

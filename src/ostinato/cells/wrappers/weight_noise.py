@@ -11,8 +11,7 @@ from torch import Tensor
 from ostinato._errors import ConfigError
 from ostinato.cells.cell import BoundCell, Cell
 from ostinato.cells.wrappers.chance import standard_normal
-from ostinato.cells.wrappers.plain import untouched
-from ostinato.cells.wrappers.weights import choose
+from ostinato.cells.wrappers.weights import choose, untouched
 from ostinato.cells.wrappers.wrapper import Layer, Wrapper
 
 

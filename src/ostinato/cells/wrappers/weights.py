@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ostinato._errors import ConfigError, did_you_mean
 from ostinato.cells.bound_equations import BoundEquations
-from ostinato.cells.cell import BoundCell, Cell
+from ostinato.cells.cell import BoundCell, Cell, State
 from ostinato.cells.definition import Definition
 from ostinato.equations.rewriting import operand_kinds
 
@@ -24,7 +24,7 @@ class Chosen:
 
     rows: Mapping[str, Rows | None]
 
-    def changed(self, tensors: Mapping[str, Tensor], change) -> dict[str, Tensor]:
+    def changed(self, tensors: Mapping[str, Tensor], change: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
         """Return `change(tensor)` of each, in those rows."""
         found = {}
         for name, rows in self.rows.items():
@@ -67,6 +67,11 @@ def choose(where: str, cell: Cell, weights: str | Sequence[str]) -> Chosen:
             _refuse(where, name, known, groups)
         symbols |= dict.fromkeys(known[name])
     return _rows(definition, symbols)
+
+
+def untouched(take, x: Tensor, masks, state: State, settings, tensors) -> tuple[Tensor, State]:
+    """Take the step of a plain cell as it is: its tensors are others."""
+    return take(x, state)
 
 
 def _rows(definition: Definition, symbols: Iterable[str]) -> Chosen:
