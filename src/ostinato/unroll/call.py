@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +15,7 @@ from ostinato.unroll import eager, restarts, vendor
 from ostinato.unroll.devices import check_beside
 from ostinato.unroll.layout import layout
 from ostinato.unroll.native import engine as native
+from ostinato.unroll.native.compiler import NotBuilt
 from ostinato.unroll.plan import call_of, make_plan
 
 _RUN: dict[str, restarts.Engine] = {"eager": eager.run, "vendor": vendor.run}
@@ -57,7 +59,13 @@ def run(
     given = (bound, data, sorted_state, order)
     if chosen.engine == "native":  # its loop starts rows again by itself
         settings = {"dt": times, "keep": return_states, "reset": flags, "recompute": recompute}
-        packed, last, states = native.run(*given, **settings)  # type: ignore[arg-type]
+        try:
+            packed, last, states = native.run(*given, **settings)  # type: ignore[arg-type]
+        except NotBuilt as failure:
+            if engine != "auto" or recompute:
+                raise
+            warnings.warn(f"another engine than the one planned runs: {failure.got}", RuntimeWarning, stacklevel=3)
+            return run(bound, inputs, state, lengths, reset, dt, engine, options)  # its plan says why
     elif flags is not None and order.rows:
         packed, last, states = restarts.run(_RUN[chosen.engine], *given, flags, times, return_states)
     else:

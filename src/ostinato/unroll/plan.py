@@ -15,7 +15,7 @@ from ostinato.cells.cell import Bound, BoundCell
 from ostinato.cells.definition import Definition
 from ostinato.cells.gated.lstm import ProjectedLSTM
 from ostinato.cells.reading import Reading, read_step, why_unreadable
-from ostinato.unroll.native.compiled import compiled
+from ostinato.unroll.native.compiled import compiled, why_not_built
 from ostinato.unroll.native.compiler import why_not as why_no_compiler
 from ostinato.unroll.vendor import match
 
@@ -175,13 +175,15 @@ def why_not_native(bound: Bound, call: Call, *, worth: bool = False) -> str | No
         return missing
     if isinstance(bound, BoundCell):
         unreadable = why_unreadable(bound.cell)
-        return unreadable or _why_no_loop(read_step(bound.cell))
-    return _why_no_loop(bound.definition)  # type: ignore[attr-defined]
+        return unreadable or _why_no_loop(read_step(bound.cell), worth)
+    return _why_no_loop(bound.definition, worth)  # type: ignore[attr-defined]
 
 
-def _why_no_loop(definition: Definition | Reading) -> str | None:
+def _why_no_loop(definition: Definition | Reading, worth: bool) -> str | None:
     known = compiled(definition)
-    return known if isinstance(known, str) else None
+    if isinstance(known, str):
+        return known
+    return why_not_built(definition) if worth else None  # asked for by name, it is tried again
 
 
 FEW_ROWS, FAR_NUMBERS = 32, 2_000_000

@@ -12,6 +12,7 @@ from ostinato._errors import ConfigError
 from ostinato.cells.cell import Cell, State
 from ostinato.unroll import unroll
 from ostinato.unroll.call import check_times, checked_state, form, starting_state
+from ostinato.unroll.native.compiler import NotBuilt
 from ostinato.unroll.native.stepper import Stepper
 from ostinato.unroll.plan import Call, why_not_native
 
@@ -46,9 +47,8 @@ class Stream:
             self.dtype, self.device = like.dtype, like.device
             self._wanted = torch.Size((batch_size, self._bound.input_size))
             self._start = starting_state(self._bound, None, batch_size, like)
-            reason = self._why_not_compiled()
+            self._stepper, reason = self._compiled()
             self.engine = "native" if reason is None else f"eager (not native: {reason})"
-            self._stepper = Stepper(self._bound, batch_size, self.dtype) if reason is None else None  # type: ignore[arg-type]
         self._state: State = None
         self.state = self._start if state is None else state
 
@@ -104,10 +104,17 @@ class Stream:
         """Copy or pickle the weights and the state: a compiled step is made again."""
         return Stream, (self.cell, self.batch_size, self.state)
 
-    def _why_not_compiled(self) -> str | None:
+    def _compiled(self) -> tuple[Stepper | None, str | None]:
+        """Return what takes compiled steps, or why there is none."""
         if self.dtype not in (torch.float32, torch.float64):
-            return f"its steps are float32 or float64, not {self.dtype}"
-        return why_not_native(self._bound, Call(self.dtype, self.dtype, device=self.device.type))
+            return None, f"its steps are float32 or float64, not {self.dtype}"
+        reason = why_not_native(self._bound, Call(self.dtype, self.dtype, device=self.device.type))
+        if reason is not None:
+            return None, reason
+        try:
+            return Stepper(self._bound, self.batch_size, self.dtype), None  # type: ignore[arg-type]
+        except NotBuilt as failure:
+            return None, failure.got
 
     def _check_dt(self, dt: Tensor | None) -> None:
         if not isinstance(dt, Tensor) or dt.shape != self._wanted[:1] or dt.device != self.device:

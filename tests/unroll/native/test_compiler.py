@@ -1,5 +1,6 @@
 """Building shared libraries: once, safely, and with a reason where it cannot be done."""
 
+import errno
 import os
 import shutil
 import stat
@@ -138,6 +139,35 @@ def test_a_build_that_is_interrupted_leaves_nothing_that_would_be_loaded(folder,
         with pytest.raises(KeyboardInterrupt):
             compiler.library(SEVEN, "gru")
     assert {p.suffix for p in folder.iterdir()} == {".json", ".cpp"}
+    assert compiler.library(SEVEN, "gru").seven() == 7
+
+
+@pytest.fixture
+def full(folder, monkeypatch):
+    """Return the folders whose disk is full: at first that of the cache."""
+    places, build = [folder], compiler._build
+
+    def checked(program, flags, source, path):
+        if path.parent in places or not places:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        build(program, flags, source, path)
+
+    monkeypatch.setattr(compiler, "_build", checked)
+    return places
+
+
+@needs_compiler
+def test_beside_a_full_cache_a_library_is_built_for_this_process(folder, full):
+    assert compiler.library(SEVEN, "gru").seven() == 7
+    assert not list(folder.glob("*.so"))
+
+
+@needs_compiler
+def test_where_every_disk_is_full_the_error_says_so_and_the_next_call_tries_again(full):
+    places = [full.pop()]
+    with pytest.raises(compiler.NotBuilt, match=r"No space left on device.*Set OSTINATO_CACHE"):
+        compiler.library(SEVEN, "gru")
+    full += [*places, "elsewhere"]
     assert compiler.library(SEVEN, "gru").seven() == 7
 
 

@@ -16,9 +16,10 @@ from ostinato.cells.reading import BoundReading, Reading
 from ostinato.equations.hoist import Parts, split
 from ostinato.equations.program import Program
 from ostinato.equations.torch_reader import compile_torch
+from ostinato.unroll.native import over_time
+from ostinato.unroll.native.compiler import NotBuilt
 from ostinato.unroll.native.kernel import Kernel
 from ostinato.unroll.native.loop import NotCompiled, build_loop
-from ostinato.unroll.native.over_time import linear
 from ostinato.unroll.native.passes import Passes, Place, all_of, build_passes
 from ostinato.unroll.native.printer import Source, print_pass
 
@@ -44,7 +45,7 @@ class Compiled:
 
     def _reader(self, part: Program):
         labels = [label for label, _ in part.outputs]
-        return (labels, compile_torch(part, self.definition.numbers, linear)) if labels else None
+        return (labels, compile_torch(part, self.definition.numbers, over_time.linear)) if labels else None
 
     def before_loop(self, bound: BoundEquations | BoundReading, data: Tensor, dt: Tensor | None) -> dict[str, Any]:
         """Return every value that the loop and what comes after it may read, by name."""
@@ -79,6 +80,17 @@ class Compiled:
             source = self.source(direction, dtype, narrow=narrow)
             self._kernels[key] = Kernel(source, direction, direction, dtype)
         return self._kernels[key]
+
+    def build(self, dtype: torch.dtype, *, backward: bool, narrow: bool) -> None:
+        """Compile what a call needs, all of it before the call begins; NotBuilt where that fails."""
+        try:
+            self.kernel("forward", dtype, narrow=narrow)
+            if backward:
+                self.kernel("backward", dtype, narrow=narrow)
+                over_time.build(dtype)
+        except NotBuilt as failure:
+            _not_built[self.definition] = failure.got
+            raise
 
     def wiring(self, keep: bool, resets: bool, recompute: bool) -> Wiring:
         """Return which tensors go where in a call that keeps every state, has rows that start anew, or saves less."""
@@ -134,6 +146,14 @@ class Wiring:
             for name, values in passes.vector_gradients.items()
             for value in values
         ]
+
+
+_not_built: dict[Definition | Reading, str] = {}
+
+
+def why_not_built(definition: Definition | Reading) -> str | None:
+    """Return why the loop of a definition could not be built in this process; None where it was, or nobody tried."""
+    return _not_built.get(definition)
 
 
 @functools.lru_cache(maxsize=256)

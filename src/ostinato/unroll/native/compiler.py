@@ -59,6 +59,10 @@ class Compiler:
     """All of them; the words that follow the program in CXX come first."""
 
 
+class NotBuilt(EngineError):
+    """A library that could not be compiled, written or loaded; `got` says why, in a clause."""
+
+
 def find_compiler() -> Compiler:
     """Return the compiler in use; EngineError where there is none that works."""
     found = _search(os.environ.get("CXX", ""), os.environ.get("PATH", ""))
@@ -76,7 +80,8 @@ def why_not() -> str | None:
 def library(source: str, name: str, flags: tuple[str, ...] = ()) -> ctypes.CDLL:
     """Return the shared library of a C++ source, built the first time this machine asks for it.
 
-    `name` is how its files begin; `flags` are added to the compiler's own. EngineError says what the compiler said.
+    `name` is how its files begin; `flags` are added to the compiler's own. NotBuilt says what the compiler or the disk
+    said; each call tries again.
     """
     return _loaded(find_compiler(), source, name, flags)
 
@@ -97,15 +102,25 @@ def _loaded(compiler: Compiler, source: str, name: str, flags: tuple[str, ...]) 
     key = _hash(source, compiler.version, *flags, _processor(), __version__)
     path = cache_folder() / f"{name}-{key}.so"
     if not (_is_trusted(path.parent) and _is_whole(path)):
-        try:
-            path = _writable_folder() / path.name
-            _build(compiler.path, flags, source, path)
-        except OSError as error:  # a full disk
-            raise EngineError("engine 'native'", f"its library cannot be written: {error}", "", _ELSEWHERE) from error
+        path = _built(compiler.path, flags, source, path.name)
     try:
         return ctypes.CDLL(str(path))
     except OSError as error:
-        raise EngineError("engine 'native'", f"its library cannot be loaded: {error}", "", _ELSEWHERE) from error
+        raise NotBuilt("engine 'native'", f"its library cannot be loaded: {error}", "", _ELSEWHERE) from error
+
+
+def _built(program: str, flags: tuple[str, ...], source: str, name: str) -> Path:
+    """Build a library in the cache, or where that is full in a folder of this process; return where it is."""
+    full = None
+    for folder in (_writable_folder, _private_folder):
+        try:
+            path = folder() / name
+            _build(program, flags, source, path)
+            return path
+        except OSError as error:
+            full = full or error
+    assert full is not None
+    raise NotBuilt("engine 'native'", f"its library cannot be written: {full}", "", _ELSEWHERE) from full
 
 
 def _build(program: str, flags: tuple[str, ...], source: str, path: Path) -> None:
@@ -116,7 +131,7 @@ def _build(program: str, flags: tuple[str, ...], source: str, path: Path) -> Non
         built = _compile(program, flags, source, path.parent)
     except _CompilerFailed as failure:
         got = f"{Path(program).name} could not compile {kept}"
-        raise EngineError("engine 'native'", got, "", f"Use engine='eager', and report this:\n{failure}") from failure
+        raise NotBuilt("engine 'native'", got, "", f"Use engine='eager', and report this:\n{failure}") from failure
     _put(path, built)
     _put(path.with_suffix(".sum"), _checksum(built))
 

@@ -52,17 +52,20 @@ def run(
     known = compiled(bound.definition, hoisted=not recompute and is_hoisted(bound, data, len(layout.rows)))
     assert isinstance(known, Compiled)
     compute = torch.float64 if data.dtype == torch.float64 else torch.float32
+    narrow = is_narrow(bound, data)
+    starts = [leaf.contiguous() for leaf in bound.definition.state_values(state)]
+    asking = torch.is_grad_enabled() and any(t.requires_grad for t in (data, *bound.tensors.values(), *starts))
+    known.build(compute, backward=asking, narrow=narrow)
     values = known.before_loop(bound, data, dt)
     given = [sequence_of(values[name], len(data), compute) for name in known.given]
     parameters = [torch.as_tensor(values[name], dtype=compute, device="cpu").contiguous() for name in known.parameters]
-    starts = [leaf.contiguous() for leaf in bound.definition.state_values(state)]
     initials: list[Tensor] = []
     if reset is not None and bool(reset.any()):
         fresh = bound.initial_state(layout.batch, device=data.device, dtype=compute)
         initials = [leaf.contiguous() for leaf in bound.definition.state_values(fresh)]
     wiring = known.wiring(keep, bool(initials), recompute)
     constants = {name: float(values[value]) for name, value in known.constants.items()}
-    flags, options = reset if initials else None, {"recompute": recompute, "narrow": is_narrow(bound, data)}
+    flags, options = reset if initials else None, {"recompute": recompute, "narrow": narrow}
     call = LoopCall(wiring, layout.rows, layout.batch, constants, flags, **options)
     tensors = (*given, *parameters, *starts, *initials)
     if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):

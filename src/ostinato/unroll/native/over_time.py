@@ -112,6 +112,11 @@ def add_weight_gradients(jobs: Sequence[WeightGradient]) -> None:
     built.gradients(call, ctypes.addressof(pool()), threads)
 
 
+def build(dtype: torch.dtype) -> None:
+    """Build the products, where this machine has not yet."""
+    _built(dtype)
+
+
 def weight_gradient(left: Tensor, right: Tensor) -> Tensor:
     """Return the sum over rows of left (N, M) times right (N, K), as (M, K)."""
     found = left.new_zeros(left.shape[1], right.shape[1])
