@@ -6,11 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ostinato.equations import sizes
+from ostinato.equations.linear import is_linear
 from ostinato.equations.program import PRODUCTS, Op, Program
-
-_NONE, _LINEAR, _OTHER = 0, 1, 2
-"""How a value depends on the states before the step."""
-_LINEAR_IN_BOTH = {"add", "sub", "neg", "sum", "mean"}
 
 
 @dataclass(frozen=True)
@@ -24,39 +21,25 @@ class Structure:
     is_diagonal: bool
     """No number of a state reaches another: no product and no row operation on what depends on a state."""
     is_linear: bool
-    """The next states are linear in the states (their coefficients may depend on x)."""
+    """Each state is linear in itself, and in those that need it as well, once all others are known."""
     operations: int
     """Floating-point operations a step and row, a product of m by n counted 2mn, any function 1 a number."""
 
 
 def structure(program: Program, numbers: Mapping[str, int]) -> Structure:
     """Return the facts of a program at these sizes."""
-    degree = {i.name: _LINEAR if i.role == "state" else _NONE for i in program.inputs}
+    stateful = {s.name for s in program.states}
     before = after = operations = 0
     diagonal = True
     for op in program.ops:
-        depends = [degree[a] if isinstance(a, str) else _NONE for a in op.args]
-        degree[op.out] = _degree(op, depends)
+        depends = not stateful.isdisjoint(op.args)
+        stateful |= {op.out} if depends else set()
         operations += _operations(op, program, numbers)
         if op.fn in PRODUCTS:
-            before, after = (before, after + 1) if max(depends) else (before + 1, after)
+            before, after = (before, after + 1) if depends else (before + 1, after)
         mixes = op.fn in PRODUCTS or (not op.shape) or op.fn in ("softmax", "layer_norm", "rms_norm")
-        diagonal &= not (mixes and max(depends, default=_NONE))
-    linear = all(degree[value] < _OTHER for label, value in program.outputs if label != "y")
-    return Structure(before, after, diagonal, linear, operations)
-
-
-def _degree(op: Op, depends: list[int]) -> int:
-    most = max(depends, default=_NONE)
-    if most == _NONE or op.fn in PRODUCTS or op.fn in _LINEAR_IN_BOTH:
-        return most
-    if op.fn == "mul":
-        return most if min(depends) == _NONE else _OTHER
-    if op.fn == "div":
-        return most if depends[1] == _NONE else _OTHER
-    if op.fn == "where" and depends[0] == _NONE:
-        return most
-    return _OTHER
+        diagonal &= not (mixes and depends)
+    return Structure(before, after, diagonal, is_linear(program), operations)
 
 
 def _operations(op: Op, program: Program, numbers: Mapping[str, int]) -> int:
