@@ -7,6 +7,7 @@ import torch
 from recurrences import D, H, engines_of, make, numbers
 from torch.autograd import forward_ad
 
+import ostinato
 from ostinato import LSTM, EngineError, plan, unroll
 from ostinato.cells.gated.lstm import ProjectedLSTM
 from ostinato.unroll.plan import Call, Plan, call_of, make_plan, why_not_vendor
@@ -73,7 +74,7 @@ def test_recomputing_takes_a_compiled_loop(name):
     assert make_plan(make(name).bind(), Call(recompute=True)) == Plan("native")
 
 
-@pytest.mark.parametrize("engine", ["vendor", "eager"])
+@pytest.mark.parametrize("engine", ["vendor", "parallel", "eager"])
 def test_recomputing_by_another_engine_is_an_error(engine):
     with pytest.raises(EngineError, match=KEEPS_ALL):
         make_plan(make("lstm").bind(), Call(recompute=True), engine)
@@ -106,6 +107,10 @@ REASONS = {
         "the input is torch.float32 and the weights are torch.float64",
     ),
 }
+NOT_LINEAR = {
+    "own text": "h' is not linear in h: sigmoid takes what depends on it",
+    "lstm": "h and c need each other, and are not linear in the state: sigmoid takes what depends on it",
+}
 every_reason = pytest.mark.parametrize(("name", "call", "reason"), REASONS.values(), ids=REASONS.keys())
 
 
@@ -117,7 +122,66 @@ def test_a_plan_says_why_an_engine_was_passed_over(name, call, reason):
 @every_reason
 def test_without_a_compiler_a_plan_says_so_as_well(name, call, reason, compiler):
     compiler(NO_COMPILER)
-    assert str(plan(make(name), **call)) == f"eager (not vendor: {reason}; not native: {NO_COMPILER})"
+    begun = f"(not vendor: {reason}; not native: {NO_COMPILER}"
+    if name == "plain with dt":
+        assert str(plan(make(name), **call)) == f"parallel {begun})"
+    else:
+        assert str(plan(make(name), **call)) == f"eager {begun}; not parallel: {NOT_LINEAR[name]})"
+
+
+LINEAR = "z = sigmoid(W_z @ x)\nh' = (1 - z) * h + z * (W @ x)"
+
+
+def linear_cell():
+    return ostinato.cell(LINEAR, D, H)
+
+
+def test_on_a_cpu_a_compiled_loop_runs_what_is_linear_too():
+    assert str(plan(linear_cell())) == "native (not vendor: torch has no kernel for these equations)"
+
+
+def test_without_a_compiler_what_is_linear_is_found_for_all_steps_at_once(compiler):
+    compiler(NO_COMPILER)
+    expected = f"parallel (not vendor: torch has no kernel for these equations; not native: {NO_COMPILER})"
+    assert str(plan(linear_cell())) == expected
+
+
+def test_on_another_device_what_is_linear_is_found_for_all_steps_at_once():
+    assert make_plan(linear_cell().bind(), Call(device="cuda")).engine == "parallel"
+
+
+NOT_PARALLEL = {
+    "another type": ({"dtype": torch.complex64}, "its scans do not know torch.complex64"),
+    "a transformation": ({"transformed": True}, "torch.func and forward-mode differentiation need plain operations"),
+    "few steps": ({"steps": 15}, "15 steps are too few to gain by it"),
+}
+
+
+@pytest.mark.parametrize(("facts", "reason"), NOT_PARALLEL.values(), ids=NOT_PARALLEL)
+def test_a_plan_says_why_nothing_is_scanned(facts, reason):
+    chosen = make_plan(linear_cell().bind(), Call(device="cuda", **facts))
+    assert (chosen.engine, chosen.passed_over[-1]) == ("eager", ("parallel", reason))
+
+
+def test_few_steps_are_no_reason_to_refuse_a_scan_that_is_asked_for():
+    assert make_plan(linear_cell().bind(), Call(steps=1), "parallel") == Plan("parallel")
+
+
+NONLINEAR = {
+    "h' = tanh(W @ x + U @ h)": "h' is not linear in h: tanh takes what depends on it",
+    "h' = h * h + x": "h' is not linear in h: a product takes what depends on it",
+    "z = sigmoid(W_z @ x)\nh' = z * (U @ h) + x": (
+        "a matrix takes the state, and is gated: a scan would multiply a matrix a step, not a number a unit"
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "reason"), NONLINEAR.items())
+def test_what_is_not_linear_is_refused_with_the_reason(text, reason):
+    with pytest.raises(EngineError) as caught:
+        plan(ostinato.cell(text, D, D), engine="parallel")
+    assert caught.value.where == "engine 'parallel'"
+    assert caught.value.got == f"it cannot run this call: {reason}"
 
 
 def test_a_plain_cell_that_cannot_be_read_says_what_stopped_it():
@@ -138,7 +202,8 @@ NOT_NATIVE = {
 @pytest.mark.parametrize(("facts", "reason"), NOT_NATIVE.values(), ids=NOT_NATIVE)
 def test_a_plan_says_why_no_loop_is_compiled(facts, reason):
     chosen = make_plan(make("own text").bind(), Call(**facts))
-    assert chosen == Plan("eager", (("vendor", "torch has no kernel for these equations"), ("native", reason)))
+    assert chosen.passed_over[:2] == (("vendor", "torch has no kernel for these equations"), ("native", reason))
+    assert (chosen.engine, chosen.passed_over[2][0]) == ("eager", "parallel")
 
 
 def test_few_steps_are_no_reason_to_refuse_a_loop_that_is_asked_for():

@@ -16,6 +16,7 @@ from ostinato.unroll.devices import check_beside
 from ostinato.unroll.layout import layout
 from ostinato.unroll.native import engine as native
 from ostinato.unroll.native.compiler import NotBuilt
+from ostinato.unroll.parallel import engine as parallel
 from ostinato.unroll.plan import call_of, make_plan
 
 _RUN: dict[str, restarts.Engine] = {"eager": eager.run, "vendor": vendor.run}
@@ -66,6 +67,8 @@ def run(
                 raise
             warnings.warn(f"another engine than the one planned runs: {failure.got}", RuntimeWarning, stacklevel=3)
             return run(bound, inputs, state, lengths, reset, dt, engine, options)  # its plan says why
+    elif chosen.engine == "parallel":
+        packed, last, states = parallel.run(*given, dt=times, keep=return_states, reset=flags)  # type: ignore[arg-type]
     elif flags is not None and order.rows:
         packed, last, states = restarts.run(_RUN[chosen.engine], *given, flags, times, return_states)
     else:

@@ -35,7 +35,7 @@ def unroll(
     """Return what `run` does."""
     is_open = lengths is not None or reset is not None
     given = (bound, inputs, state, lengths, reset, dt)
-    if isinstance(bound, BoundEquations) and (engine not in ("eager", "vendor") or not is_open):
+    if isinstance(bound, BoundEquations) and (engine in ("auto", "native") or not is_open):
         return _as_one(bound, *given[1:], engine, options)
     if is_open:
         return _apart(*given, engine, options)

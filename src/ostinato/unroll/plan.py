@@ -17,9 +17,10 @@ from ostinato.cells.gated.lstm import ProjectedLSTM
 from ostinato.cells.reading import Reading, read_step, why_unreadable
 from ostinato.unroll.native.compiled import compiled, why_not_built
 from ostinato.unroll.native.compiler import why_not as why_no_compiler
+from ostinato.unroll.parallel.engine import scans
 from ostinato.unroll.vendor import match
 
-ENGINES = ("vendor", "native", "eager")
+ENGINES = ("vendor", "native", "parallel", "eager")
 """Fastest first; `auto` takes the first that can run."""
 _RECORDERS = (torch._C._TorchDispatchModeKey.PROXY, torch._C._TorchDispatchModeKey.FAKE)
 
@@ -114,7 +115,11 @@ def _chosen(bound: Bound, call: Call) -> Plan:
         return Plan("native", (("vendor", worse),))
     if not_vendor is None:
         return Plan("vendor", (("native", not_native),))
-    return Plan("eager", (("vendor", not_vendor), ("native", not_native)))
+    not_parallel = why_not_parallel(bound, call, worth=True)
+    passed_over = (("vendor", not_vendor), ("native", not_native))
+    if not_parallel is None:
+        return Plan("parallel", passed_over)
+    return Plan("eager", (*passed_over, ("parallel", not_parallel)))
 
 
 def why_rather_native(bound: Bound, call: Call) -> str | None:
@@ -154,7 +159,7 @@ def why_not_vendor(bound: Bound, call: Call) -> str | None:
     if call.return_states and len(bound.definition.states) > 1:
         return "torch's kernels return the last state only"
     if call.transformed:
-        return "torch.func and forward-mode differentiation need plain operations"
+        return _PLAIN_OPERATIONS
     return _KEEPS_ALL if call.recompute else None
 
 
@@ -167,7 +172,7 @@ def why_not_native(bound: Bound, call: Call, *, worth: bool = False) -> str | No
     if call.dtype not in _COMPILED_DTYPES:
         return f"its loops do not know {call.dtype}"
     if call.transformed:
-        return "torch.func and forward-mode differentiation need plain operations"
+        return _PLAIN_OPERATIONS
     if worth and call.steps is not None and call.steps < FEWEST_STEPS:
         return f"{call.steps} steps are too few to gain by it"
     missing = why_no_compiler()
@@ -186,11 +191,40 @@ def _why_no_loop(definition: Definition | Reading, worth: bool) -> str | None:
     return why_not_built(definition) if worth else None  # asked for by name, it is tried again
 
 
+def why_not_parallel(bound: Bound, call: Call, *, worth: bool = False) -> str | None:
+    """Return why scans over time cannot run this call, or with `worth` why they would not pay; None where they can."""
+    if call.dtype not in _COMPILED_DTYPES:
+        return f"its scans do not know {call.dtype}"
+    if call.transformed:
+        return _PLAIN_OPERATIONS
+    if call.recompute:
+        return _KEEPS_ALL
+    if worth and call.steps is not None and call.steps < FEWEST_SCANNED:
+        return f"{call.steps} steps are too few to gain by it"
+    if isinstance(bound, BoundCell):
+        unreadable = why_unreadable(bound.cell)
+        return unreadable or _why_no_scan(read_step(bound.cell))
+    return _why_no_scan(bound.definition)  # type: ignore[attr-defined]
+
+
+def _why_no_scan(definition: Definition | Reading) -> str | None:
+    known = scans(definition)
+    return known if isinstance(known, str) else None
+
+
 FEW_ROWS, FAR_NUMBERS = 32, 2_000_000
 """With fewer rows, matrices of more numbers than the near caches hold are what an LSTM waits for; torch's fetches them
 as fast, and needs less around it."""
 FEWEST_STEPS = 4
 """Of fewer steps, `auto` makes no compiled loop."""
+FEWEST_SCANNED = 16
+"""Of fewer steps, `auto` makes no scan."""
+_PLAIN_OPERATIONS = "torch.func and forward-mode differentiation need plain operations"
 _COMPILED_DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 _KEEPS_ALL = "it keeps whatever its backward pass needs, and only a compiled loop can recompute"
-_WHY_NOT = {"vendor": why_not_vendor, "native": why_not_native, "eager": lambda *_: _KEEPS_ALL}
+_WHY_NOT = {
+    "vendor": why_not_vendor,
+    "native": why_not_native,
+    "parallel": why_not_parallel,
+    "eager": lambda *_: _KEEPS_ALL,
+}
