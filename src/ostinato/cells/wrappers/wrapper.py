@@ -1,6 +1,6 @@
 """What all wrappers have in common: a cell around a cell, which engines see as one.
 
-A wrapper around equations is equations again (docs/design/0007-wrappers.md): it writes the program of the cell inside
+A wrapper around equations is equations again (docs/design/0006-wrappers.md): it writes the program of the cell inside
 anew, and binds it with the same tensors. Around a plain cell it is a plain step again. What is left to chance is drawn
 in `begin`, once a call: masks ride beside the input, where every engine finds them.
 """
