@@ -133,9 +133,9 @@ class Used(EquationCell):
 def test_a_page_says_when_to_use_a_cell_where_its_class_does(monkeypatch):
     entry = CATALOGUE["elman"]
     monkeypatch.setitem(CATALOGUE, "elman", type(entry)("elman", Used, entry.family))
-    text = page("elman", {"A picture": "one.svg"})
+    text = page("elman", {"A picture": "![of it](one.svg)"})
     assert "\n\nIts weights are few.\n\n## When to use it\n\nUse it where a short memory is enough ([arXiv:" in text
-    assert "## A picture\n\n![A picture](one.svg)" in text
+    assert "## A picture\n\n![of it](one.svg)" in text
 
 
 def test_a_page_without_such_a_paragraph_has_no_such_section():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from docs.site.papers import linked
 from docs.site.speeds import measured
 from ostinato import CATALOGUE, plan
-from ostinato.cells.description import Description, Held, in_words
+from ostinato.cells.description import Description, Held
 from ostinato.cells.equation_cell import EquationCell
 
 INPUT_SIZE = HIDDEN_SIZE = 128
@@ -14,7 +14,7 @@ USE = "Use it "
 
 
 def page(name: str, pictures: dict[str, str]) -> str:
-    """Return the page; `pictures` maps what each shows to where it lies."""
+    """Return the page; `pictures` maps what each shows to the Markdown below that heading."""
     info = CATALOGUE[name]
     cell = info.build(INPUT_SIZE, HIDDEN_SIZE)
     said = Description(cell)
@@ -28,8 +28,8 @@ def page(name: str, pictures: dict[str, str]) -> str:
         parts += ["## Equations", f"```{{math}}\n{said.latex}\n```", f"```text\n{said.equations}\n```"]
     parts += ["## Parameters", *_parameters(said)]
     parts += ["## Structure", _structure(said)]
-    for what, path in pictures.items():
-        parts += [f"## {what}", f"![{what}]({path})"]
+    for what, shown in pictures.items():
+        parts += [f"## {what}", shown]
     speeds = measured(name, cell)
     if speeds:
         parts += ["## Measured", *speeds]
@@ -75,14 +75,8 @@ def _structure(said: Description) -> str:
 
 
 def _facts(said: Description) -> dict[str, str]:
-    facts = said.structure
+    facts, row = said.structure, "operations a step and row"
     if isinstance(facts, str):
-        return {
-            "operations a step and row": f"{said.operations:,} in its products",
-            "recurrence": f"not known: {facts}",
-        }
-    return {
-        "products a step": f"{facts.input_products} with the input, {facts.recurrent_products} with the state",
-        "operations a step and row": f"{facts.operations:,}",
-        "recurrence": in_words(facts),
-    }
+        return {row: f"{said.operations:,} in its products", "recurrence": said.recurrence}
+    products = f"{facts.input_products} with the input, {facts.recurrent_products} with the state"
+    return {"products a step": products, row: f"{facts.operations:,}", "recurrence": said.recurrence}

@@ -24,6 +24,14 @@ BEGIN = 5
 MOST_STATES = 3
 YARDSTICK = "elman"
 """The cell whose gradient is drawn beside the others'."""
+RESPONSE = (
+    f"The units of each state, {UNITS} of them, their weights as the cell starts them: on the left one input at"
+    f" t = {BEGIN}, on the right the same input from there on."
+)
+REACH = (
+    "Random inputs, and the gradient of the last state at each of them, as a share of that at the last input;"
+    f" in grey that of {YARDSTICK}."
+)
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 7.2, 0.8, 0.1, 0.3, 0.5
 """Inches of a figure, and of its margins."""
 STYLE = {
@@ -76,7 +84,7 @@ def draw_reach(name: str, path: Path) -> None:
         axis.yaxis.set_major_formatter("{x:.0e}")
         axis.yaxis.set_minor_locator(NullLocator())
         axis.set_xlabel("steps back")
-        axis.set_ylabel("gradient at x, of the last step's")
+        axis.set_ylabel("gradient at x")
         axis.legend()
 
     _save(draw, path, 2.0)

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 from docs.site.cell_page import page
-from docs.site.pictures import draw_reach, draw_response
+from docs.site.pictures import REACH, RESPONSE, draw_reach, draw_response
 from ostinato import CATALOGUE
 from ostinato.cells.catalogue import FAMILIES
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 BY_HAND = ("README.md", "docs/design/*.md", "docs/log.md", "benchmarks/README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 """Pages taken as they are, at the places they have, so that their links lead where they led."""
 SENTENCE = "Write the equations of a recurrent network; Ostinato gives you the network."
-DRAWN = {"How its states answer": draw_response, "How far gradients reach": draw_reach}
+DRAWN = {"How its states answer": (draw_response, RESPONSE), "How far gradients reach": (draw_reach, REACH)}
 
 
 def write_sources(folder: Path, names: Sequence[str]) -> None:
@@ -45,9 +45,9 @@ def _write_family(folder: Path, family: Family, names: Sequence[str]) -> None:
     _write(folder / "index.md", f"# {family.name}\n\n{family.sentence}\n\n{table}\n\n{_contents(names)}")
     for name in names:
         pictures = {}
-        for k, (what, draw) in enumerate(DRAWN.items(), 1):
+        for k, (what, (draw, caption)) in enumerate(DRAWN.items(), 1):
             draw(name, folder / f"{name}-{k}.svg")
-            pictures[what] = f"{name}-{k}.svg"
+            pictures[what] = f"{caption}\n\n![{what}]({name}-{k}.svg)"
         _write(folder / f"{name}.md", page(name, pictures))
 
 

@@ -31,7 +31,7 @@ def test_the_lstm():
     assert "bias_hh 256 256 d_i, d_f, d_g, d_o" in said
     assert "total 25,088" in said
     assert "state h (64), c (64); output 64 numbers" in said
-    assert "products 4 with the input, done for all steps at once; 4 in the loop" in said
+    assert "products 4 with the input, done for all steps at once; 4 with the state" in said
     assert "recurrence full, nonlinear in the state" in said
     assert said[-1] == f"engine native (not vendor: {SLOWER})"
 
@@ -40,16 +40,31 @@ def test_the_gru():
     said = lines("gru", 32, 64)
     assert said[0].startswith("gru: Reset after the product")
     assert "weight_hh 192 x 64 12,288 U_r, U_z, U_n" in said
-    assert "products 3 with the input, done for all steps at once; 3 in the loop" in said
+    assert "products 3 with the input, done for all steps at once; 3 with the state" in said
     assert "memory 1,280 bytes kept for the backward pass, a step and row in float32; 256 with recompute" in said
     assert said[-1] == "engine native (not vendor: torch takes gru one operation at a time on a CPU)"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("elman", "full, nonlinear"),
+        ("indrnn", "diagonal, nonlinear"),
+        ("linear", "full, linear"),
+        ("mingru", "diagonal, linear"),
+        ("lru", "diagonal, linear"),
+        ("qrnn-fo", "diagonal, linear"),
+    ],
+)
+def test_the_recurrence_is_that_of_the_states_whatever_is_made_of_them(name, words):
+    assert f"recurrence {words} in the state" in lines(name, 8, 8)
 
 
 def test_own_equations():
     said = lines("a = sigmoid(w)\nh' = a * h + (1 - a) * (W @ x)", 8, 16)
     assert said[0] == "Equations"
     assert "h' = a * h + (1 - a) * (W @ x)" in said
-    assert "products 1 with the input, done for all steps at once; 0 in the loop" in said
+    assert "products 1 with the input, done for all steps at once; 0 with the state" in said
     assert "recurrence diagonal, linear in the state" in said
     assert said[-1] == "engine native (not vendor: torch has no kernel for these equations)"
 
@@ -92,7 +107,7 @@ def test_a_plain_cell_whose_step_can_be_read_has_products_and_a_structure():
     assert said[0] == "Accumulated: Adds up what it reads."
     assert "It is used where a sum is wanted." in said
     assert "settings decay 0.5" in said
-    assert "products 1 with the input, done for all steps at once; 0 in the loop" in said
+    assert "products 1 with the input, done for all steps at once; 0 with the state" in said
     assert "recurrence diagonal, linear in the state" in said
     assert "weight_of_the_input 5 x 3 15" in said
 

@@ -20,6 +20,7 @@ from ostinato.cells.definition import argument_of
 from ostinato.cells.equation_cell import EquationCell, text_of
 from ostinato.cells.reading import read_step, why_unreadable
 from ostinato.equations.latex import latex
+from ostinato.equations.linear import linear
 from ostinato.equations.structure import Structure, structure
 
 _EVERY_CELL_TAKES = ("input_size", "hidden_size", "bias", "initialisers", "device", "dtype")
@@ -140,7 +141,24 @@ class Description:
             self.cell.step(torch.zeros(1, self.cell.input_size, **place), self.cell.initial_state(1, **place), *time)
         return counted.get_total_flops()
 
+    @cached_property
+    def marks(self) -> tuple[str, ...]:
+        """What is special in how the next state depends on the last: "diagonal", "linear", both or neither.
 
-def in_words(facts: Structure) -> str:
-    """Return how the next state depends on the last."""
-    return f"{'diagonal' if facts.is_diagonal else 'full'}, {'linear' if facts.is_linear else 'nonlinear'} in the state"
+        Diagonal is a state whose units do not meet, linear one that a scan over time finds, whatever is made of it.
+        """
+        if isinstance(self.structure, str):
+            return ()
+        program = self.cell.program if isinstance(self.cell, EquationCell) else read_step(self.cell).fused
+        found = linear(program)
+        if isinstance(found, str):
+            return ("diagonal",) if self.structure.is_diagonal else ()
+        return ("diagonal", "linear") if all(group.map is None for group in found.groups) else ("linear",)
+
+    @property
+    def recurrence(self) -> str:
+        """The same in words."""
+        if isinstance(self.structure, str):
+            return f"not known: {self.structure}"
+        units = "diagonal" if "diagonal" in self.marks else "full"
+        return f"{units}, {'linear' if 'linear' in self.marks else 'nonlinear'} in the state"

@@ -109,9 +109,8 @@ def _row(info: CellInfo, input_size: int, hidden_size: int) -> Row:
         return Row(info, (info.name, f"{said.trained:,}", states, "", ""), info.summary)
     facts = said.structure
     assert not isinstance(facts, str)
-    marks = [word for word, holds in (("diagonal", facts.is_diagonal), ("linear", facts.is_linear)) if holds]
     products = f"{facts.input_products} + {facts.recurrent_products}"
-    return Row(info, (info.name, f"{said.trained:,}", states, products, ", ".join(marks)), info.summary)
+    return Row(info, (info.name, f"{said.trained:,}", states, products, ", ".join(said.marks)), info.summary)
 
 
 def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:

@@ -6,7 +6,7 @@ import textwrap
 
 from ostinato.cells.catalogue import CATALOGUE, build_cell
 from ostinato.cells.cell import BoundCell, Cell
-from ostinato.cells.description import Description, in_words
+from ostinato.cells.description import Description
 from ostinato.cells.equation_cell import EquationCell
 from ostinato.cells.reading import read_step, why_unreadable
 from ostinato.unroll import plan
@@ -103,13 +103,12 @@ def _facts(said: Description) -> list[str]:
     facts = said.structure
     if isinstance(facts, str):
         arithmetic = f"arithmetic  {said.operations:,} operations a step and row in its products, counted as it ran"
-        return [*lines, arithmetic, f"recurrence  not known: {facts}"]
-    products = (
-        f"{facts.input_products} with the input, done for all steps at once; {facts.recurrent_products} in the loop"
-    )
+        return [*lines, arithmetic, f"recurrence  {said.recurrence}"]
+    before, after = facts.input_products, facts.recurrent_products
+    products = f"{before} with the input, done for all steps at once; {after} with the state"
     return [
         *lines,
         f"products    {products}",
         f"arithmetic  {facts.operations:,} operations a step and row (backward about twice as many)",
-        f"recurrence  {in_words(facts)}",
+        f"recurrence  {said.recurrence}",
     ]
