@@ -3,7 +3,7 @@
 import torch
 
 from ostinato import GRU, unroll
-from ostinato.layers.stack import run_stack
+from ostinato.layers.stack import dropped, run_stack
 
 D, H = 3, 4
 INPUTS = torch.randn(5, 2, D, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -36,6 +36,25 @@ def test_residuals_start_at_the_second_layer():
     outputs, _, _ = run_stack([[first], [second]], inputs, None, residual=True)
     middle, _ = unroll(first, inputs)
     torch.testing.assert_close(outputs, middle + unroll(second, middle)[0])
+
+
+def test_gates_mix_a_layer_s_input_with_its_output_from_the_second_on():
+    first, second, gate = gru(D), gru(H), torch.nn.Linear(H, H, dtype=torch.float64)
+    outputs, _, _ = run_stack([[first], [second]], INPUTS, None, gates=[gate])
+    middle, _ = unroll(first, INPUTS)
+    share = torch.sigmoid(gate(middle))
+    torch.testing.assert_close(outputs, share * unroll(second, middle)[0] + (1 - share) * middle)
+
+
+def test_variational_dropout_leaves_out_the_same_at_every_step():
+    inputs = torch.ones(50, 3, 20)
+    kept = dropped(inputs, 0.25, variational=True)
+    assert torch.equal(kept, kept[:1].expand_as(kept))
+    assert set(kept.unique().tolist()) == {0.0, torch.tensor(1 / 0.75).item()}
+    assert not torch.equal(kept[:, 0], kept[:, 1])
+    again = dropped(inputs, 0.25, variational=False)
+    assert not torch.equal(again, again[:1].expand_as(again))
+    assert dropped(inputs[:0], 0.25, variational=True).shape == (0, 3, 20)
 
 
 def test_states_are_given_and_returned_layer_by_layer():

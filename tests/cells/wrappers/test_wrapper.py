@@ -59,6 +59,23 @@ def test_so_it_does_where_gates_are_computed_again(wrapper):
     assert_same(results(made, "native", recompute=True, lengths=LENGTHS), results(made, "eager", lengths=LENGTHS))
 
 
+LINEAR = "z = sigmoid(W_z @ x + b_z)\nn = W_n @ x + b_n\nh' = (1 - z) * h + z * n"
+SCANNED = ("zoneout", "recurrent dropout", "layer norm", "residual", "highway", "projection", "learned initial state")
+
+
+@pytest.mark.parametrize("wrapper", SCANNED)
+def test_a_scan_over_time_gives_eager_s_numbers(wrapper):
+    made = WRAPPERS[wrapper](ostinato.cell(LINEAR, SIZE, SIZE, dtype=DOUBLE))
+    options = {"lengths": LENGTHS, "reset": RESETS}
+    assert_same(results(made, "parallel", **options), results(made, "eager", **options))
+
+
+def test_no_scan_takes_a_clipped_gradient_for_the_identity():
+    made = ostinato.GradientClip(ostinato.cell(LINEAR, SIZE, SIZE), 1.0)
+    with pytest.raises(ostinato.EngineError, match="clip_gradient"):
+        ostinato.plan(made, engine="parallel")
+
+
 @random_pairs
 def test_what_is_drawn_follows_from_the_seed(wrapper, cell):
     made = make(wrapper, cell)
