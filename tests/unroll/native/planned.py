@@ -113,8 +113,8 @@ class Step:
             size, tensor = self.loop.size(name), self.tensors.get(f"d {piece.tensor}")
             if tensor is not None:
                 found[name] = tensor[:, piece.start : piece.start + size]
-        for name, values in self.passes.vector_gradients.items():
-            total = sum(np.broadcast_to(memory[v], (ROWS, self.loop.size(name))).sum(0) for v in values)
+        for name, value in self.passes.vector_gradients.items():
+            total = np.broadcast_to(memory[value], (ROWS, self.loop.size(name))).sum(0)
             found[name] = total.reshape(self.values[name].shape)
         return found | self._matrices()
 

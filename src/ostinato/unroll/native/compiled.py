@@ -143,8 +143,7 @@ class Wiring:
         passes = self.known.passes
         return [
             (value, passes.loop.pieces[name].tensor, passes.loop.pieces[name].start)
-            for name, values in passes.vector_gradients.items()
-            for value in values
+            for name, value in passes.vector_gradients.items()
         ]
 
 

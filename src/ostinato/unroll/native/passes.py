@@ -98,8 +98,8 @@ class Passes:
     """Output label -> the sequence that holds it after the forward pass (`<state> all` for a state's)."""
     saved_width: int
     blocks: tuple[Block, ...]
-    vector_gradients: dict[str, tuple[str, ...]]
-    """Parameter piece -> value of `totals` that is its gradient."""
+    vector_gradients: dict[str, str]
+    """Parameter piece -> the value of `totals` that is its gradient."""
 
     @functools.cached_property
     def joined_blocks(self) -> tuple[Block, ...]:
@@ -199,7 +199,7 @@ def _forward(loop: Loop, adjoint: Adjoint, saved: dict[str, Place], sequences: d
 
 def _backward(
     loop: Loop, adjoint: Adjoint, saved: dict[str, Place], sequences: dict[str, str]
-) -> tuple[Pass, tuple[Block, ...], dict[str, tuple[str, ...]]]:
+) -> tuple[Pass, tuple[Block, ...], dict[str, str]]:
     """Return the backward pass, the blocks of matrices' gradients, and the values that others are made of."""
     forward, outputs = adjoint.forward, dict(adjoint.backward.outputs)
     states = {s.name: int(s.shape[0]) for s in loop.program.states}
@@ -227,7 +227,7 @@ def _backward(
         constants=tuple(i.name for i in program.role("constant")),
         totals=totals,
     )
-    return made, blocks, {p.name: (outputs[p.name],) for p in summed}
+    return made, blocks, {p.name: outputs[p.name] for p in summed}
 
 
 def _input_gradients(loop: Loop, outputs: dict[str, str], sizes: dict[str, int]) -> dict[str, list[Place]]:
