@@ -5,6 +5,7 @@ import os
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 
 import pytest
@@ -145,6 +146,17 @@ def test_a_forked_child_takes_steps_alone(compiled):
     """Two threads took them in the parent; a child has no pool, and would wait for ever."""
     done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
+
+
+@both_engines
+def test_no_step_is_lost_where_threads_share_a_stream(compiled):
+    cell, step, count = ostinato.cell("h' = h + W @ x", 1, 40), torch.ones(1, 1), 400
+    with torch.no_grad():
+        cell.W.fill_(1.0)
+    stream = Stream(cell)
+    with ThreadPoolExecutor(4) as workers:
+        outputs = list(workers.map(lambda _: stream(step)[0, 0].item(), range(count)))
+    assert sorted(outputs) == list(range(1, count + 1))
 
 
 @both_engines

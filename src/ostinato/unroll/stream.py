@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 
 import torch
 from torch import Tensor
@@ -27,7 +28,7 @@ class Stream:
 
     It gives what `unroll` gives, step by step, without gradients. The weights are those the cell has when the stream is
     made: `cell` is a copy. A compiled loop takes the steps where one can; `engine` says which engine does, and why.
-    A copy of a stream, or one from a pickle, goes on from the same state.
+    A copy of a stream, or one from a pickle, goes on from the same state; threads that share one take turns.
 
     Raises ConfigError for what does not fit the cell, its type or its device.
     """
@@ -49,6 +50,7 @@ class Stream:
             self._start = starting_state(self._bound, None, batch_size, like)
             self._stepper, reason = self._compiled()
             self.engine = "native" if reason is None else f"eager (not native: {reason})"
+        self._turn = threading.Lock()
         self._state: State = None
         self.state = self._start if state is None else state
 
@@ -60,7 +62,7 @@ class Stream:
         if self._bound.uses_dt:
             self._check_dt(dt)
         if self._stepper is None:
-            with torch.no_grad():
+            with torch.no_grad(), self._turn:
                 times = dt[None] if self._bound.uses_dt and dt is not None else None
                 outputs, self._state = unroll(self.cell, x[None], self._state, dt=times, engine="eager")
             return outputs[0]
@@ -68,7 +70,8 @@ class Stream:
         if self._bound.uses_dt and dt is not None:
             given["dt"] = dt.to(self.dtype).contiguous()
         output = torch.empty(self.batch_size, self._stepper.output_size, dtype=self.dtype, device=self.device)
-        self._stepper.step(given, output)
+        with self._turn:
+            self._stepper.step(given, output)
         return output
 
     @property
