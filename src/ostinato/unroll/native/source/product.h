@@ -9,8 +9,8 @@ constexpr int MAX_ROWS = 14;  // 14 x 2 sums, two columns of the matrix, one num
 constexpr int MAX_ROWS = 6;  // of 16 registers
 #endif
 
-// Under OSTINATO_BFLOAT16, where the machine multiplies such numbers, both sides of a product are bfloat16, two of them in
-// the place of one number; sums stay float32. A place of a row or a matrix is then called a part.
+// Under OSTINATO_BFLOAT16, where the machine multiplies such numbers, both sides of a product are bfloat16, two of them
+// in the place of one number; sums stay float32. A place of a row or a matrix is then called a part.
 #if defined(OSTINATO_BFLOAT16) && defined(__AVX512BF16__)
 constexpr bool NARROW = true;
 inline V add_product(V sum, V a, V b) {
