@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ostinato.equations.program import GIVEN, PRODUCTS, Input, Program, check, live
+from ostinato.equations.functions import FUNCTIONS
+from ostinato.equations.program import GIVEN, PRODUCTS, Input, Op, Program, check, live
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ def split(program: Program, *, hoisted: bool = True, deferred: bool = True) -> P
     """Return a step in its four parts; x goes into the loop as it is unless `hoisted`, y comes out of it unless
     `deferred`.
 
-    A slice of a whole that is known before the loop is taken in the loop: one tensor crosses, and one gradient comes
-    back.
+    Products and functions of a whole row are what leaves the loop. What takes each number by itself stays, and a slice
+    of a whole is taken there: one tensor crosses, and one gradient comes back.
     """
     stateful = _reached(program, ("state",))
     varying = _reached(program, GIVEN) - stateful
@@ -57,7 +58,7 @@ def split(program: Program, *, hoisted: bool = True, deferred: bool = True) -> P
         )
     if not hoisted:
         place.update({value: "loop" for value, where in place.items() if where == "before"})
-    _slice_late(program, place)
+    _stay(program, place)
     state_outputs = tuple((label, value) for label, value in program.outputs if label != "y")
     y = program.output("y")
     y_after = place.get(y, "before") != "loop" and y not in {s.name for s in program.states}
@@ -90,8 +91,8 @@ def _after(program: Program, stateful: set[str]) -> set[str]:
     return found
 
 
-def _slice_late(program: Program, place: dict[str, str]) -> None:
-    """Move slices that only the loop reads into the loop."""
+def _stay(program: Program, place: dict[str, str]) -> None:
+    """Move back into the loop what only the loop reads and costs it next to nothing: see `split`."""
     readers: dict[str, set[str]] = {}
     for op in program.ops:
         for a in op.args:
@@ -99,10 +100,15 @@ def _slice_late(program: Program, place: dict[str, str]) -> None:
                 readers.setdefault(a, set()).add(op.out)
     outputs = {value for _, value in program.outputs}
     for op in reversed(program.ops):
-        if op.fn == "slice" and place[op.out] in ("before", "once") and op.out not in outputs:
-            places = {place[r] for r in readers.get(op.out, ())}
-            if places == {"loop"}:
-                place[op.out] = "loop"
+        can_stay = place[op.out] == "before" and _is_elementwise(op)
+        can_stay |= op.fn == "slice" and place[op.out] in ("before", "once")
+        if can_stay and op.out not in outputs and {place[r] for r in readers.get(op.out, ())} == {"loop"}:
+            place[op.out] = "loop"
+
+
+def _is_elementwise(op: Op) -> bool:
+    """Return whether an operation takes each number of a vector by itself."""
+    return bool(op.shape) and op.fn in FUNCTIONS and FUNCTIONS[op.fn].kind in ("elementwise", "comparison")
 
 
 def _part(program: Program, place: dict[str, str], name: str, outputs: tuple[tuple[str, str], ...]) -> Program:

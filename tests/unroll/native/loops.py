@@ -65,6 +65,12 @@ TEXTS = {
         a = W @ x + U @ h
         h' = where(a > 0.1, max(a, -0.5 * h), hard_tanh(a - b)) / (1 + abs(h))
     """,
+    "units alone": """
+        z = sigmoid(W_z @ x + u * h + b_z)
+        c' = (1 - z) * c + z * (W @ x + b)
+        h' = tanh(c') * softplus(w) * dt
+        k' = h
+    """,
     "the output before the step": "h' = tanh(W @ x + U @ h)\ny = h",
 }
 

@@ -31,6 +31,12 @@ def test_any_size_may_be_taken(shape):
     assert taken.shape == shape
 
 
+@pytest.mark.parametrize("count", [7, memory.HUGE_FROM // 4, memory.HUGE_FROM // 4 + 12345])
+def test_memory_for_a_result_is_its_own_whatever_its_size(count):
+    made = [memory.fresh(torch.empty(0, dtype=torch.float32), 1, count).fill_(k) for k in range(2)]
+    assert [(m.shape, float(m.min()), float(m.max())) for m in made] == [((1, count), k, k) for k in range(2)]
+
+
 def test_memory_is_not_handed_out_twice_while_it_is_held():
     one, other = memory.take(torch.float32, 100), memory.take(torch.float32, 100)
     assert one.untyped_storage().data_ptr() != other.untyped_storage().data_ptr()

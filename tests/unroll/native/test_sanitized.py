@@ -14,7 +14,10 @@ from ostinato.unroll.native.compiled import compiled
 
 pytestmark = pytest.mark.skipif(compiler.why_not() is not None, reason=str(compiler.why_not()))
 
-CELLS = ["gru", "gru of bfloat16", "layer norms", "softmax, and a product of it", "time", "states of several sizes"]
+CELLS = [
+    "gru", "gru of bfloat16", "layer norms", "softmax, and a product of it", "time", "states of several sizes",
+    "units alone",
+]  # fmt: skip
 ADDRESSES = ("-O1", "-g", "-march=native", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 THREADS = ("-O1", "-g", "-march=native", "-fsanitize=thread")
 PLAIN = ("-O1", "-g")

@@ -12,6 +12,7 @@ from loops import CALLS, TOLERANCE, assert_near, make, random, results
 
 from ostinato import unroll
 from ostinato.unroll.native import compiler, kernel
+from ostinato.unroll.native.printer import Source
 from ostinato.unroll.native.threads import pool, usable_threads
 
 pytestmark = [
@@ -19,7 +20,7 @@ pytestmark = [
     pytest.mark.skipif(not pool().parallel, reason="torch has no OpenMP pool here"),
 ]
 
-CELLS = ["gru", "layer norms", "softmax, and a product of it", "constants and single numbers", "time"]
+CELLS = ["gru", "layer norms", "softmax, and a product of it", "constants and single numbers", "time", "units alone"]
 SHARED = {
     "units, one row": {"steps": 9, "batch": 1},
     "units, several rows": {"steps": 9, "batch": 3, "lengths": [9, 0, 4], "resets": True},
@@ -72,9 +73,14 @@ def test_more_threads_than_blocks_of_units_wait_for_each_other(threads):
     assert_near(found, alone, TOLERANCE[torch.float32])
 
 
+def source(products: int = 0, units: int = 64, *, waits: bool = True) -> Source:
+    """Return what a team is chosen by."""
+    return Source("", (), (0, 0), products, units, waits)
+
+
 def test_torch_says_how_many_threads_there_are(threads):
     threads(1)
-    assert (usable_threads(), kernel.team(100, 10**6)) == (1, (1, True))
+    assert (usable_threads(), kernel.team(100, 1, source(products=10**6))) == (1, (1, True))
     threads(2)
     assert usable_threads() == 2
 
@@ -87,7 +93,28 @@ def test_small_steps_run_alone_and_few_rows_share_units(rows, products, expected
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        assert kernel.team(rows, products) == expected
+        assert kernel.team(rows, 100, source(products=products)) == expected
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("rows", "steps", "units", "expected"),
+    [
+        (1, 100, 64, (1, True)),
+        (1, 1000, 64, (2, False)),
+        (3, 1000, 64, (2, False)),
+        (3, 1000, 63, (2, True)),
+        (1, 1000, 63, (2, False)),
+        (4, 1000, 64, (2, True)),
+        (13, 1000, 64, (2, True)),
+    ],
+)
+def test_where_no_thread_waits_what_can_be_shared_evenly_is_shared(rows, steps, units, expected):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert kernel.team(rows, steps, source(units=units, waits=False)) == expected
     finally:
         torch.set_num_threads(before)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from ostinato.equations.differentiate import differentiate, gradient_name
@@ -42,7 +43,7 @@ def build_adjoint(loop: Loop) -> Adjoint:
     results = tuple((label, v) for label, v in whole.outputs if len(whole.shape(v)) < 2)
     free = {s.name for s in whole.states} | {value for _, value in outputs}
     operands = {operand for o in outers for operand in (o.left, o.right)}
-    saved = _saved(whole, late, operands | {v for _, v in results}, free)
+    saved = _saved(whole, late, operands | {v for _, v in results}, free, loop)
     inputs = tuple(i for i in whole.inputs if i.role != "gradient")
     early = tuple(op for op in whole.ops if op.out not in late)
     kept = tuple((f"saved {v}", v) for v in saved)
@@ -56,12 +57,24 @@ def build_adjoint(loop: Loop) -> Adjoint:
     return Adjoint(check(_copied(forward)), backward, saved, outers)
 
 
-def _saved(whole: Program, late: set[str], wanted: set[str], free: set[str]) -> tuple[str, ...]:
-    """Return which values to keep so that the `late` operations, and all that is `wanted`, follow from them."""
+def _saved(whole: Program, late: set[str], wanted: set[str], free: set[str], loop: Loop) -> tuple[str, ...]:
+    """Return which values to keep so that the `late` operations, and all that is `wanted`, follow from them.
+
+    Of what comes into the loop nothing is written, so it is rather kept than another value; but it is kept whole.
+    """
     read = {a for op in whole.ops if op.out in late and op.fn != "outer" for a in op.args if isinstance(a, str)}
     needed = [n for n in whole.by_name if n not in late and (n in read or n in wanted)]
     sizes = {n: int(e.shape[0]) if e.shape else 1 for n, e in whole.by_name.items() if len(e.shape) < 2}
-    return tuple(smallest_cut(whole, needed, free | {i.name for i in whole.role("gradient")}, sizes))
+    known = free | {i.name for i in whole.role("gradient")}
+    rather = {n: size * (2 if isinstance(whole.by_name[n], Input) else 3) for n, size in sizes.items()}
+    found = smallest_cut(whole, needed, known, rather)
+    kept: dict[str, int] = {}
+    for name in found:
+        if isinstance(whole.by_name[name], Input):
+            tensor = loop.pieces[name].tensor
+            kept[tensor] = kept.get(tensor, 0) + sizes[name]
+    is_whole = all(size == math.prod(loop.widths[tensor]) for tensor, size in kept.items())
+    return tuple(found if is_whole else smallest_cut(whole, needed, known, sizes))
 
 
 def _own(program: Program, value: str) -> str:

@@ -126,7 +126,7 @@ class LoopCall:
         named: dict[str, Any] = {**wiring.absent, **dict(zip(wiring.tensors, tensors, strict=True))}
         like = tensors[-1]
         for name, width in wiring.made_by_forward:
-            named[name] = like.new_empty(room, width)
+            named[name] = memory.fresh(like, room, width)
         for c in passes.forward.carried:
             named[f"{c.name} last"] = like.new_empty(self.batch, c.size)
             if save and named[all_of(c.name)] is None:
@@ -147,7 +147,7 @@ class LoopCall:
             found[f"d {c.name} initial"] = None if self.reset is None else like.new_zeros(self.batch, c.size)
         for tensor, (width, written) in made.widths_written.items():
             if tensor.startswith("d "):  # what the loop leaves out of a tensor has no gradient through it
-                found[tensor] = (like.new_empty if written == width else like.new_zeros)(total, width)
+                found[tensor] = memory.fresh(like, total, width) if written == width else like.new_zeros(total, width)
         gradients = {name: like.new_zeros(named[name].shape) for name in wiring.known.parameters}
         if not self.recompute:
             self._back(named, found, gradients)

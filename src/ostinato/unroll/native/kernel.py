@@ -23,14 +23,17 @@ ENOUGH_ROWS = 6
 """Rows a thread must have for threads to share out rows; with fewer they share out units, and wait for each other."""
 
 ALONE = 40_000
-"""Multiplications in a step below which one thread is faster than two that wait for each other."""
+"""Multiplications in a step below which one thread is faster than two that wait for each other; where none waits, the
+numbers of all steps below which one is faster than calling the others."""
+MANY_UNITS = 32
+"""Units a thread must have for threads to share them out where none waits: no fewer are dealt out at a time."""
 
 
 class Kernel:
     """One pass of one cell at one size and type, ready to be called."""
 
     def __init__(self, source: Source, name: str, direction: str, dtype: torch.dtype):
-        self.source, self.dtype, self.products = source, dtype, source.products
+        self.source, self.dtype = source, dtype
         self.direction = direction
         self._library = built = library(source.text, name)
         self.function = getattr(built, direction)
@@ -53,7 +56,7 @@ class Kernel:
         reset: Tensor | None = None,
     ) -> None:
         """Run the pass. `rows` are those alive at each step; a tensor may be given as its address."""
-        threads, by_rows = team(rows[0], self.products)
+        threads, by_rows = team(rows[0], len(rows), self.source)
         own = memory.take(self.dtype, self.packed_size + self.numbers_needed(batch, threads))
         packed = own.data_ptr()
         scratch = packed + self.packed_size * own.element_size()
@@ -84,12 +87,18 @@ def _counted(rows: tuple[int, ...]) -> Tensor:
     return torch.tensor(rows, dtype=torch.int64, device="cpu")
 
 
-def team(rows: int, products: int) -> tuple[int, bool]:
-    """Return how many threads to use, and whether they share out rows (else units).
-
-    `products` is how many numbers of matrices a row meets in one step.
-    """
+def team(rows: int, steps: int, source: Source) -> tuple[int, bool]:
+    """Return how many threads to use, and whether they share out rows (else units)."""
     threads = usable_threads()
-    if rows * products < ALONE:
+    if not _is_large(rows, steps, source):
         return 1, True
-    return threads, rows >= ENOUGH_ROWS * threads
+    by_rows = rows >= ENOUGH_ROWS * threads
+    if not source.waits:  # units cost no more than rows, and are as even
+        by_rows |= rows >= threads and (rows % threads == 0 or source.units < MANY_UNITS * threads)
+    return threads, by_rows
+
+
+def _is_large(rows: int, steps: int, source: Source) -> bool:
+    if rows * source.products >= ALONE:
+        return True
+    return not source.waits and rows * steps * source.units >= ALONE

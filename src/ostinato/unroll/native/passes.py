@@ -68,6 +68,18 @@ class Pass:
     """Values whose sum over all rows and steps is wanted; size 0 is a single number."""
 
     @functools.cached_property
+    def waits(self) -> bool:
+        """Whether a unit needs what others of its row have made: in products of it, or in sums over the row."""
+        stages = self.schedule.stages
+        operands = {f.operand for stage in stages for p in stage.products for f in p.factors}
+        return bool(operands - self.reads.keys()) or any(stage.reductions for stage in stages)
+
+    @property
+    def units(self) -> int:
+        """How many numbers a row of the widest stage has."""
+        return max((stage.size for stage in self.schedule.stages), default=1)
+
+    @functools.cached_property
     def widths_written(self) -> dict[str, tuple[int, int]]:
         """Sequence -> (its width, how much of it the pass writes)."""
         found: dict[str, tuple[int, int]] = {}
@@ -206,6 +218,7 @@ def _backward(
     sizes = loop_sizes(adjoint.backward) | states
     writes = _input_gradients(loop, outputs, sizes)
     after = {v: Place(sequences[label], _size(forward, v), 0, _size(forward, v)) for label, v in forward.outputs}
+    after |= {v.removesuffix(" copy"): place for v, place in after.items()}  # a state may be what came into the loop
     known = {**after, **saved, **{n: p for n, p in _given(loop, loop.program).items() if n in adjoint.saved}}
     blocks = _blocks(loop, adjoint.outers, sizes, writes, set(states), known)
     summed = [p for p in loop.program.parameters if p.name in outputs and len(p.shape) < 2]

@@ -29,7 +29,7 @@ class Stepper:
         self.definition, self.states = bound.definition, [c.name for c in known.passes.forward.carried]
         self.output_size = bound.output_size
         kernel = known.kernel("forward", dtype)
-        self.threads, by_rows = team(batch, kernel.products)
+        self.threads, by_rows = team(batch, 1, kernel.source)
         self._function = kernel.function_of_address()
         self._pool = pool()
         here: dict[str, Any] = {"dtype": dtype, "device": "cpu"}

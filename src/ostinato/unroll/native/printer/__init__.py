@@ -30,6 +30,10 @@ class Source:
     """Where the cell's own lines stand, below the headers that all sources share."""
     products: int
     """How many numbers of matrices a row meets in one step."""
+    units: int
+    """How many numbers a row has."""
+    waits: bool
+    """Whether threads that share units wait for each other."""
 
     @property
     def own(self) -> str:
@@ -49,7 +53,8 @@ def print_pass(made: Pass, title: str, *, double: bool = False, narrow: bool = F
     text = f"// {title}\n\n{read_headers(HEADERS, double=double, narrow=narrow)}\n{own}"
     first = text.count("\n", 0, len(text) - len(own))
     products = sum(p.size * p.depth for p in storage.panels)
-    return Source(text, tuple(storage.fields.values()), (first, text.count("\n") + 1), products)
+    fields, own_lines = tuple(storage.fields.values()), (first, text.count("\n") + 1)
+    return Source(text, fields, own_lines, products, made.units, made.waits)
 
 
 def _entry(made: Pass) -> list[str]:

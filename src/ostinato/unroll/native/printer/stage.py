@@ -11,6 +11,7 @@ from ostinato.unroll.native.printer.values import compute, is_fixed, load, store
 from ostinato.unroll.native.stages import Product, Stage
 
 _ROW = "const int64_t row = own + {} * each;"
+_ALONG = ("unit = first; unit < whole; unit += VL", "unit")
 _WIDEST = 16
 """No register has more numbers: a size that this divides needs no part of one."""
 
@@ -100,19 +101,36 @@ class _Vectors:
         stage, storage = self.stage, self.storage
         start = {"sum": "0", "largest": "-__builtin_inf()"}
         lines = [f"clear({storage.parts(op.out)}, {start[op.fn]});" for op in stage.reductions]
-        lines += self._operands()
-        if stage.products:
-            lines += ["const Groups groups(alive);"]
-            lines += [f"alignas(64) real sums[{_rows(len(stage.products))} * UNITS];"]
-            group = ["const int64_t from = groups.start(group), count = groups.rows(group);"]
-            group += [line for j, product in enumerate(stage.products) for line in self._product(j, product)]
-            group += self._registers("from, count, sums + lane")
-            body = block("for (int64_t group = 0; group < groups.count; ++group)", group)
-        else:
-            body = self._registers("0, alive")
         lines += [f"const Share blocks = share({stage.size});"]
+        if not stage.products:
+            return [*lines, *self._streamed(), "complete_rows();"]
+        lines += [*self._operands(), "const Groups groups(alive);"]
+        lines += [f"alignas(64) real sums[{_rows(len(stage.products))} * UNITS];"]
+        group = ["const int64_t from = groups.start(group), count = groups.rows(group);"]
+        group += [line for j, product in enumerate(stage.products) for line in self._product(j, product)]
+        group += self._registers("from, count, sums + lane")
+        body = block("for (int64_t group = 0; group < groups.count; ++group)", group)
         head = "for (int64_t block = blocks.first; block < blocks.last; ++block)"
         return [*lines, *block(head, ["const int64_t unit = block * UNITS;", *body]), "complete_rows();"]
+
+    def _streamed(self) -> list[str]:
+        """Return the loop over rows, and in each over its units: as they stand in memory, which is fetched ahead.
+
+        The backward pass goes from the last to the first, for its steps do.
+        """
+        size, call = self.stage.size, f"units_{self.k}"
+        ends = f"blocks.last * UNITS < {size} ? blocks.last * UNITS : {size}"
+        lines = [f"const int64_t first = blocks.first * UNITS, last = {ends};"]
+        lines += ["const int64_t whole = first + (last - first) / VL * VL;"]
+        is_backward = self.storage.pass_.backward
+        along = ("unit = whole; unit > first; unit -= VL", "unit - VL") if is_backward else _ALONG
+        units = [f"for (int64_t {along[0]}) {call}<VL>({along[1]}, nth, 1);"]
+        rest = []
+        if size % _WIDEST:
+            rest = [f"if constexpr ({size} % VL != 0)", f"  if (whole < last) {call}<{size} % VL>(whole, nth, 1);"]
+        if is_backward:
+            return [*lines, *block("for (int64_t nth = alive - 1; nth >= 0; --nth)", [*rest, *units])]
+        return [*lines, *block("for (int64_t nth = 0; nth < alive; ++nth)", [*units, *rest])]
 
     def _registers(self, arguments: str) -> list[str]:
         """Return the calls for the units of a block: whole registers, and what is left at the end of a row."""

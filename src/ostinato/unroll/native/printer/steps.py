@@ -18,7 +18,7 @@ def print_members(storage: Storage) -> list[str]:
         *[f"real *{name} = nullptr;" for name in storage.step_pointers()],
         "",
         "Loop(const Arguments &args, const Panels &panels, const Work &work, Member &me)",
-        "    : Thread(args, me), args(args), panels(panels), work(work) {}",
+        f"    : Thread(args, me, {str(storage.pass_.waits).lower()}), args(args), panels(panels), work(work) {{}}",
         "",
     ]
 

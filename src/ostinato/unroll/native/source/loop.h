@@ -9,7 +9,7 @@ namespace {
 struct Call {
   int64_t steps;          // how many
   int64_t batch;          // rows of the states
-  int64_t by_rows;        // whether threads share out rows; else units, and wait for each other
+  int64_t by_rows;        // whether threads share out rows; else units
   const int64_t *rows;    // [steps] rows alive at each step, never growing
   const uint8_t *reset;   // [rows of all steps] whether a row starts anew; null where none does
   real *memory;           // numbers_needed() of them
@@ -41,52 +41,74 @@ struct Operand {  // the rows of a product, where they are or copied to where th
   }
 };
 
-// Copy a row of one tensor to the same row of another; zeros where there is no tensor.
-inline void copy_row(real *to, const real *from, int64_t row, int64_t size) {
-  if (from)
-    std::memcpy(to + row * size, from + row * size, size * sizeof(real));
-  else
-    std::memset(to + row * size, 0, size * sizeof(real));
-}
-
 template <int N>
 OSTINATO_INLINE V load_if(const real *from, int64_t distance) {
   return from ? load<N>(from + distance) : V{};
 }
 
-// Add a row of one tensor to the same row of another, and leave zeros.
-inline void move_row(real *to, real *from, int64_t row, int64_t size) {
-  for (int64_t at = row * size; at < (row + 1) * size; ++at) {
-    to[at] += from[at];
-    from[at] = 0;
-  }
-}
-
 // One thread on its way along time. Its rows are own, own + each, own + 2 each, …: all of them where units are shared.
+// Threads that share units wait for each other where a row must be complete. In a loop without products of what it
+// makes, and without sums over a row, a unit meets no other: each thread goes through time with its own, and none waits.
 struct Thread {
   const Call &call;
   Member &me;
-  const bool by_rows;
+  const bool by_rows, together;  // units are shared by threads that wait for each other
   const int64_t own, each;
   int64_t offset = 0;  // how many rows all earlier steps have
   int64_t alive = 0;   // how many rows of this step are the thread's
 
-  Thread(const Call &call, Member &me)
-      : call(call), me(me), by_rows(call.by_rows), own(by_rows ? me.id : 0), each(by_rows ? me.count : 1) {}
+  Thread(const Call &call, Member &me, bool waits)
+      : call(call), me(me), by_rows(call.by_rows), together(!by_rows && waits), own(by_rows ? me.id : 0),
+        each(by_rows ? me.count : 1) {}
 
   int64_t mine(int64_t rows) const { return rows > own ? (rows - own + each - 1) / each : 0; }
   int64_t rows_of(int64_t step) const { return step < call.steps ? call.rows[step] : 0; }
   Share share(int64_t size) const { return by_rows ? Share(blocks(size)) : Share(blocks(size), me); }
   void complete_rows() const {  // wait for the other units' threads
-    if (!by_rows) barrier(me);
+    if (together) barrier(me);
   }
 
-  // Do something for each row of this step from the thread's `first` on. Where units are shared, rows are for this.
+  // Do something for each row of this step from the thread's `first` on; threads that wait for each other share rows.
   template <class Do>
   void each_row(int64_t first, Do act) const {
     for (int64_t nth = first; nth < alive; ++nth) {
       const int64_t row = own + nth * each;
-      if (by_rows || row % me.count == me.id) act(row);
+      if (!together || row % me.count == me.id) act(row);
+    }
+  }
+
+  // Do something for each row [first, last) of the states.
+  template <class Do>
+  void each_of(int64_t first, int64_t last, Do act) const {
+    const bool shared = by_rows || together;
+    for (int64_t row = first + (shared ? me.id : 0); row < last; row += shared ? me.count : 1) act(row);
+  }
+
+  // The units of a row that are the thread's own, where it does something for each row.
+  Share units(int64_t size) const {
+    if (by_rows || together) return Share(size);
+    Share found = share(size);
+    found.first *= UNITS;
+    found.last = found.last * UNITS < size ? found.last * UNITS : size;
+    return found;
+  }
+
+  // Copy a row of one tensor to the same row of another; zeros where there is no tensor.
+  void copy_row(real *to, const real *from, int64_t row, int64_t size) const {
+    const Share own = units(size);
+    const int64_t at = row * size + own.first, bytes = (own.last - own.first) * sizeof(real);
+    if (bytes > 0 && from)
+      std::memcpy(to + at, from + at, bytes);
+    else if (bytes > 0)
+      std::memset(to + at, 0, bytes);
+  }
+
+  // Add a row of one tensor to the same row of another, and leave zeros.
+  void move_row(real *to, real *from, int64_t row, int64_t size) const {
+    const Share own = units(size);
+    for (int64_t at = row * size + own.first; at < row * size + own.last; ++at) {
+      to[at] += from[at];
+      from[at] = 0;
     }
   }
 
@@ -162,7 +184,7 @@ template <class Loop>
 void run_forward(Loop &loop) {
   const Call &call = loop.call;
   if (call.pack) loop.pack_matrices();
-  for (int64_t row = call.rows[0] + loop.me.id; row < call.batch; row += loop.me.count) loop.skip(row);
+  loop.each_of(call.rows[0], call.batch, [&](int64_t row) { loop.skip(row); });
   barrier(loop.me);
   for (int64_t step = 0; step < call.steps; ++step) {
     loop.alive = loop.mine(call.rows[step]);
@@ -199,7 +221,7 @@ void run_backward(Loop &loop) {
     loop.complete_rows();
   }
   barrier(loop.me);
-  for (int64_t row = loop.me.id; row < call.batch; row += loop.me.count) loop.leave(row, row < call.rows[0]);
+  loop.each_of(0, call.batch, [&](int64_t row) { loop.leave(row, row < call.rows[0]); });
   loop.add_up_sums();
 }
 
