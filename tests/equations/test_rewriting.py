@@ -38,6 +38,17 @@ def test_new_names_make_way_for_old_ones():
     assert book.free("new") == "new"
 
 
+def test_something_new_may_have_the_name_of_what_is_called_otherwise():
+    program = parse("h' = tanh(W @ x + h)")
+    book = Rewriting(program)
+    book.rename("h'", "h_made'")
+    book.copy(*program.ops)
+    changed = book.finish({"h'": book.write("a / 2", "h'", a=book.new("h'"))})
+    assert changed.output("h'") == "h'"
+    assert changed.by_name["h'"].args == ("h_made'", 2.0)
+    assert changed.output("y") == "h_made'"
+
+
 def test_numbers_stand_for_sizes_in_programs_and_their_tensors():
     program = program_of(GRU)
     plain, entries = with_numbers(program, stacks(program), NUMBERS)

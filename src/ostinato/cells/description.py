@@ -15,10 +15,12 @@ import torch
 from torch.utils import _pytree as pytree
 from torch.utils.flop_counter import FlopCounterMode
 
+from ostinato.cells.bound_equations import BoundEquations
 from ostinato.cells.cell import Cell
-from ostinato.cells.definition import argument_of
+from ostinato.cells.definition import Definition, argument_of
 from ostinato.cells.equation_cell import EquationCell, text_of
 from ostinato.cells.reading import read_step, why_unreadable
+from ostinato.cells.wrappers.wrapper import Wrapper
 from ostinato.equations.latex import latex
 from ostinato.equations.linear import linear
 from ostinato.equations.structure import Structure, structure
@@ -48,6 +50,12 @@ class Description:
         self.cell = cell
 
     @cached_property
+    def definition(self) -> Definition | None:
+        """Its equations as a program, with those of the wrappers around them; None for a plain cell."""
+        bound = self.cell.bind()
+        return bound.definition if isinstance(bound, BoundEquations) else None
+
+    @cached_property
     def _docstring(self) -> str:
         doc = type(self.cell).__doc__ or ""
         return "" if doc == getattr(type(self.cell), "equations", "") else inspect.cleandoc(doc)
@@ -60,6 +68,8 @@ class Description:
     @property
     def remarks(self) -> list[str]:
         """The paragraphs below it: when to use the cell, what it needs, why it is no text of equations."""
+        if isinstance(self.cell, Wrapper):
+            return []  # it documents its arguments, and the cell inside is the one to know
         _, _, rest = self._docstring.partition("\n")
         return [" ".join(paragraph.split()) for paragraph in rest.split("\n\n") if paragraph.strip()]
 
@@ -73,7 +83,7 @@ class Description:
     @property
     def latex(self) -> str:
         """The equations as a paper would print them; empty for a plain cell."""
-        return latex(self.cell.program) if isinstance(self.cell, EquationCell) else ""
+        return latex(self.definition.program) if self.definition is not None else ""
 
     @cached_property
     def held(self) -> tuple[Held, ...]:
@@ -109,8 +119,8 @@ class Description:
     @cached_property
     def states(self) -> Mapping[str, tuple[int, ...]]:
         """The shape of each state of one row, the output's first where equations name them."""
-        if isinstance(self.cell, EquationCell):
-            return {name: (size,) for name, size in self.cell.definition.states.items()}
+        if self.definition is not None:
+            return {name: (size,) for name, size in self.definition.states.items()}
         state = self.cell.initial_state(1)
         leaves = pytree.tree_leaves(state)
         names = getattr(state, "_fields", ("state",) if len(leaves) == 1 else ())
@@ -121,8 +131,8 @@ class Description:
     @cached_property
     def structure(self) -> Structure | str:
         """What the form of its step says, or why a plain cell's step has none; reading one takes about a second."""
-        if isinstance(self.cell, EquationCell):
-            return structure(self.cell.program, self.cell.definition.numbers)
+        if self.definition is not None:
+            return structure(self.definition.program, self.definition.numbers)
         unreadable = why_unreadable(self.cell)
         if unreadable is not None:
             return unreadable
@@ -149,7 +159,7 @@ class Description:
         """
         if isinstance(self.structure, str):
             return ()
-        program = self.cell.program if isinstance(self.cell, EquationCell) else read_step(self.cell).fused
+        program = read_step(self.cell).fused if self.definition is None else self.definition.program
         found = linear(program)
         if isinstance(found, str):
             return ("diagonal",) if self.structure.is_diagonal else ()

@@ -25,10 +25,11 @@ class Rewriting(Builder):
         super().__init__(program.inputs)
         self.old = program
         self.values: dict[str | float, str | float] = {i.name: i.name for i in program.inputs}
+        self._titles: dict[str, str] = {}
 
     def free(self, name: str) -> str:
         """Return a name that no value has yet."""
-        while name in self.shapes or name in self.old.by_name:
+        while name in self.shapes or (name in self.old.by_name and name not in self._titles):
             name = f"{name[:-1]}_'" if name.endswith("'") else f"{name}_"
         return name
 
@@ -39,6 +40,11 @@ class Rewriting(Builder):
         self.shapes[entry.name] = shape
         return entry.name
 
+    def rename(self, old: str, name: str) -> None:
+        """Call the copy of an old value otherwise, so that something new may have its name."""
+        if old in self.old.by_name:
+            self._titles[old] = self.free(name)
+
     def new(self, value: str | float) -> str | float:
         """Return what stands for an old value, or a number."""
         return self.values.get(value, value)
@@ -46,7 +52,7 @@ class Rewriting(Builder):
     def copy(self, *ops: Op) -> None:
         """Write old operations, over what stands for their arguments."""
         for op in ops:
-            name = None if op.out.startswith("%") else op.out
+            name = None if op.out.startswith("%") else self._titles.get(op.out, op.out)
             self.values[op.out] = self.emit(op.fn, tuple(map(self.new, op.args)), name)
 
     def write(self, text: str, name: str | None = None, **values: str | float) -> str:

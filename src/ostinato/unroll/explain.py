@@ -78,9 +78,9 @@ def _title(cell: object, said: Description) -> list[str]:
 
 
 def _equations(said: Description, with_latex: bool) -> list[str]:
+    printed = [said.latex, ""] if with_latex and said.latex else []
     if not said.equations:
-        return []
-    printed = [said.latex, ""] if with_latex else []
+        return printed
     return [*textwrap.indent(said.equations, "    ").split("\n"), "", *printed]
 
 

@@ -86,6 +86,29 @@ def test_noise_is_on_the_weights_of_a_plain_cell():
     torch.testing.assert_close(unroll(WeightNoise(cell, 0.2, generator=seeded()), X), unroll(other, X))
 
 
+def test_of_a_plain_cell_too_a_wrapper_changes_what_the_one_inside_has_drawn():
+    cell = Joined()
+    inner = ostinato.Zoneout(WeightNoise(cell, 0.2, generator=seeded(1)), 0.0)
+    made = ostinato.Highway(DropConnect(inner, 0.5, weights="product.weight", generator=seeded(2)))
+    source = seeded(1)
+    weight = cell.product.weight + 0.2 * torch.randn(cell.product.weight.shape, generator=source)
+    bias = cell.product.bias + 0.2 * torch.randn(cell.product.bias.shape, generator=source)
+    weight = weight * (torch.rand(weight.shape, generator=seeded(2)) >= 0.5).double() / 0.5
+    other = Joined()
+    other.product.load_state_dict({"weight": weight, "bias": bias})
+    expected = ostinato.Highway(other)
+    expected.load_state_dict({k: v for k, v in made.state_dict().items() if "gate" in k}, strict=False)
+    torch.testing.assert_close(unroll(made, X), unroll(expected, X))
+
+
+def test_a_wrapper_inside_that_is_no_longer_training_leaves_its_weights_alone():
+    made = DropConnect(WeightNoise(Joined(), 0.2), 0.5, weights="all", generator=seeded())
+    made.inner.eval()
+    first = unroll(made, X)[0]
+    made.generator.manual_seed(3)
+    assert torch.equal(unroll(made, X)[0], first)
+
+
 def test_in_evaluation_the_weights_are_the_cell_s_own():
     cell = GRU(SIZE, SIZE)
     made, _ = DropConnect(cell, 0.5).eval().begin(X.float())

@@ -282,6 +282,20 @@ def test_a_change_of_mode_inside_is_seen(wrapper):
     assert torch.equal(unroll(nested, x)[0], unroll(nested, x)[0])
 
 
+def test_explain_says_what_became_of_the_equations():
+    said = ostinato.explain(ostinato.Zoneout(ostinato.RMSNorm(ostinato.Elman(3, 4)), 0.1), with_latex=True)
+    assert said.startswith("Zoneout: Some units keep their state")
+    assert r"h_{\mathrm{made},t} &= \tanh(\operatorname{RMS}(W x_{t}) \odot \mathrm{gain}_{W}" in said
+    assert r"h_{t} &= \mathrm{kept}_{h,t} \odot h_{t-1} +" in said
+    assert "state       h (4); output 4 numbers" in said
+    assert "recurrence  full, nonlinear in the state" in said
+
+
+@pytest.mark.parametrize(("wrapper", "cell"), [p for p in PAIRS if p[1] == "plain"])
+def test_explain_takes_a_wrapped_plain_cell(wrapper, cell):
+    assert "state (6); output" in ostinato.explain(make(wrapper, cell, training=False))
+
+
 def test_time_between_steps_goes_through():
     timed = ostinato.cell("h' = exp(-dt) * h + tanh(W @ x)", SIZE, SIZE, dtype=DOUBLE)
     made = ostinato.Zoneout(timed, 0.3, generator=seeded())

@@ -12,6 +12,7 @@ from ostinato._errors import ConfigError, did_you_mean
 from ostinato.cells.bound_equations import BoundEquations
 from ostinato.cells.cell import BoundCell, Cell, State
 from ostinato.cells.definition import Definition
+from ostinato.cells.wrappers.wrapper import plain_cell
 from ostinato.equations.rewriting import operand_kinds
 
 Rows = tuple[tuple[int, int], ...]
@@ -49,7 +50,7 @@ def choose(where: str, cell: Cell, weights: str | Sequence[str]) -> Chosen:
     bound = cell.bind()
     names = [weights] if isinstance(weights, str) else list(weights)
     if isinstance(bound, BoundCell):
-        return _of_plain(where, bound.cell, names)
+        return _of_plain(where, plain_cell(bound.cell), names)
     assert isinstance(bound, BoundEquations)
     definition = bound.definition
     kinds = operand_kinds(definition.program)

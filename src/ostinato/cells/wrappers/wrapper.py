@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ostinato._errors import ConfigError
 from ostinato.cells.bound_equations import BoundEquations
@@ -185,7 +186,7 @@ class Wrapper(Cell):
         if layer is None:
             return bound, ()
         is_drawn = draw and self.training and self.is_random
-        drawn = self.drawn(dict(bound.cell.named_parameters())) if is_drawn else {}
+        drawn = self.drawn(tensors_of(bound.cell)) if is_drawn else {}
         made = BoundCell(_Step(bound.cell, layer, drawn))
         made.initial_state = bound.initial_state  # type: ignore[method-assign]
         return made, layer.masks
@@ -238,8 +239,12 @@ class _Step(Cell):
         self.uses_dt, self.needs_positive_dt = inner.uses_dt, inner.needs_positive_dt
         self.training = inner.training
         self.own, self.names = len(layer.tensors), tuple(drawn)
+        self.paths = tuple(_path(inner, name) for name in drawn)
         for k, tensor in enumerate((*layer.tensors, *drawn.values())):
-            setattr(self, f"tensor_{k}", tensor)
+            if isinstance(tensor, nn.Parameter):
+                self.register_parameter(f"tensor_{k}", tensor)
+            else:  # of a kind that `functional_call` of a wrapper around this one can change again
+                self.register_buffer(f"tensor_{k}", tensor)
 
     def initial_state(self, batch_size: int, *, device=None, dtype=None) -> State:
         """Return the wrapped cell's starting state."""
@@ -253,7 +258,30 @@ class _Step(Cell):
         def take(x: Tensor, state: State) -> tuple[Tensor, State]:
             if not self.names:
                 return self.inner.step(x, state, *dt)
-            swapped = dict(zip(self.names, tensors[self.own :], strict=True))
+            swapped = dict(zip(self.paths, tensors[self.own :], strict=True))
             return torch.func.functional_call(self.inner, swapped, (x, state, *dt))
 
         return self.function(take, x, masks, state, self.settings, tensors[: self.own])
+
+
+def plain_cell(cell: Cell) -> Cell:
+    """Return the plain cell that steps of wrappers stand around."""
+    while isinstance(cell, _Step):
+        cell = cell.inner
+    return cell
+
+
+def tensors_of(cell: Cell) -> dict[str, Tensor]:
+    """Return the parameters of a plain cell, as the wrappers around it have drawn them."""
+    names = dict(plain_cell(cell).named_parameters())
+    return {name: attrgetter(_path(cell, name))(cell) for name in names}
+
+
+def _path(cell: Cell, name: str) -> str:
+    """Return where a step of wrappers finds a parameter of the plain cell: the outermost place where it is drawn."""
+    path = ""
+    while isinstance(cell, _Step):
+        if name in cell.names:
+            return f"{path}tensor_{cell.own + cell.names.index(name)}"
+        path, cell = f"{path}inner.", cell.inner
+    return path + name

@@ -41,6 +41,9 @@ class Zoneout(Wrapper):
         if not self.is_random:
             return None
         book, early = Rewriting(program), needed_for_states(program)
+        for state, rate in self.rates.items():
+            if rate:
+                book.rename(f"{state}'", f"{state}_made'")
         book.copy(*(op for op in program.ops if op.out in early))
         masks, constants, outputs = [], {}, {}
         for state, rate in zip(program.states, self.rates.values(), strict=True):
@@ -53,9 +56,7 @@ class Zoneout(Wrapper):
             else:
                 mask = book.take(f"zoneout_{state.name}", "constant")
                 constants[mask] = rate
-            outputs[label] = book.write(
-                "m * a + (1 - m) * b", f"{state.name}_left'", m=mask, a=state.name, b=book.new(made)
-            )
+            outputs[label] = book.write("m * a + (1 - m) * b", label, m=mask, a=state.name, b=book.new(made))
         for label, value in outputs.items():  # the output reads what is left
             if isinstance(program.by_name[program.output(label)], Op):
                 book.values[program.output(label)] = value
