@@ -25,8 +25,8 @@ from torch.nn import functional as F
 from torch.utils import _pytree as pytree
 
 from ostinato import LSTM
-from ostinato.cells.wrappers.learned_initial_state import LearnedInitialState
 from ostinato.cells.reading import BoundReading, Unreadable, read_step, why_unreadable
+from ostinato.cells.wrappers.learned_initial_state import LearnedInitialState
 from ostinato.equations.program import PRODUCTS, check
 from ostinato.equations.torch_reader import compile_torch
 
