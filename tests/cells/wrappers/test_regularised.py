@@ -7,6 +7,8 @@ from wrapped import ROWS, STEPS, Joined, numbers
 import ostinato
 from ostinato import ConfigError, LanguageModel, Recurrent, Zoneout
 from ostinato.cells.wrappers.regularised import Regularisers
+from ostinato.training.config import Model
+from ostinato.training.trained import build_model
 
 ALL = {"norm": "rms", "weight_drop": 0.3, "recurrent_dropout": 0.2, "zoneout": 0.1}
 
@@ -53,6 +55,13 @@ def test_a_language_model_learns_with_all_of_them():
     assert [n for n, p in model.named_parameters() if p.grad is None] == []
     model.eval()
     assert torch.equal(model(tokens)[0], model(tokens)[0])
+
+
+def test_the_settings_of_a_run_name_them():
+    settings = Model(cell="gru", num_layers=1, hidden_size=5, variational=True, **ALL)
+    assert names(build_model(7, settings).recurrent.layers[0][0])[:-1] == [
+        "Zoneout", "RecurrentDropout", "DropConnect", "RMSNorm",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
