@@ -9,6 +9,13 @@ import pytest
 os.environ["OSTINATO_CACHE"] = str(Path(__file__).parent.parent / "build" / "tests")
 
 
+@pytest.fixture
+def without_compiler(monkeypatch):
+    """No compiled loop: for suites that go through the whole catalogue and ask what equations say, not how they run."""
+    plan = import_module("ostinato.unroll.plan")
+    monkeypatch.setattr(plan, "why_no_compiler", lambda: "this suite compiles nothing")
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _quickly_built_doubles():
     """Loops of float64, which are there to agree, are built without optimisation; those of float32 as users' are."""

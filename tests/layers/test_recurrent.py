@@ -71,7 +71,7 @@ def test_a_cell_may_be_given_in_every_form(cell):
 
 @pytest.mark.parametrize("name", SEQUENCE_CELLS)
 def test_every_cell_of_the_catalogue_stacks_in_two_directions(name):
-    layer = make(name, D, H, 2, bidirectional=True)
+    layer = make(name, D, H, 2, bidirectional=True, engine="eager")
     inputs = X.clone().requires_grad_()
     times = {"dt": X[..., 0].abs() + 0.1} if layer.layers[0][0].uses_dt else {}
     outputs, state = layer(inputs, lengths=LENGTHS, **times)
