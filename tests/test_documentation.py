@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from ostinato.cells.catalogue import FAMILIES
+from ostinato.training.config import recipe_document
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-SHORT = ["--steps", "2", "--sample-length", "0"]
+SHORT = {"language-model": ["--steps", "2", "--sample-length", "0"], "task": ["--steps", "2", "--test-sequences", "20"]}
 """Added to every `train` command, so that a page's commands all run within a test."""
 BOOK = "It was a dark night; the rain fell, and it was cold. " * 400
 
@@ -41,6 +42,13 @@ def commands(console: str) -> list[list[str]]:
     return [shlex.split(line.replace("\\\n", " ")) for line in lines]
 
 
+def kind_of(arguments: list[str]) -> str:
+    """Return what a `train` command trains, which its recipe says where nothing else does."""
+    if arguments[1] in SHORT:
+        return arguments[1]
+    return recipe_document(arguments[arguments.index("--recipe") + 1])["kind"]
+
+
 @pytest.mark.parametrize("code", snippets("python"))
 def test_the_python_of_a_page_runs(code, folder):
     environment = os.environ | {"PYTHONWARNINGS": "error"}
@@ -52,7 +60,7 @@ def test_the_python_of_a_page_runs(code, folder):
 def test_the_commands_of_a_page_run(console, folder):
     program = Path(sys.executable).with_name("ostinato")
     for _, *arguments in commands(console):
-        extra = SHORT if arguments[0] == "train" else []
+        extra = SHORT[kind_of(arguments)] if arguments[0] == "train" else []
         result = subprocess.run([program, *arguments, *extra], capture_output=True, text=True)
         assert result.returncode == 0, f"{arguments}: {result.stderr}"
 

@@ -27,5 +27,5 @@ def run(arguments: list[str], program: str) -> int:
     width = max(map(len, shipped)) + 2
     for name, text in shipped.items():
         print(f"{name:<{width}}{text.splitlines()[0].removeprefix('#').strip()}")
-    print("\nTo train with one: ostinato train --recipe NAME, after the FILE where it learns from a text")
+    print("\nTo train with one: ostinato train --recipe NAME [FILE]; --control runs what must not reach its result")
     return 0
