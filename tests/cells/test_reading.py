@@ -61,7 +61,7 @@ def by_program(cell, x, state, times):
     return output, reading.pack_state(after)
 
 
-def assert_same_step(cell, rows=ROWS):
+def assert_same_step(cell, rows=ROWS, tolerance=1e-9):
     """Compare values, and the gradients of x, state, dt and parameters, with the cell's own step."""
     x, state, times = drawn(cell, rows)
     inputs = [x, *pytree.tree_leaves(state), *times, *cell.parameters()]
@@ -70,7 +70,7 @@ def assert_same_step(cell, rows=ROWS):
         leaves = [output, *pytree.tree_leaves(after)]
         weighted = sum((leaf * torch.arange(1, leaf.numel() + 1).view_as(leaf)).sum() for leaf in leaves)
         results.append((leaves, torch.autograd.grad(weighted, inputs, allow_unused=True, materialize_grads=True)))
-    torch.testing.assert_close(results[1], results[0], rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(results[1], results[0], rtol=tolerance, atol=tolerance)
 
 
 def reason(expression, **settings):
@@ -95,7 +95,8 @@ def test_a_program_holds_for_any_number_of_rows(rows):
 
 @pytest.mark.parametrize("name", EXPRESSIONS)
 def test_an_expression_of_known_operations_is_read(name):
-    assert_same_step(made(lambda: Written(EXPRESSIONS[name])))
+    tolerance = 1e-6 if name == "hard gates" else 1e-9  # torch's slope of hardsigmoid is 1/6 in single precision
+    assert_same_step(made(lambda: Written(EXPRESSIONS[name])), tolerance=tolerance)
 
 
 def test_the_steps_of_a_layer_are_read_as_well():

@@ -5,6 +5,7 @@ import torch
 from recurrences import D, H, make, numbers
 
 from ostinato import LSTM, ConfigError, OstinatoError, plan, unroll
+from ostinato.unroll.plan import ENGINES
 
 STEPS, BATCH = 5, 2
 INPUTS = numbers(STEPS, BATCH, D)
@@ -130,14 +131,14 @@ def test_what_is_no_cell(call, given, got):
 @pytest.mark.parametrize(("engine", "near"), [("vedor", "vendor"), ("Eager", "eager"), ("cuda9", None)])
 def test_an_unknown_engine_names_the_known_and_the_nearest(engine, near):
     error = complaint(engine=engine)
-    assert said(error) == ("engine", f"unknown engine '{engine}'", "Known are auto, vendor, native, eager")
+    assert said(error) == ("engine", f"unknown engine '{engine}'", f"Known are auto, {', '.join(ENGINES)}")
     assert error.advice == (f"Did you mean '{near}'?" if near else "")
 
 
 META = torch.device("meta")
 
 
-@pytest.mark.parametrize("engine", ["auto", "vendor", "native", "eager"])
+@pytest.mark.parametrize("engine", ["auto", *ENGINES])
 def test_inputs_on_another_device_than_the_weights(engine):
     with pytest.raises(ConfigError) as caught:
         unroll(make("lstm").to(META), INPUTS, engine=engine)
