@@ -96,7 +96,9 @@ def make(name: str, dtype: torch.dtype, **constants: float) -> EquationCell:
     """Return a cell of the catalogue or of `TEXTS`, the same numbers every time, none of which fades or explodes."""
     weights = torch.float32 if dtype == torch.bfloat16 else dtype
     if name in CATALOGUE:
-        cell = CATALOGUE[name].build(D, H, dtype=weights)
+        with torch.random.fork_rng(devices=[]):  # some cells hold weights that are drawn once and stay
+            torch.manual_seed(3)
+            cell = CATALOGUE[name].build(D, H, dtype=weights)
     else:
         sizes = {"proj_size": 6} if "P" in TEXTS[name] else {}
         cell = ostinato.cell(TEXTS[name], D, H, dtype=weights, **sizes, **constants)
