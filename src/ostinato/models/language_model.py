@@ -91,6 +91,14 @@ class LanguageModel(nn.Module):
         nats = F.cross_entropy(scores.flatten(0, 1).float(), segment.targets.flatten(), reduction="sum")
         return nats, segment.targets.numel(), state
 
+    def inputs(self, segment: Segment) -> Tensor:
+        """Return what the first layer reads, (T, B, E)."""
+        return self.embedding(segment.inputs)
+
+    def advance(self, segment: Segment, state: State = None) -> State:
+        """Return the state after the segment, without scores."""
+        return self.recurrent(self.inputs(segment), state, reset=segment.reset)[1]
+
     def step(self, token: Tensor, state: State = None) -> tuple[Tensor, State]:
         """Return the scores (B, V) of the symbol after `token` (B,), and the state."""
         scores, state = self(token[None], state)

@@ -61,9 +61,11 @@ Written by torch {torch.__version__}, Python {platform.python_version()}.
 
 
 def _gradient(run: Run) -> str:
-    if run.training.gradient == "full":
-        return "the full gradient over each lane"
-    return f"gradients truncated to {run.training.k1} steps"
+    training = run.training
+    if training.gradient != "truncated":
+        return f"gradients by `{training.gradient}`"
+    back = training.k1 if training.k2 is None else training.k2
+    return f"gradients every {training.k1} steps, through the last {back}"
 
 
 def _plain(equations: str) -> str:

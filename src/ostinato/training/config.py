@@ -130,9 +130,17 @@ class Training(Learning):
     k1: int = 64
     """Learn once every k1 steps."""
     k2: int | None = None
-    """Steps the gradient reaches back (only k2 = k1 for now, the default)."""
-    gradient: Literal["truncated", "full"] = "truncated"
-    """How gradients are taken over time: every k1 steps, or once over the whole lane."""
+    """Steps the gradient reaches back (default: k1)."""
+    gradient: Literal[
+        "truncated", "full", "randomized", "checkpointed", "rtrl", "snap", "uoro", "kf-rtrl", "e-prop"
+    ] = "truncated"  # fmt: skip
+    """How gradients are taken over time: back through k2 steps, through the whole lane, or forward with the state."""
+    lengths: Literal["heavy-tailed", "geometric"] = "heavy-tailed"
+    """How long the windows of --gradient randomized are, k1 steps on average."""
+    spacing: int = 8
+    """Steps between the places where --gradient randomized may cut."""
+    memory_budget: int | None = None
+    """Bytes that --gradient checkpointed may keep (default: a state every √T steps)."""
     epochs: float | None = None
     """Times the text is read (default: 10, but at most 10,000,000 symbols)."""
     sample_length: int = 200

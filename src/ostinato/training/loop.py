@@ -1,8 +1,9 @@
-"""The training loop: segments in, steps out, for every model. What a gradient is, it asks `gradient.Method`.
+"""The training loop: windows in, steps out, for every model. What a gradient is, it asks `gradient.Method`.
 
 One step, without devices, reports and checkpoints:
 
-    nats, count, state = method.accumulate(model, lanes.segment(position, length), state, backward)
+    segment = lanes.segment(window.position, window.length)
+    nats, count, state = method.accumulate(model, segment, window, state, backward)
     norm = clip_grad_norm_(model.parameters(), clip_norm)
     optimizer.step(); optimizer.zero_grad()
 """
@@ -22,7 +23,7 @@ from accelerate import Accelerator
 from ostinato._errors import RunError
 from ostinato.training import checkpoint
 from ostinato.training.config import Learning
-from ostinato.training.gradient import Backward, State
+from ostinato.training.gradient import Backward, State, Window
 from ostinato.training.interrupts import StopRequest
 from ostinato.training.meter import Meter, refuse_non_finite
 from ostinato.training.optimizers import Schedule, make_optimizer
@@ -66,8 +67,8 @@ class Loop:
         self._began = self._read_at = self._saved_at = time.monotonic()
         self.model.train()
         with StopRequest() as request:
-            for position, length in self._segments():
-                self._learn(position, length)
+            for window in self._windows():
+                self._learn(window)
                 self._attend()
                 if request.signal or self.solved or self.counters.step >= self.total:
                     break
@@ -76,7 +77,8 @@ class Loop:
         return self._outcome(request.signal)
 
     def resume(self, initial: State) -> None:
-        """Restore the last checkpoint; `initial` is a state of the right structure."""
+        """Restore the last checkpoint; `initial` is a state of the model, for its structure."""
+        initial = self.method.carried(initial, self._bare(), lambda: self.task.lanes.segment(0, 1))
         self.state, facts = checkpoint.load(
             self.folder.last, self._bare(), self._optimizer, initial, self.device, self.folder.kind
         )
@@ -107,25 +109,25 @@ class Loop:
         self._last_saved_step = self.counters.step
         self._saved_at = time.monotonic()
 
-    def _segments(self) -> Iterator[tuple[int, int]]:
-        """Yield segments from where the counters stand, reading after reading, each from no state."""
+    def _windows(self) -> Iterator[Window]:
+        """Yield windows from where the counters stand, reading after reading, each from no state."""
         counters = self.counters
         while counters.step < self.total:
-            for update, cut in enumerate(self.method.segments(self.task.lanes.length, counters.epoch)):
+            for update, window in enumerate(self.method.windows(self.task.lanes.length, counters.epoch)):
                 if update < counters.update:
                     continue
                 counters.update = update + 1
-                yield cut
+                yield window
             counters.epoch, counters.update, self.state = counters.epoch + 1, 0, None
 
-    def _learn(self, position: int, length: int) -> None:
+    def _learn(self, window: Window) -> None:
         counters = self.counters
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.at(counters.step)
-        segment = self.task.lanes.segment(position, length)
+        segment = self.task.lanes.segment(window.position, window.length)
         if self.device.type != "cpu":
             segment = move(segment, self.device)
-        nats, count, self.state = self.method.accumulate(self.model, segment, self.state, self._backward)
+        nats, count, self.state = self.method.accumulate(self.model, segment, window, self.state, self._backward)
         limit = math.inf if self.training.clip_norm is None else self.training.clip_norm
         norm = self.accelerator.clip_grad_norm_(self.parameters, limit)
         self.optimizer.step()

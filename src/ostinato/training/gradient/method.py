@@ -1,0 +1,102 @@
+"""What a gradient method is: where it cuts a lane, and what one cut adds to `.grad`. The loop knows only this."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import Tensor
+
+State = Any
+Backward = Callable[[Tensor], None]
+
+
+@dataclass(frozen=True)
+class Window:
+    """The steps of a lane that one update reads, and what becomes of them."""
+
+    position: int
+    """Its first step in the lane."""
+    length: int
+    learned: int
+    """How many steps, the last ones, bring their loss."""
+    reach: int
+    """How many steps, the last ones, the gradient goes back through."""
+    following: int
+    """After how many steps the next window begins: the state there is carried on."""
+
+
+class Learns(Protocol):
+    """What a method asks of a model: the summed loss of a segment, in nats, and the state after it."""
+
+    def loss(self, segment: Any, state: State = None) -> tuple[Tensor, int, State]:
+        """Return the loss summed over the segment, how many symbols it sums, and the state after it."""
+        ...
+
+    def advance(self, segment: Any, state: State = None) -> State:
+        """Return the state after the segment, without a loss."""
+        ...
+
+
+class Method(Protocol):
+    """A way to take gradients over a lane."""
+
+    def updates(self, lane_length: int) -> int:
+        """How many windows, and so optimizer steps, one reading of the lanes takes."""
+        ...
+
+    def windows(self, lane_length: int, epoch: int) -> Iterator[Window]:
+        """Yield the windows of one reading, in order."""
+        ...
+
+    def carried(self, initial: State, model: Learns, first_step: Callable[[], Any]) -> State:
+        """Return what is carried before the first window, in the form that a checkpoint holds.
+
+        `initial` is the model's own state, and `first_step()` a segment of one step.
+        """
+        ...
+
+    def accumulate(
+        self, model: Learns, segment: Any, window: Window, state: State, backward: Backward
+    ) -> tuple[Tensor, int, State]:
+        """Add the gradient of one window to `.grad`.
+
+        `segment` holds the steps of the window and `state` is the one before them. Returns (nats, count, state): the
+        loss of the learned steps, how many symbols it sums, and the state before the next window, cut from the graph.
+        """
+        ...
+
+
+def whole(length: int, position: int = 0) -> Window:
+    """Return a window that learns from all of its steps, followed by the next without overlap."""
+    return Window(position, length, length, length, length)
+
+
+def cut(segment: Any, first: int, last: int) -> Any:
+    """Return steps [first, last) of a segment; its tensors, and None, are taken by the first dimension."""
+    if (first, last) == (0, segment.inputs.shape[0]):
+        return segment
+    return type(segment)(*(None if part is None else part[first:last] for part in segment))
+
+
+def detach(state: State) -> State:
+    """Return the state, a nested tuple of tensors, cut from the graph."""
+    return map_state(Tensor.detach, state)
+
+
+def map_state(change: Callable[[Tensor], Tensor], state: State) -> State:
+    """Return the nested tuple with `change` done to each tensor; named tuples and None stay what they are."""
+    if state is None:
+        return None
+    if isinstance(state, Tensor):
+        return change(state)
+    parts = [map_state(change, part) for part in state]
+    return type(state)(*parts) if hasattr(state, "_fields") else type(state)(parts)
+
+
+def leaves_of(state: State) -> list[Tensor]:
+    """Return the tensors of a nested tuple, in order."""
+    found: list[Tensor] = []
+    map_state(lambda tensor: found.append(tensor) or tensor, state)
+    return found

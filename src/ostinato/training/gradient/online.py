@@ -1,0 +1,202 @@
+"""Gradients that travel forward with the state: nothing of the past is stored, and weights may change at every step.
+
+With s the state and θ the parameters, the influence J_t = ds_t/dθ follows from the one before,
+
+    J_t = (∂s_t/∂s_{t-1}) J_{t-1} + ∂s_t/∂θ            (Williams and Zipser, 1989, doi:10.1162/neco.1989.1.2.270)
+
+and the loss of step t adds ∂L_t/∂θ + (∂L_t/∂s_{t-1}) J_{t-1} to the gradient. Methods differ in what they keep of J.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from ostinato._errors import ConfigError
+from ostinato.training.config import above_zero
+from ostinato.training.gradient.method import Backward, Learns, State, Window, cut, leaves_of, map_state, whole
+
+
+class Influence(Protocol):
+    """What a method keeps of J, as a nested tuple of tensors that a checkpoint can hold."""
+
+    def begin(self, steps: RowSteps) -> State:
+        """Return the influence of the parameters on the initial state."""
+        ...
+
+    def credit(self, kept: State, credit: Tensor, steps: RowSteps) -> dict[str, Tensor]:
+        """Return what the loss adds to each parameter's gradient, given ∂L/∂s (B, N) of the state that `kept` is of."""
+        ...
+
+    def follow(self, kept: State, steps: RowSteps, segment: Any, state: Tensor) -> State:
+        """Return the influence after the step that `segment` holds; `state` (B, N) is the one before it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Online:
+    """A forward-mode method: one update every `k1` steps, each with the gradient of the mean loss of its steps."""
+
+    influence: Influence
+    k1: int = 1
+
+    def __post_init__(self):
+        above_zero("k1", self.k1)
+
+    def updates(self, lane_length: int) -> int:
+        """The lane's length over k1, rounded up."""
+        return -(-lane_length // self.k1)
+
+    def windows(self, lane_length: int, epoch: int) -> Iterator[Window]:
+        """Yield windows of k1 steps, the last one as short as it is."""
+        for position in range(0, lane_length, self.k1):
+            yield whole(min(self.k1, lane_length - position), position)
+
+    def carried(self, initial: State, model: Learns, first_step: Callable[[], Any]) -> State:
+        """Return the model's own state with the influence of the parameters on it."""
+        assert isinstance(model, nn.Module)
+        steps = RowSteps(model, first_step())
+        return steps.initial, self.influence.begin(steps)
+
+    def accumulate(
+        self, model: Learns, segment: Any, window: Window, state: State, backward: Backward
+    ) -> tuple[Tensor, int, State]:
+        """Add the gradient of the window's loss; the state carried is (the model's, its influence)."""
+        assert isinstance(model, nn.Module)
+        steps = RowSteps(model, segment)
+        carried, kept = self.carried(None, model, lambda: steps.first) if state is None else state
+        total, symbols = segment.inputs.new_zeros((), dtype=torch.float64), 0
+        for t in range(window.length):
+            piece = cut(segment, t, t + 1)
+            if piece.reset is not None:
+                carried, kept = steps.restarted(piece.reset[0], carried, kept, self.influence.begin(steps))
+                piece = type(piece)(*(None if name == "reset" else getattr(piece, name) for name in piece._fields))
+            given = map_state(lambda leaf: leaf.detach().requires_grad_(), carried)
+            nats, count, after = model.loss(piece, given)
+            scale = 1 / (count * self.k1)
+            backward(nats * scale)
+            credit = flat([torch.zeros_like(g) if g.grad is None else g.grad for g in leaves_of(given)])
+            for name, found in self.influence.credit(kept, credit, steps).items():
+                add_gradient(steps.parameters[name], found)
+            kept = self.influence.follow(kept, steps, piece, flat(leaves_of(carried)))
+            carried = map_state(Tensor.detach, after)
+            total, symbols = total + nats.detach(), symbols + count
+        return total, symbols, (carried, kept)
+
+
+class RowSteps:
+    """A model's step as a function of one row's state and of the parameters, for `torch.func`."""
+
+    def __init__(self, model: nn.Module, segment: Any):
+        _refuse_chance(model)
+        self.model, self.batch, self.first = model, segment.inputs.shape[1], cut(segment, 0, 1)
+        self.initial = map_state(Tensor.detach, model.initial_state(self.batch))  # type: ignore[operator]
+        self.leaves = leaves_of(self.initial)
+        self.width = sum(leaf.shape[1] for leaf in self.leaves)
+        self.parameters = self._reaching(self.first)
+        self.values = {name: p.detach() for name, p in self.parameters.items()}
+        self.sizes = [p.numel() for p in self.parameters.values()]
+
+    def __call__(self, parameters: dict[str, Tensor], row: Any, state: Tensor) -> Tensor:
+        """Return one row's state (N,) after its step; `row` holds (1,) or (1, D) inputs, `state` is (N,)."""
+        one = type(row)(*(None if part is None else part.unsqueeze(1) for part in row))
+        return flat(leaves_of(self._advance(parameters, one, self.unflat(state[None]))))[0]
+
+    def rows(self, segment: Any) -> tuple[Any, Any]:
+        """Return a segment of one step, and the axes `vmap` takes its rows along."""
+        return segment, type(segment)(*(None if part is None else 1 for part in segment))
+
+    def unflat(self, state: Tensor) -> State:
+        """Return the model's state from (B, N)."""
+        parts = iter(state.split([leaf.shape[1] for leaf in self.leaves], dim=1))
+        return map_state(lambda _: next(parts), self.initial)
+
+    def shaped(self, found: Tensor) -> dict[str, Tensor]:
+        """Return gradients by name from all of them side by side."""
+        parts = found.split(self.sizes)
+        return {name: part.view_as(p) for (name, p), part in zip(self.parameters.items(), parts, strict=True)}
+
+    def restarted(self, reset: Tensor, carried: State, kept: State, begun: State) -> tuple[State, State]:
+        """Return state and influence with those rows anew where `reset` (B,) is true."""
+        anew = [*leaves_of(self.initial), *leaves_of(begun)]
+        parts = iter(anew)
+
+        def choose(old: Tensor) -> Tensor:
+            new = next(parts)
+            return torch.where(reset.view(-1, *[1] * (old.dim() - 1)), new, old)
+
+        return map_state(choose, carried), map_state(choose, kept)
+
+    def begin(self) -> Tensor:
+        """Return d(initial state)/dθ (N, P): zero where it is not learned."""
+
+        def initial(parameters: dict[str, Tensor]) -> Tensor:
+            return flat(leaves_of(functional_call(_Start(self.model), _below(parameters), (1,))))[0]
+
+        found = torch.func.jacrev(initial)(self.values)
+        return torch.cat([found[name].reshape(self.width, -1) for name in self.values], 1)
+
+    def _advance(self, parameters: dict[str, Tensor], segment: Any, state: State) -> State:
+        return functional_call(_Advance(self.model), _below(parameters), (segment, state))
+
+    def _reaching(self, segment: Any) -> dict[str, nn.Parameter]:
+        """Return the parameters that the state depends on."""
+        everything = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
+        with torch.enable_grad():
+            start = self.model.initial_state(self.batch)  # type: ignore[operator]
+            total = sum(leaf.sum() for leaf in [*leaves_of(self.model.advance(segment, start)), *leaves_of(start)])  # type: ignore[operator]
+        if not isinstance(total, Tensor) or not total.requires_grad:
+            raise ConfigError("gradient", "no parameter reaches the state", "A forward-mode method needs one", "")
+        found = torch.autograd.grad(total, list(everything.values()), allow_unused=True)
+        return {name: p for (name, p), g in zip(everything.items(), found, strict=True) if g is not None}
+
+
+def _refuse_chance(model: nn.Module) -> None:
+    """ConfigError where a step draws by chance: its Jacobian would be another draw's."""
+    recurrent: Any = getattr(model, "recurrent", None)
+    drops = recurrent is not None and recurrent.dropout > 0 and recurrent.num_layers > 1
+    if model.training and (drops or any(getattr(module, "is_random", False) for module in model.modules())):
+        got = "dropout between layers" if drops else "a cell that draws by chance"
+        raise ConfigError(
+            "gradient", got, "Forward methods need a step that is the same twice", "Use --dropout 0 and no masks"
+        )
+
+
+class _Advance(nn.Module):
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = model
+
+    def forward(self, segment: Any, state: State) -> State:
+        return self.model.advance(segment, state)  # type: ignore[operator]
+
+
+class _Start(nn.Module):
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = model
+
+    def forward(self, batch_size: int) -> State:
+        return self.model.initial_state(batch_size)  # type: ignore[operator]
+
+
+def _below(parameters: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {f"model.{name}": value for name, value in parameters.items()}
+
+
+def flat(leaves: Sequence[Tensor]) -> Tensor:
+    """Return the tensors (B, n) of a state side by side, (B, N)."""
+    return torch.cat(list(leaves), -1)
+
+
+def add_gradient(parameter: nn.Parameter, found: Tensor) -> None:
+    """Add to a parameter's `.grad`."""
+    if parameter.grad is None:
+        parameter.grad = found.clone()
+    else:
+        parameter.grad += found
