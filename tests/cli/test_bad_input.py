@@ -60,7 +60,7 @@ def bad(folder) -> Path:
         (["book.txt", "--cell", "h' = tanh(W @ x + dt * h)"], "it uses dt"),
         (["book.txt", "--batch-size", "0"], "batch_size is 0"),
         (["book.txt", "--k1", "5000"], "a lane of this text holds only"),
-        (["book.txt", "--k2", "5"], "not built yet"),
+        (["book.txt", "--k2", "0"], "k2 is 0"),
         (["book.txt", "--out", "book.txt"], "this is a file"),
         (["book.txt", "--out", "book.txt/run"], "book.txt: this is a file"),
         (["."], "directory"),
