@@ -12,6 +12,7 @@ from ostinato.training.config import (
     Run,
     TaskRun,
     Training,
+    learning,
     overlay,
     override,
     parse_yaml,
@@ -154,7 +155,7 @@ def test_the_defaults_are_settings_a_run_may_have():
 
 
 def test_the_help_names_the_defaults_that_are_worked_out_later():
-    source = Path(config.__file__).read_text()
+    source = Path(learning.__file__).read_text()
     assert f"(default: {config.DEFAULT_EPOCHS}, but at most {config.DEFAULT_SYMBOLS:,} symbols)" in source
 
 

@@ -1,0 +1,64 @@
+"""How a model learns: the settings of the loop, of the optimizer and of gradients over time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Learning:
+    """How it learns: what all models are told."""
+
+    batch_size: int = 32
+    """Rows (lanes of a text, sequences of a task) read side by side."""
+    optimizer: Literal["adamw", "adam", "rmsprop", "sgd", "adagrad"] = "adamw"
+    """Rule that turns gradients into steps."""
+    learning_rate: float | None = None
+    """Highest learning rate; the default depends on the optimizer."""
+    weight_decay: float = 0.01
+    """Pull of the weights towards zero."""
+    warmup: int | None = None
+    """Steps over which the learning rate rises from zero (default: 100, at most a tenth of the run)."""
+    final_fraction: float = 0.05
+    """Share of the learning rate left at the end of its cosine decay; 1 keeps it constant."""
+    clip_norm: float | None = 1.0
+    """Gradient norm above which the gradient is scaled down."""
+    steps: int | None = None
+    """Steps to take; with epochs too, whichever ends first."""
+    validate_every: int | None = None
+    """Steps between two validations (default: about twenty in a run)."""
+    seed: int = 0
+    """Seed of every random choice."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to compute."""
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """Numbers the products are computed in."""
+    threads: int | None = None
+    """Threads of the CPU (default: torch's choice)."""
+    tracker: Literal["none", "tensorboard"] = "none"
+    """Where the figures are sent as well."""
+
+
+@dataclass(frozen=True)
+class Training(Learning):
+    """How it learns."""
+
+    k1: int = 64
+    """Learn once every k1 steps."""
+    k2: int | None = None
+    """Steps the gradient reaches back (default: k1)."""
+    gradient: Literal[
+        "truncated", "full", "randomized", "checkpointed", "rtrl", "snap", "uoro", "kf-rtrl", "e-prop"
+    ] = "truncated"  # fmt: skip
+    """How gradients are taken over time: back through k2 steps, through the whole lane, or forward with the state."""
+    lengths: Literal["heavy-tailed", "geometric"] = "heavy-tailed"
+    """How long the windows of --gradient randomized are, k1 steps on average."""
+    spacing: int = 8
+    """Steps between the places where --gradient randomized may cut."""
+    memory_budget: int | None = None
+    """Bytes that --gradient checkpointed may keep (default: a state every √T steps)."""
+    epochs: float | None = None
+    """Times the text is read (default: 10, but at most 10,000,000 symbols)."""
+    sample_length: int = 200
+    """Symbols written as a sample at each validation; 0 for none."""
