@@ -237,10 +237,3 @@ def test_a_run_that_stands_elsewhere_still_opens(tmp_path, text, small):
     folder = train_language_model(text, out=tmp_path / "run", **small).folder
     moved = folder.rename(tmp_path / "moved")
     assert load(moved).evaluate(text)["symbols"] == len(text.read_text())
-
-
-def test_tensorboard_gets_the_measurements_when_asked(tmp_path, text, small):
-    pytest.importorskip("tensorboard", reason="the extra `tensorboard` is not installed")
-    folder = train_language_model(text, out=tmp_path / "run", tracker="tensorboard", **small).folder
-    (events,) = (folder / "tensorboard").iterdir()
-    assert b"valid_bits_per_character" in events.read_bytes()

@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import is_tensorboard_available
 
 from ostinato._errors import ConfigError
 from ostinato.training.config import Learning, above_zero
+from ostinato.training.trackers import chosen
 
 MOST_THREADS = 1024  # OpenMP ends the process where it can start no more
 
@@ -31,7 +31,7 @@ def make_accelerator(training: Learning, folder: Path) -> Accelerator:
     accelerator = Accelerator(
         cpu=training.device == "cpu",
         mixed_precision="no" if training.precision == "fp32" else training.precision,
-        log_with=None if training.tracker == "none" else training.tracker,
+        log_with=chosen(training.tracker)[0],
         project_dir=folder,
     )
     if accelerator.num_processes > 1:
@@ -59,5 +59,3 @@ def _refuse_missing(training: Learning) -> None:
         raise ConfigError("--device", "torch finds no CUDA device", "", "Use --device cpu or --device auto")
     if training.precision == "fp16" and (training.device == "cpu" or not cuda):
         raise ConfigError("--precision", "fp16 needs a CUDA device", "On a CPU: fp32 or bf16")
-    if training.tracker == "tensorboard" and not is_tensorboard_available():
-        raise ConfigError("--tracker", "tensorboard is not installed", "", "Type: pip install 'ostinato[tensorboard]'")

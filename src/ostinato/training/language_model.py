@@ -23,7 +23,7 @@ from ostinato.data.readers import check_file, documents
 from ostinato.data.streams import TokenStream, write_stream
 from ostinato.data.vocabulary import Vocabulary
 from ostinato.decoding.sampling import Sampling
-from ostinato.training import config
+from ostinato.training import config, trackers
 from ostinato.training.card import card
 from ostinato.training.config import (
     DEFAULT_EPOCHS,
@@ -125,8 +125,7 @@ def _fit(run: Run, folder: RunFolder, vocabulary: Vocabulary, display: Display, 
         write_text(folder.config, settings)
     folder.cut_metrics(loop.counters.step)
     _announce(run, folder, vocabulary, parts, display, loop.counters.step)
-    if training.tracker != "none":
-        accelerator.init_trackers(folder.tensorboard.name)
+    trackers.begin(accelerator, run, folder, loop.counters.step, display)
     outcome = loop.fit()
     accelerator.end_training()
     return outcome

@@ -6,7 +6,7 @@
     metrics.jsonl        one line a measurement
     README.md            the model card
     state/               all that resuming needs: last.safetensors, tokens/, lock
-    tensorboard/         the same measurements for TensorBoard, when asked
+    tensorboard/         the same measurements for TensorBoard, where it is installed
 
 A file is replaced whole or not at all; nothing is ever pickled.
 """

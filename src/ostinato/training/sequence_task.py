@@ -18,7 +18,7 @@ from ostinato._errors import ConfigError
 from ostinato._version import __version__
 from ostinato.data.tasks import TASKS, Sequences, SequenceTask
 from ostinato.models.sequence_task import SequenceTaskModel, score
-from ostinato.training import config
+from ostinato.training import config, trackers
 from ostinato.training.config import TaskRun, above_zero, check_seed
 from ostinato.training.devices import kept_threads, make_accelerator
 from ostinato.training.gradient import Full
@@ -107,8 +107,7 @@ def _fit(run: TaskRun, folder: RunFolder, display: Display, accelerator: Acceler
         write_text(folder.config, settings)
     folder.cut_metrics(loop.counters.step)
     _announce(run, folder, model, display, loop.counters.step)
-    if run.training.tracker != "none":
-        accelerator.init_trackers(folder.tensorboard.name)
+    trackers.begin(accelerator, run, folder, loop.counters.step, display)
     outcome = loop.fit()
     accelerator.end_training()
     return outcome

@@ -36,8 +36,10 @@ class Learning:
     """Numbers the products are computed in."""
     threads: int | None = None
     """Threads of the CPU (default: torch's choice)."""
-    tracker: Literal["none", "tensorboard"] = "none"
-    """Where the figures are sent as well."""
+    tracker: Literal[
+        "auto", "none", "tensorboard", "wandb", "mlflow", "aim", "comet_ml", "clearml", "dvclive", "swanlab", "trackio"
+    ] = "auto"  # fmt: skip
+    """Where the figures are sent beside metrics.jsonl: auto is TensorBoard where it is installed."""
 
 
 @dataclass(frozen=True)
