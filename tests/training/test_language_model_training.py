@@ -30,7 +30,7 @@ def metrics(run) -> list[dict]:
 
 
 def test_a_run_holds_all_that_it_needs(tmp_path, text, small):
-    outcome = train_language_model(text, out=tmp_path / "run", **small)
+    outcome = train_language_model(text, out=tmp_path / "run", tracker="none", **small)
     names = {p.name for p in outcome.folder.iterdir()}
     assert names == {"config.yaml", "model.safetensors", "tokenizer.json", "metrics.jsonl", "README.md", "state"}
     assert {p.name for p in (outcome.folder / "state").iterdir()} == {"last.safetensors", "lock", "tokens"}
