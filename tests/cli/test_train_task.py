@@ -41,6 +41,15 @@ def test_keywords_and_starts_reach_the_cell(main, folder):
     assert "leak: 0.25" in (folder / "runs/k/config.yaml").read_text()
 
 
+def test_clipped_gradients_are_counted_at_the_end(main):
+    _, out, _ = main("train", "task", "adding", *SMALL, "--clip", "value", "--clip-value", "1e-9")
+    assert "6 of the gradients clipped" in out
+
+
+def test_a_run_that_clipped_nothing_says_nothing_of_it(main):
+    assert "clipped" not in main("train", "task", "adding", *SMALL, "--clip", "none")[1]
+
+
 def test_a_reservoir_is_fitted_and_its_figures_printed(main):
     code, out, err = main(
         "train", "reservoir", "mackey-glass", "--hidden-size", "30", "--steps", "400", "--washout", "100"
@@ -55,6 +64,8 @@ def test_a_reservoir_is_fitted_and_its_figures_printed(main):
         (["task", "ading"], "invalid choice"),
         (["task", "adding", "--cell", "lstn"], "Did you mean 'lstm'?"),
         (["task", "embedded-reber", "--length", "3"], "whole number from 9"),
+        (["task", "--clip", "norms"], "invalid choice"),
+        (["task", "--clip-value", "0.1"], "It limits --clip value. Add --clip value"),
         (["tusk"], "Did you mean 'task'?"),
     ],
 )

@@ -1,8 +1,13 @@
-"""Prints what a recipe's run reached beside what was published, and how to run its negative control."""
+"""What a run prints at its end: what it clipped, what its recipe reached beside what was published, the control."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ostinato.training.config import AnyRun, recipe_document
+
+if TYPE_CHECKING:
+    from ostinato.training.task import Outcome  # imports torch, which --help does without
 
 
 def print_beside_published(settings: AnyRun, reached: str) -> None:
@@ -22,3 +27,8 @@ def print_beside_published(settings: AnyRun, reached: str) -> None:
     if control:
         command = f"ostinato train --recipe {settings.recipe} --control"
         print(f"control    {command} ({control.get('expected', 'must not reach that')})")
+
+
+def of_clipping(outcome: Outcome) -> str:
+    """Return how many gradients were clipped, as the end of a sentence; nothing where none was."""
+    return f", {outcome.clipped:,} of the gradients clipped" if outcome.clipped else ""

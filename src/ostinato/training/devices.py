@@ -22,7 +22,6 @@ def make_accelerator(training: Learning, folder: Path) -> Accelerator:
     above_zero("threads", training.threads)
     if training.threads is not None and training.threads > MOST_THREADS:
         raise ConfigError("--threads", f"threads is {training.threads}", f"It is at most {MOST_THREADS}")
-    above_zero("clip_norm", training.clip_norm)
     if training.threads is not None:
         torch.set_num_threads(training.threads)
     _refuse_missing(training)

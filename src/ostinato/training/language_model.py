@@ -25,6 +25,7 @@ from ostinato.data.vocabulary import Vocabulary
 from ostinato.decoding.sampling import Sampling
 from ostinato.training import config, trackers
 from ostinato.training.card import card
+from ostinato.training.clipping import make_clip
 from ostinato.training.config import (
     DEFAULT_EPOCHS,
     DEFAULT_SYMBOLS,
@@ -161,6 +162,7 @@ def _assemble(run: Run, folder: RunFolder, vocabulary: Vocabulary) -> tuple[Run,
     # what the loop would refuse is refused here, before a run folder exists
     make_schedule(training)
     make_optimizer(training, model.parameters())
+    make_clip(training)
     model.plans()
     every = (training.validate_every or 1) * lanes.length * training.batch_size // updates
     parts = _Parts(

@@ -4,7 +4,7 @@ One step, without devices, reports and checkpoints:
 
     segment = lanes.segment(window.position, window.length)
     nats, count, state = method.accumulate(model, segment, window, state, backward)
-    norm = clip_grad_norm_(model.parameters(), clip_norm)
+    norm, clipped = clip(parameters)
     optimizer.step(); optimizer.zero_grad()
 """
 
@@ -22,6 +22,7 @@ from accelerate import Accelerator
 
 from ostinato._errors import RunError
 from ostinato.training import checkpoint
+from ostinato.training.clipping import make_clip
 from ostinato.training.config import Learning
 from ostinato.training.gradient import Backward, State, Window
 from ostinato.training.interrupts import StopRequest
@@ -44,7 +45,7 @@ class Loop:
         self.method = task.method
         self.updates = self.method.updates(task.lanes.length)
         self.total = training.steps or 0
-        self.schedule = make_schedule(training)
+        self.schedule, self.clip = make_schedule(training), make_clip(training)
         self.model: Any = accelerator.prepare_model(task.model)
         self.parameters = list(self.model.parameters())
         self._optimizer = make_optimizer(training, self.parameters)
@@ -89,12 +90,14 @@ class Loop:
         if self.accelerator.scaler is not None and facts.get("scaler"):
             self.accelerator.scaler.load_state_dict(facts["scaler"])
         self.meter.nats, self.meter.count = self.counters.nats, self.counters.count
+        self.meter.clipped = self.counters.clipped
         self._last_saved_step = self.counters.step
 
     def save(self) -> None:
         """Write the last checkpoint."""
         self.meter.read()
         self.counters.nats, self.counters.count = self.meter.nats, self.meter.count
+        self.counters.clipped = self.meter.clipped
         self.counters.seconds = self._elapsed()
         self._began = time.monotonic()
         scaler = self.accelerator.scaler
@@ -128,16 +131,16 @@ class Loop:
         if self.device.type != "cpu":
             segment = move(segment, self.device)
         nats, count, self.state = self.method.accumulate(self.model, segment, window, self.state, self._backward)
-        limit = math.inf if self.training.clip_norm is None else self.training.clip_norm
-        norm = self.accelerator.clip_grad_norm_(self.parameters, limit)
+        if self.accelerator.scaler is not None:
+            self.accelerator.unscale_gradients(self.optimizer)
+        norm, clipped = self.clip(self.parameters)
         self.optimizer.step()
         self.optimizer.zero_grad()
         counters.step += 1
         read = self.task.sequences_a_step or count
         counters.symbols += read
         self._speed.add(read)
-        assert norm is not None  # the type is wider than what this call returns
-        self.meter.add(counters.step, nats, count, norm)
+        self.meter.add(counters.step, nats, count, norm, clipped)
 
     def _attend(self) -> None:
         """Report, validate and save when they are due."""
@@ -183,6 +186,7 @@ class Loop:
             ("sequences" if self.task.sequences_a_step else "symbols"): self.counters.symbols,
             f"train_{self.task.score}": figures.loss,
             "gradient_norm": figures.norm,
+            "clipped_steps": self.meter.clipped,
             "learning_rate": self.schedule.at(figures.step - 1),
             **{f"valid_{name}": value for name, value in self.figures.items()},
             "seconds": round(self._elapsed(), 3),
@@ -217,7 +221,7 @@ class Loop:
         early = stopped if counters.step < self.total else None
         return Outcome(
             self.folder.path, counters.step, self.total, counters.best, counters.best_step, counters.seconds,
-            early, self.solved, self.figures,
+            early, self.solved, counters.clipped, self.figures,
         )  # fmt: skip
 
 

@@ -17,17 +17,19 @@ class NonFiniteError(OstinatoError):
 
 @dataclass
 class Meter:
-    """Sums of losses and norms between two reports. `nats` and `count` are what a checkpoint keeps."""
+    """Sums of losses and norms between two reports. `nats`, `count` and `clipped` are what a checkpoint keeps."""
 
     nats: float = 0.0
     count: int = 0
+    clipped: int = 0
+    """Steps whose gradient was clipped, since the run began."""
     norm: float = 0.0
     check_norm: bool = True
-    _waiting: list[tuple[int, int, Tensor, Tensor]] = field(default_factory=list)
+    _waiting: list[tuple[int, int, Tensor, Tensor, Tensor]] = field(default_factory=list)
 
-    def add(self, step: int, nats: Tensor, count: int, norm: Tensor) -> None:
+    def add(self, step: int, nats: Tensor, count: int, norm: Tensor, clipped: Tensor) -> None:
         """Leave the figures of a step; nothing is read yet."""
-        self._waiting.append((step, count, nats, norm))
+        self._waiting.append((step, count, nats, norm, clipped))
 
     def read(self) -> None:
         """Read what waits, in order. Raises NonFiniteError naming the first step that is not finite."""
@@ -35,6 +37,7 @@ class Meter:
             return
         nats = torch.stack([entry[2].float() for entry in self._waiting]).tolist()
         norms = torch.stack([entry[3].float() for entry in self._waiting]).tolist()
+        self.clipped += int(torch.stack([entry[4] for entry in self._waiting]).sum())
         for (step, count, *_), loss, norm in zip(self._waiting, nats, norms, strict=True):
             self._refuse_non_finite(step, loss, norm)
             self.nats += loss

@@ -19,6 +19,7 @@ from ostinato._version import __version__
 from ostinato.data.tasks import TASKS, Sequences, SequenceTask
 from ostinato.models.sequence_task import SequenceTaskModel, score
 from ostinato.training import config, trackers
+from ostinato.training.clipping import make_clip
 from ostinato.training.config import TaskRun, above_zero, check_seed
 from ostinato.training.devices import kept_threads, make_accelerator
 from ostinato.training.gradient import Full
@@ -155,6 +156,7 @@ def _model(run: TaskRun) -> SequenceTaskModel:
     model = SequenceTaskModel(task_of(run), **settings.pop("keywords"), **settings)
     make_schedule(run.training)
     make_optimizer(run.training, model.parameters())
+    make_clip(run.training)
     model.plans()
     return model
 

@@ -65,13 +65,18 @@ class Counters:
     seconds: float = 0.0
     nats: float = 0.0
     count: int = 0
+    clipped: int = 0
+    """Steps whose gradient was clipped."""
     best: float | None = None
     best_step: int | None = None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended. `best` is the best score; `stopped` is the signal that ended it early, or None."""
+    """How a run ended. `best` is the best score; `stopped` is the signal that ended it early, or None.
+
+    `clipped` counts the steps whose gradient was clipped.
+    """
 
     folder: Path
     step: int
@@ -81,4 +86,5 @@ class Outcome:
     seconds: float
     stopped: signal.Signals | None = None
     solved: bool = False
+    clipped: int = 0
     metrics: dict[str, float] = field(default_factory=dict)

@@ -1,29 +1,19 @@
-"""How a model learns: the settings of the loop, of the optimizer and of gradients over time."""
+"""How a model learns: the settings of the loop and of gradients over time."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
+from ostinato.training.config.optimisation import Optimisation
+
 
 @dataclass(frozen=True)
-class Learning:
+class Learning(Optimisation):
     """How it learns: what all models are told."""
 
     batch_size: int = 32
     """Rows (lanes of a text, sequences of a task) read side by side."""
-    optimizer: Literal["adamw", "adam", "rmsprop", "sgd", "adagrad"] = "adamw"
-    """Rule that turns gradients into steps."""
-    learning_rate: float | None = None
-    """Highest learning rate; the default depends on the optimizer."""
-    weight_decay: float = 0.01
-    """Pull of the weights towards zero."""
-    warmup: int | None = None
-    """Steps over which the learning rate rises from zero (default: 100, at most a tenth of the run)."""
-    final_fraction: float = 0.05
-    """Share of the learning rate left at the end of its cosine decay; 1 keeps it constant."""
-    clip_norm: float | None = 1.0
-    """Gradient norm above which the gradient is scaled down."""
     steps: int | None = None
     """Steps to take; with epochs too, whichever ends first."""
     validate_every: int | None = None
