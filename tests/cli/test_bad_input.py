@@ -53,6 +53,7 @@ def bad(folder) -> Path:
         (["book.txt", "--config", "none.yaml"], "none.yaml: there is no such file"),
         (["book.txt", "--recipe", "tinyshakespear"], "Did you mean 'tinyshakespeare'?"),
         (["book.txt", "--optimizer", "adma"], "adam"),
+        (["book.txt", "--on-nan", "ignore"], "skip"),
         (["book.txt", "--hidden-size", "many"], "hidden-size"),
         (["book.txt", "--hidden-size", "-1"], "hidden_size"),
         (["book.txt", "--seed", "99999999999999999999"], "--seed"),

@@ -1,7 +1,7 @@
 """The entry point `ostinato`: finds the command, and turns every error a user can meet into one message.
 
-Exit codes: 0 done, 1 a fault of ours or of the machine, 2 something the user can put right,
-130 after Ctrl-C and 143 after SIGTERM.
+Exit codes: 0 done, or saved and ended because SIGTERM asked for it, 1 a fault of ours or of the machine,
+2 something the user can put right, 130 after Ctrl-C.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""What a run prints at its end: what it clipped, what its recipe reached beside what was published, the control."""
+"""What a run prints at its end: what became of its updates, what its recipe reached beside what was published."""
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 from ostinato.training.config import AnyRun, recipe_document
@@ -29,6 +30,12 @@ def print_beside_published(settings: AnyRun, reached: str) -> None:
         print(f"control    {command} ({control.get('expected', 'must not reach that')})")
 
 
-def of_clipping(outcome: Outcome) -> str:
-    """Return how many gradients were clipped, as the end of a sentence; nothing where none was."""
-    return f", {outcome.clipped:,} of the gradients clipped" if outcome.clipped else ""
+def of_updates(outcome: Outcome) -> str:
+    """Return how many gradients were clipped and left out, as the end of a sentence; nothing where none was."""
+    clipped = f", {outcome.clipped:,} of the gradients clipped" if outcome.clipped else ""
+    return clipped + (f", {outcome.skipped:,} left out as not finite" if outcome.skipped else "")
+
+
+def code_of(stopped: signal.Signals) -> int:
+    """Return the exit code after a signal: SIGTERM asks for an end and gets one, Ctrl-C breaks something off."""
+    return 0 if stopped == signal.SIGTERM else 128 + stopped

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from ostinato.cli.results import of_clipping, print_beside_published
+from ostinato.cli.results import code_of, of_updates, print_beside_published
 from ostinato.cli.settings import read_settings
 from ostinato.training.config import Run
 
@@ -21,10 +21,10 @@ def run(arguments: list[str], program: str) -> int:
     if outcome.stopped:
         print(f"Stopped at step {outcome.step:,} of {outcome.steps:,}; everything is saved. To go on:")
         print(f"  ostinato train language-model --out {folder} --resume")
-        return 128 + outcome.stopped
+        return code_of(outcome.stopped)
     if outcome.best is not None:
         print(f"Best on the validation text: {outcome.best:.4f} nats at step {outcome.best_step:,}.")
         print_beside_published(settings, f"{outcome.best:.4f} nats a symbol after {outcome.seconds:,.0f} s")
-    print(f"Done: {outcome.step:,} steps in {outcome.seconds:,.0f} s{of_clipping(outcome)}. To write with the model:")
+    print(f"Done: {outcome.step:,} steps in {outcome.seconds:,.0f} s{of_updates(outcome)}. To write with the model:")
     print(f"  ostinato generate {folder}")
     return 0

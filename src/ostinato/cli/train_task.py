@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from ostinato.cli.results import of_clipping, print_beside_published
+from ostinato.cli.results import code_of, of_updates, print_beside_published
 from ostinato.cli.settings import read_settings
 from ostinato.training.config import TaskRun
 
@@ -20,12 +20,10 @@ def run(arguments: list[str], program: str) -> int:
     if outcome.stopped:
         print(f"Stopped at step {outcome.step:,} of {outcome.steps:,}; everything is saved. To go on:")
         print(f"  ostinato train task --out {shlex.quote(str(outcome.folder))} --resume")
-        return 128 + outcome.stopped
+        return code_of(outcome.stopped)
     sequences = outcome.step * settings.training.batch_size
     verdict = "Solved" if outcome.solved else "Not solved"
-    print(
-        f"{verdict}: {outcome.step:,} steps, {sequences:,} sequences, {outcome.seconds:,.0f} s{of_clipping(outcome)}."
-    )
+    print(f"{verdict}: {outcome.step:,} steps, {sequences:,} sequences, {outcome.seconds:,.0f} s{of_updates(outcome)}.")
     verdict = "solved" if outcome.solved else "not solved"
     scores = of_a_task(outcome.metrics) if outcome.metrics else "no validation"
     print_beside_published(settings, f"{verdict} after {sequences:,} sequences ({outcome.step:,} steps): {scores}")

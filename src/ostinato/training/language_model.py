@@ -39,6 +39,7 @@ from ostinato.training.config import (
 from ostinato.training.devices import kept_threads, make_accelerator
 from ostinato.training.gradient import method
 from ostinato.training.loop import Loop, make_schedule
+from ostinato.training.memory import explained
 from ostinato.training.optimizers import default_learning_rate, make_optimizer
 from ostinato.training.progress import Display, Silent, make_display
 from ostinato.training.resuming import refuse_other_settings, refuse_steps_taken
@@ -82,7 +83,7 @@ def train(run: Run, display: Display) -> Outcome:
     folder = RunFolder(run.folder)
     config.refuse_two_ways(run)
     try:
-        with torch.random.fork_rng(), kept_threads():
+        with torch.random.fork_rng(), kept_threads(), explained(run.training, run.model):
             if run.resume and folder.is_run():
                 return _go_on(run, folder, display)
             return _begin(run, folder, display)

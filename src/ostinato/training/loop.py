@@ -19,11 +19,13 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from torch import Tensor
 
 from ostinato._errors import RunError
 from ostinato.training import checkpoint
 from ostinato.training.clipping import make_clip
 from ostinato.training.config import Learning
+from ostinato.training.finite import Attempt, late_origin, refusal, refuse_bad_weights, trace, unspoilt
 from ostinato.training.gradient import Backward, State, Window
 from ostinato.training.interrupts import StopRequest
 from ostinato.training.meter import Meter, refuse_non_finite
@@ -56,6 +58,8 @@ class Loop:
             self.optimizer, self._backward = self._optimizer, torch.Tensor.backward
         self.counters = Counters()
         self.meter = Meter(check_norm=training.precision != "fp16")
+        # waiting for a device at each step costs time, and only skipping needs it; a CPU waits for nothing
+        self.reads_at_once = self.device.type == "cpu" or training.on_nan == "skip"
         self.state: State = None
         self.figures: dict[str, float] = {}
         self.solved = False
@@ -96,6 +100,7 @@ class Loop:
     def save(self) -> None:
         """Write the last checkpoint."""
         self.meter.read()
+        refuse_bad_weights(self.model, self.counters.step)
         self.counters.nats, self.counters.count = self.meter.nats, self.meter.count
         self.counters.clipped = self.meter.clipped
         self.counters.seconds = self._elapsed()
@@ -130,17 +135,42 @@ class Loop:
         segment = self.task.lanes.segment(window.position, window.length)
         if self.device.type != "cpu":
             segment = move(segment, self.device)
+        attempt = Attempt(segment, window, self.state, torch.get_rng_state())
         nats, count, self.state = self.method.accumulate(self.model, segment, window, self.state, self._backward)
         if self.accelerator.scaler is not None:
             self.accelerator.unscale_gradients(self.optimizer)
+        late = str if self.reads_at_once else late_origin(self.model, window, self.task.row_name)
         norm, clipped = self.clip(self.parameters)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
         counters.step += 1
+        if self._is_good(nats, norm):
+            self.optimizer.step()
+            self.meter.add(counters.step, nats, count, norm, clipped, late)
+        else:
+            self._leave_out(attempt, nats, norm)
+        self.optimizer.zero_grad()
         read = self.task.sequences_a_step or count
         counters.symbols += read
         self._speed.add(read)
-        self.meter.add(counters.step, nats, count, norm, clipped)
+
+    def _is_good(self, nats: Tensor, norm: Tensor) -> bool:
+        """Whether an update may be made; where a device is not waited for, the meter finds the fault later."""
+        if not self.reads_at_once:
+            return True
+        return math.isfinite(float(nats)) and (not self.meter.check_norm or math.isfinite(float(norm)))
+
+    def _leave_out(self, attempt: Attempt, nats: Tensor, norm: Tensor) -> None:
+        """Count an update that is not made; or end the run with the fault named."""
+        counters, stops = self.counters, self.training.on_nan == "stop"
+        if stops or not counters.skipped:
+            fault = trace(self.method, self.model, attempt, self._backward, nats, norm)
+            error = refusal(fault, self.task.row_name, counters.step, self._last_saved_step)
+            if stops:
+                raise error
+            self.display.say(f"{error.where}: {error.got}. Such updates are left out and counted")
+        counters.skipped += 1
+        self.state = unspoilt(self.state)
+        if self.accelerator.scaler is not None:
+            self.optimizer.step()  # leaves it out by itself, and lowers the scale
 
     def _attend(self) -> None:
         """Report, validate and save when they are due."""
@@ -184,9 +214,10 @@ class Loop:
             "step": figures.step,
             "epoch": round(figures.epoch, 4),
             ("sequences" if self.task.sequences_a_step else "symbols"): self.counters.symbols,
-            f"train_{self.task.score}": figures.loss,
+            f"train_{self.task.score}": None if math.isnan(figures.loss) else figures.loss,
             "gradient_norm": figures.norm,
             "clipped_steps": self.meter.clipped,
+            "skipped_steps": self.counters.skipped,
             "learning_rate": self.schedule.at(figures.step - 1),
             **{f"valid_{name}": value for name, value in self.figures.items()},
             "seconds": round(self._elapsed(), 3),
@@ -221,7 +252,7 @@ class Loop:
         early = stopped if counters.step < self.total else None
         return Outcome(
             self.folder.path, counters.step, self.total, counters.best, counters.best_step, counters.seconds,
-            early, self.solved, counters.clipped, self.figures,
+            early, self.solved, counters.clipped, self.figures, counters.skipped,
         )  # fmt: skip
 
 

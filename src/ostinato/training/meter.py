@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -25,11 +26,13 @@ class Meter:
     """Steps whose gradient was clipped, since the run began."""
     norm: float = 0.0
     check_norm: bool = True
-    _waiting: list[tuple[int, int, Tensor, Tensor, Tensor]] = field(default_factory=list)
+    _waiting: list[tuple[int, int, Tensor, Tensor, Tensor, Callable[[], str]]] = field(default_factory=list)
 
-    def add(self, step: int, nats: Tensor, count: int, norm: Tensor, clipped: Tensor) -> None:
-        """Leave the figures of a step; nothing is read yet."""
-        self._waiting.append((step, count, nats, norm, clipped))
+    def add(
+        self, step: int, nats: Tensor, count: int, norm: Tensor, clipped: Tensor, origin: Callable[[], str] = str
+    ) -> None:
+        """Leave the figures of a step; nothing is read yet. `origin` says where a fault of this step comes from."""
+        self._waiting.append((step, count, nats, norm, clipped, origin))
 
     def read(self) -> None:
         """Read what waits, in order. Raises NonFiniteError naming the first step that is not finite."""
@@ -38,8 +41,10 @@ class Meter:
         nats = torch.stack([entry[2].float() for entry in self._waiting]).tolist()
         norms = torch.stack([entry[3].float() for entry in self._waiting]).tolist()
         self.clipped += int(torch.stack([entry[4] for entry in self._waiting]).sum())
-        for (step, count, *_), loss, norm in zip(self._waiting, nats, norms, strict=True):
-            self._refuse_non_finite(step, loss, norm)
+        for (step, count, *_, origin), loss, norm in zip(self._waiting, nats, norms, strict=True):
+            refuse_non_finite(step, "loss", loss, origin)
+            if self.check_norm:
+                refuse_non_finite(step, "gradient norm", norm, origin)
             self.nats += loss
             self.count += count
             self.norm = norm
@@ -54,18 +59,13 @@ class Meter:
         """Mean loss in nats a symbol since the last restart; NaN before the first step."""
         return self.nats / self.count if self.count else math.nan
 
-    def _refuse_non_finite(self, step: int, loss: float, norm: float) -> None:
-        refuse_non_finite(step, "loss", loss)
-        if self.check_norm:
-            refuse_non_finite(step, "gradient norm", norm)
 
-
-def refuse_non_finite(step: int, what: str, value: float) -> None:
-    """Raise NonFiniteError naming the step, unless the value is finite."""
+def refuse_non_finite(step: int, what: str, value: float, origin: Callable[[], str] = str) -> None:
+    """Raise NonFiniteError naming the step, and what `origin()` says of it, unless the value is finite."""
     if not math.isfinite(value):
         raise NonFiniteError(
             f"step {step}",
-            f"the {what} is {value}",
+            f"the {what} is {value}{origin()}",
             "The best checkpoint before it is kept",
             "Begin anew with a smaller --learning-rate or --clip-norm",
         )

@@ -25,6 +25,7 @@ from ostinato.training.devices import kept_threads, make_accelerator
 from ostinato.training.gradient import Full
 from ostinato.training.language_model import validation_period
 from ostinato.training.loop import Loop, make_schedule, move
+from ostinato.training.memory import explained
 from ostinato.training.optimizers import default_learning_rate, make_optimizer
 from ostinato.training.progress import Display, Silent, make_display, of_a_task
 from ostinato.training.resuming import refuse_other_settings, refuse_steps_taken
@@ -49,7 +50,7 @@ def train(run: TaskRun, display: Display) -> Outcome:
     folder = RunFolder(run.folder, TaskRun())
     config.refuse_two_ways(run)
     try:
-        with torch.random.fork_rng(), kept_threads():
+        with torch.random.fork_rng(), kept_threads(), explained(run.training, run.model):
             accelerator = make_accelerator(run.training, folder.path)
             run = _resolved(config.with_cell_text(run))
             if run.resume and folder.is_run():

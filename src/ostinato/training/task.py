@@ -52,6 +52,11 @@ class Task:
     is_solved: Callable[[dict[str, float]], bool] = lambda figures: False
     """Whether figures are good enough to stop."""
 
+    @property
+    def row_name(self) -> str:
+        """What a row of a batch is called."""
+        return "sequence" if self.sequences_a_step else "lane"
+
 
 @dataclass
 class Counters:
@@ -67,6 +72,8 @@ class Counters:
     count: int = 0
     clipped: int = 0
     """Steps whose gradient was clipped."""
+    skipped: int = 0
+    """Updates left out because loss or gradient was not finite."""
     best: float | None = None
     best_step: int | None = None
 
@@ -88,3 +95,4 @@ class Outcome:
     solved: bool = False
     clipped: int = 0
     metrics: dict[str, float] = field(default_factory=dict)
+    skipped: int = 0

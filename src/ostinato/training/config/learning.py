@@ -18,6 +18,8 @@ class Learning(Optimisation):
     """Steps to take; with epochs too, whichever ends first."""
     validate_every: int | None = None
     """Steps between two validations (default: about twenty in a run)."""
+    on_nan: Literal["stop", "skip"] = "stop"
+    """What follows a loss or gradient that is not finite: the end of the run, or the next step without that update."""
     seed: int = 0
     """Seed of every random choice."""
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -1,0 +1,34 @@
+"""Flags of the training loop, through the command line."""
+
+import pytest
+from command_line import SMALL
+
+from ostinato.models.language_model import LanguageModel
+
+TRAIN = ["train", "language-model", "book.txt"]
+
+
+@pytest.fixture
+def spoilt(monkeypatch):
+    """Make every fifth loss not a number."""
+    loss, calls = LanguageModel.loss, []
+
+    def spoilt(model, segment, state=None):
+        nats, count, after = loss(model, segment, state)
+        calls.append(model.training)
+        return (nats * float("nan") if model.training and sum(calls) % 5 == 0 else nats), count, after
+
+    monkeypatch.setattr(LanguageModel, "loss", spoilt)
+
+
+def test_updates_that_are_not_finite_are_left_out_and_counted_where_asked(main, spoilt):
+    code, out, err = main(*TRAIN, *SMALL, "--on-nan", "skip")
+    assert (code, err) == (0, "")
+    assert "step 5: the loss is nan (" in out
+    assert "left out as not finite. To write" in out
+
+
+def test_without_asking_they_end_the_run(main, spoilt):
+    code, _, err = main(*TRAIN, *SMALL)
+    assert code == 2
+    assert err.startswith("ostinato: step 5: the loss is nan (")
