@@ -21,6 +21,7 @@ COMMANDS = {
     "train reservoir": ("train_reservoir", "fit the readout of a reservoir"),
     "generate": ("generate", "write text with a trained model"),
     "evaluate": ("evaluate", "score a text with a trained model"),
+    "compare": ("compare", "show runs side by side: scores, settings that differ, curves"),
     "cells": ("cells", "list the cells, each with its equations"),
     "explain": ("explain", "show a cell: equations, sizes, cost, engine and why"),
     "recipes": ("recipes", "list the settings that ship with ostinato"),

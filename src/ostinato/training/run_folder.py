@@ -106,6 +106,13 @@ class RunFolder:
         if self.path.is_dir() and not self.is_run() and any(self.path.iterdir()):
             raise RunError(str(self.path), "the folder holds files but no run", "", "Name another folder with --out")
 
+    def is_busy(self) -> bool:
+        """Whether a process trains into this folder now."""
+        if not (self.state / "lock").is_file():
+            return False
+        with open(self.state / "lock", "rb") as file:
+            return not _lock(file.fileno())
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the run so that no other process trains into it; a killed process lets go by itself."""
