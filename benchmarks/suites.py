@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks import cells, diagonal, interference, layers, memory, ragged, streaming, table, training, vendor
+from benchmarks import (
+    catalogue,
+    cells,
+    diagonal,
+    interference,
+    layers,
+    memory,
+    ragged,
+    streaming,
+    table,
+    training,
+    vendor,
+)
 from benchmarks.settings import Settings
 from benchmarks.table import Row, Table
 
@@ -43,6 +55,7 @@ _MEMORY = Table(
 SUITES = {
     "vendor": Suite(vendor.measure, vendor.TABLE),
     "cells": Suite(cells.measure, cells.TABLE),
+    "catalogue": Suite(catalogue.measure, catalogue.TABLE),
     "diagonal": Suite(diagonal.measure, diagonal.TABLE),
     "ragged": Suite(ragged.measure, ragged.TABLE),
     "streaming": Suite(streaming.measure, streaming.TABLE),

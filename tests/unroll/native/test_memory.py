@@ -37,6 +37,40 @@ def test_memory_for_a_result_is_its_own_whatever_its_size(count):
     assert [(m.shape, float(m.min()), float(m.max())) for m in made] == [((1, count), k, k) for k in range(2)]
 
 
+def test_memory_of_a_result_is_no_larger_than_the_result_and_used_again():
+    count = memory.HUGE_FROM // 4 + 12345
+    made = memory.fresh(torch.empty(0, dtype=torch.float32), 1, count)
+    assert made.untyped_storage().nbytes() == 4 * count
+    address = made.data_ptr()
+    del made
+    assert memory.fresh(torch.empty(0, dtype=torch.float32), count, 1).data_ptr() == address
+
+
+def test_a_result_may_be_changed_in_place():
+    x = torch.randn(300, 64, 64)
+    made = memory.fresh(x, *x.shape).copy_(x)
+    assert not made._is_view()
+    assert torch.equal(made.requires_grad_().detach().mul_(2.0), 2 * x)
+
+
+def test_memory_that_another_process_may_see_is_not_used_again():
+    count = memory.HUGE_FROM // 4
+    made = memory.fresh(torch.empty(0, dtype=torch.float32), count)
+    made.share_memory_()
+    address = made.data_ptr()
+    del made
+    assert memory.fresh(torch.empty(0, dtype=torch.float32), count).data_ptr() != address
+
+
+def test_memory_that_its_user_gave_back_is_not_used_again():
+    count = memory.HUGE_FROM // 4
+    made = memory.fresh(torch.empty(0, dtype=torch.float32), count)
+    made.untyped_storage().resize_(0)
+    del made
+    again = memory.fresh(torch.empty(0, dtype=torch.float32), count).fill_(1.0)
+    assert float(again.sum()) == count
+
+
 def test_memory_is_not_handed_out_twice_while_it_is_held():
     one, other = memory.take(torch.float32, 100), memory.take(torch.float32, 100)
     assert one.untyped_storage().data_ptr() != other.untyped_storage().data_ptr()

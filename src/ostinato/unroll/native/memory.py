@@ -1,5 +1,5 @@
-"""Memory for what the loop keeps to itself. It is used again: the system takes as long to hand out fresh pages as the
-loop takes to fill them, and sequences are large.
+"""Memory for sequences. It is used again once nothing refers to it: the system takes as long to hand out fresh pages as
+the loop takes to fill them, and sequences are large.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _lock = threading.Lock()
 
 
 _sizes: dict[tuple[torch.dtype, int], list[_Block]] = {}
-"""Blocks by type and by size, which is a power of two, or one and a half of one."""
+"""Blocks by type and by size: a power of two, or one and a half of one; the very size, where a caller is given it."""
 
 
 class _Block:
@@ -37,32 +37,52 @@ class _Block:
 
     @property
     def is_idle(self) -> bool:
-        return self.count() == self.references
+        return self.count() == self.references and self.is_ours
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether nobody has moved the numbers into memory that processes share, or changed its size."""
+        return self.storage.nbytes() == self.bytes and not self.storage.is_shared()
 
 
 def fresh(like: Tensor, *shape: int) -> Tensor:
-    """Return memory of its own for a result, of the type of `like`. Its numbers are arbitrary."""
-    made = like.new_empty(shape)
+    """Return memory of its own for a result, of the type of `like`. Its numbers are arbitrary.
+
+    It is no larger than its shape, for who saves a tensor saves all of its memory.
+    """
+    count = math.prod(shape)
+    if count * like.dtype.itemsize < HUGE_FROM or like.device.type != "cpu":
+        return like.new_empty(shape)
+    return _taken(like.dtype, count, shape)
+
+
+def take(dtype: torch.dtype, *shape: int) -> Tensor:
+    """Return a tensor for what stays within the engine. Its numbers are arbitrary."""
+    count = math.prod(shape)
+    return _taken(dtype, _rounded(count), shape)
+
+
+def _taken(dtype: torch.dtype, count: int, shape: tuple[int, ...]) -> Tensor:
+    """Return a tensor at the head of a block of `count` numbers, used again once nothing refers to it any more."""
+    with _lock:
+        blocks = _sizes.setdefault((dtype, count), [])
+        blocks[:] = [block for block in blocks if block.is_ours]
+        found = next((b for b in blocks if b.is_idle), None)
+        if found is None:
+            _make_room(count * dtype.itemsize)
+            found = _Block(_new(dtype, count))
+            blocks.append(found)
+        return torch.empty(0, dtype=dtype).set_(found.storage, 0, shape)  # no view: what is a result may be changed
+
+
+def _new(dtype: torch.dtype, count: int) -> Tensor:
+    made = torch.empty(count, dtype=dtype, device="cpu")
     if sys.platform == "linux" and made.nbytes >= HUGE_FROM:
         first = -(-made.data_ptr() // _HUGE_PAGE) * _HUGE_PAGE
         last = (made.data_ptr() + made.nbytes) // _HUGE_PAGE * _HUGE_PAGE
         # a hint: where the system has no such pages, it stays with small ones
         ctypes.CDLL(None).madvise(ctypes.c_void_p(first), ctypes.c_size_t(last - first), _MADV_HUGEPAGE)
     return made
-
-
-def take(dtype: torch.dtype, *shape: int) -> Tensor:
-    """Return a tensor whose memory is used again once nothing refers to it any more. Its numbers are arbitrary."""
-    count = math.prod(shape)
-    key = dtype, _rounded(count)
-    with _lock:
-        blocks = _sizes.setdefault(key, [])
-        found = next((b for b in blocks if b.is_idle), None)
-        if found is None:
-            _make_room(key[1] * dtype.itemsize)
-            found = _Block(fresh(torch.empty(0, dtype=dtype, device="cpu"), key[1]))
-            blocks.append(found)
-        return found.numbers[:count].view(shape)
 
 
 def _rounded(count: int) -> int:

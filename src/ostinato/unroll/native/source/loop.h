@@ -47,21 +47,31 @@ OSTINATO_INLINE V load_if(const real *from, int64_t distance) {
 }
 
 // One thread on its way along time. Its rows are own, own + each, own + 2 each, …: all of them where units are shared.
+// Rows that are all equally long are shared out in runs of neighbours, since what is fetched ahead of one row is the next;
+// others in turns, so that each thread has long ones and short ones.
 // Threads that share units wait for each other where a row must be complete. In a loop without products of what it
 // makes, and without sums over a row, a unit meets no other: each thread goes through time with its own, and none waits.
 struct Thread {
   const Call &call;
   Member &me;
   const bool by_rows, together;  // units are shared by threads that wait for each other
-  const int64_t own, each;
+  const bool in_turns;
+  const int64_t own, each, end;
   int64_t offset = 0;  // how many rows all earlier steps have
   int64_t alive = 0;   // how many rows of this step are the thread's
 
   Thread(const Call &call, Member &me, bool waits)
-      : call(call), me(me), by_rows(call.by_rows), together(!by_rows && waits), own(by_rows ? me.id : 0),
-        each(by_rows ? me.count : 1) {}
+      : call(call), me(me), by_rows(call.by_rows), together(!by_rows && waits),
+        in_turns(by_rows && call.steps > 0 && call.rows[0] != call.rows[call.steps - 1]),
+        own(!by_rows   ? 0
+            : in_turns ? me.id
+                       : rows_of(0) * me.id / me.count),
+        each(in_turns ? me.count : 1), end(by_rows && !in_turns ? rows_of(0) * (me.id + 1) / me.count : call.batch) {}
 
-  int64_t mine(int64_t rows) const { return rows > own ? (rows - own + each - 1) / each : 0; }
+  int64_t mine(int64_t rows) const {
+    const int64_t last = rows < end ? rows : end;
+    return last > own ? (last - own + each - 1) / each : 0;
+  }
   int64_t rows_of(int64_t step) const { return step < call.steps ? call.rows[step] : 0; }
   Share share(int64_t size) const { return by_rows ? Share(blocks(size)) : Share(blocks(size), me); }
   void complete_rows() const {  // wait for the other units' threads
