@@ -35,7 +35,7 @@ def bad(folder) -> Path:
     ("typed", "said"),
     [
         (["empty.txt"], "the file is empty"),
-        (["short.txt"], "a lane of this text holds only"),
+        (["short.txt"], "a lane holds only"),
         (["latin.txt"], "byte 0xe9 at offset 1"),
         (["latin.txt"], "--tokens byte"),
         (["zipped.txt"], "gzip"),
@@ -60,7 +60,7 @@ def bad(folder) -> Path:
         (["book.txt", "--threads", "100000"], "threads is 100000. It is at most"),
         (["book.txt", "--cell", "h' = tanh(W @ x + dt * h)"], "it uses dt"),
         (["book.txt", "--batch-size", "0"], "batch_size is 0"),
-        (["book.txt", "--k1", "5000"], "a lane of this text holds only"),
+        (["book.txt", "--k1", "5000"], "a lane holds only"),
         (["book.txt", "--k2", "0"], "k2 is 0"),
         (["book.txt", "--out", "book.txt"], "this is a file"),
         (["book.txt", "--out", "book.txt/run"], "book.txt: this is a file"),

@@ -112,7 +112,7 @@ def test_a_forward_method_may_learn_at_every_step():
 
 
 def test_a_lane_shorter_than_k1_is_refused():
-    with pytest.raises(ConfigError, match="k1 is 64, but a lane of this text holds only 20 steps"):
+    with pytest.raises(ConfigError, match="k1 is 64, but a lane holds only 20 steps"):
         Truncated(64, 64).updates(20)
 
 

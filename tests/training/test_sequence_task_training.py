@@ -7,8 +7,11 @@ import pytest
 import torch
 
 from ostinato import ConfigError, RunError
+from ostinato.data.tasks import TASKS
+from ostinato.models.sequence_task import SequenceTaskModel
 from ostinato.training import config
 from ostinato.training.config import TaskRun
+from ostinato.training.gradient import METHODS
 from ostinato.training.progress import Silent
 from ostinato.training.run_folder import RunFolder, read_tensors
 from ostinato.training.sequence_task import train, train_task
@@ -101,4 +104,64 @@ def test_a_number_where_a_symbol_starts_is_where_it_starts(folder):
 def test_what_is_not_possible_is_refused_before_a_folder_exists(folder, settings, said):
     with pytest.raises(ConfigError, match=said):
         train(run(folder, **settings), Silent())
+    assert not folder.exists()
+
+
+# gradients over time
+
+WINDOWS = {"gradient": "truncated", "k1": 3, "k2": 5}
+
+
+@pytest.mark.parametrize("gradient", METHODS)
+@pytest.mark.parametrize("task", ["copying", "embedded-reber"])
+def test_every_gradient_method_learns_a_task(folder, task, gradient):
+    settings = {"cell": "indrnn", "length": 12, "hidden_size": 4, "steps": 12, "spacing": 1, "k1": 4}
+    outcome = train(run(folder, task, gradient=gradient, **settings), Silent())
+    assert outcome.step == 12
+    first, last = lines(folder)[0], lines(folder)[-1]
+    assert last["valid_nats"] < first["valid_nats"]
+
+
+def test_windows_of_a_sequence_learn_what_all_of_it_does(folder):
+    settings = {"length": 4, "hidden_size": 16, "batch_size": 16, "steps": 600, "validate_every": 600}
+    outcome = train(run(folder, gradient="truncated", k1=2, k2=4, **settings), Silent())
+    assert outcome.metrics["mse"] < 0.1
+
+
+def test_sequences_are_counted_when_they_end(folder):
+    outcome = train(run(folder, **WINDOWS), Silent())
+    assert outcome.step == 12
+    assert outcome.read == 4 * 4  # 12 steps are 4 readings of 8 steps, 3 windows each
+
+
+@pytest.mark.parametrize("gradient", ["truncated", "uoro", "randomized"])
+def test_a_run_that_stops_within_its_sequences_comes_to_the_same_bits(folder, tmp_path, gradient):
+    settings = {"cell": "indrnn", "k1": 3, "k2": 5, "spacing": 1, "gradient": gradient}
+    other = tmp_path / "whole"
+    train(run(folder, steps=7, **settings), Silent())
+    train(replace(run(folder, **settings), resume=True), Silent())
+    train(run(other, **settings), Silent())
+    first, second = (read_tensors(f / "state" / "last.safetensors", kind="task")[0] for f in (folder, other))
+    assert all(torch.equal(first[name], second[name]) for name in second)
+
+
+def test_rows_that_are_over_say_nothing_to_a_window():
+    task = TASKS["embedded-reber"](length=20)
+    sequences = task.draw(8, torch.Generator().manual_seed(1))
+    torch.manual_seed(0)
+    network = SequenceTaskModel(task, "gru", hidden_size=3).double()
+    sequences = sequences._replace(inputs=sequences.inputs.double())
+    steps = len(sequences.inputs)
+    assert int(sequences.lengths.min()) < steps - 3
+    whole = network.loss(sequences)
+    first = network.loss(sequences.steps(0, steps - 3))
+    second = network.loss(sequences.steps(steps - 3, steps), first[2])
+    assert first[1] + second[1] == whole[1] == network.count(sequences)
+    torch.testing.assert_close(first[0] + second[0], whole[0])
+    torch.testing.assert_close(second[2], whole[2])
+
+
+def test_a_window_longer_than_the_sequences_is_refused_before_a_folder_exists(folder):
+    with pytest.raises(ConfigError, match="k1 is 64, but a lane holds only 8 steps"):
+        train(run(folder, gradient="truncated"), Silent())
     assert not folder.exists()

@@ -21,7 +21,7 @@ def run(arguments: list[str], program: str) -> int:
         print(f"Stopped at step {outcome.step:,} of {outcome.steps:,}; everything is saved. To go on:")
         print(f"  ostinato train task --out {shlex.quote(str(outcome.folder))} --resume")
         return code_of(outcome.stopped)
-    sequences = outcome.step * settings.training.batch_size
+    sequences = outcome.read
     verdict = "Solved" if outcome.solved else "Not solved"
     print(f"{verdict}: {outcome.step:,} steps, {sequences:,} sequences, {outcome.seconds:,.0f} s{of_updates(outcome)}.")
     verdict = "solved" if outcome.solved else "not solved"

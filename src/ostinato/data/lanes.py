@@ -54,6 +54,9 @@ class Lanes:
         self.batch_size = batch_size
         self.length = (len(stream) - 1) // batch_size
 
+    def begin(self, reading: int) -> None:
+        """Do nothing: every reading of a text is the same."""
+
     def segment(self, position: int, length: int) -> Segment:
         """Read `length` steps from step `position`, fewer at the end; ConfigError outside of the lanes."""
         import torch  # here, so that preparing a text does without

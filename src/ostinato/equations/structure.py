@@ -37,9 +37,13 @@ def structure(program: Program, numbers: Mapping[str, int]) -> Structure:
         operations += _operations(op, program, numbers)
         if op.fn in PRODUCTS:
             before, after = (before, after + 1) if depends else (before + 1, after)
-        mixes = op.fn in PRODUCTS or (not op.shape) or op.fn in ("softmax", "layer_norm", "rms_norm")
-        diagonal &= not (mixes and depends)
+        diagonal &= not (mixes(op) and depends)
     return Structure(before, after, diagonal, is_linear(program), operations)
+
+
+def mixes(op: Op) -> bool:
+    """Return whether a number of the result depends on other numbers of an argument than its own."""
+    return op.fn in PRODUCTS or (not op.shape) or op.fn in ("softmax", "layer_norm", "rms_norm")
 
 
 def _operations(op: Op, program: Program, numbers: Mapping[str, int]) -> int:

@@ -91,6 +91,10 @@ class LanguageModel(nn.Module):
         nats = F.cross_entropy(scores.flatten(0, 1).float(), segment.targets.flatten(), reduction="sum")
         return nats, segment.targets.numel(), state
 
+    def count(self, segment: Segment) -> int:
+        """Return how many symbols of the segment are predicted."""
+        return segment.targets.numel()
+
     def inputs(self, segment: Segment) -> Tensor:
         """Return what the first layer reads, (T, B, E)."""
         return self.embedding(segment.inputs)

@@ -57,6 +57,18 @@ class SequenceTaskModel(nn.Module):
         targets = sequences.targets[counted]
         return self.task.loss(outputs.float(), targets), self.task.numbers(targets), state
 
+    def count(self, sequences: Sequences) -> int:
+        """Return how many numbers the loss of the sequences sums."""
+        return self.task.numbers(sequences.targets[sequences.counted])
+
+    def inputs(self, sequences: Sequences) -> Tensor:
+        """Return what the first layer reads, (T, B, D)."""
+        return sequences.inputs
+
+    def advance(self, sequences: Sequences, state: State = None) -> State:
+        """Return the state after the sequences, without outputs."""
+        return self.recurrent(sequences.inputs, state, lengths=sequences.lengths)[1]
+
     def initial_state(self, batch_size: int) -> State:
         """Return the state before the first step."""
         return self.recurrent.initial_state(batch_size)

@@ -16,20 +16,21 @@ from accelerate import Accelerator
 
 from ostinato._errors import ConfigError
 from ostinato._version import __version__
-from ostinato.data.tasks import TASKS, Sequences, SequenceTask
+from ostinato.data.tasks import TASKS, SequenceTask
 from ostinato.models.sequence_task import SequenceTaskModel, score
 from ostinato.training import config, trackers
+from ostinato.training.clipping import make_clip
 from ostinato.training.config import TaskRun, above_zero, check_seed
 from ostinato.training.devices import kept_threads, make_accelerator
-from ostinato.training.gradient import Full
+from ostinato.training.drawn import lanes_of
+from ostinato.training.gradient import method
 from ostinato.training.language_model import validation_period
-from ostinato.training.loop import Loop, move
+from ostinato.training.loop import Loop, make_schedule, move
 from ostinato.training.memory import explained
-from ostinato.training.optimizers import default_learning_rate
+from ostinato.training.optimizers import default_learning_rate, make_optimizer
 from ostinato.training.progress import Display, Silent, make_display, of_a_task
 from ostinato.training.resuming import refuse_other_settings, refuse_steps_taken
 from ostinato.training.run_folder import RunFolder, write_text
-from ostinato.training.stepping import make_stepping
 from ostinato.training.task import Outcome, Task, engines
 
 OTHER_SEED = 1 << 40
@@ -86,6 +87,7 @@ def _go_on(asked: TaskRun, folder: RunFolder, display: Display, accelerator: Acc
 def _fit(run: TaskRun, folder: RunFolder, display: Display, accelerator: Accelerator) -> Outcome:
     model = _model(run)
     name, value = goal_of(run)
+    way = method(run.training)
     held_out = model.task.draw(run.task.test_sequences, torch.Generator().manual_seed(run.training.seed + OTHER_SEED))
 
     def validate(model: Any) -> dict[str, float]:
@@ -95,7 +97,7 @@ def _fit(run: TaskRun, folder: RunFolder, display: Display, accelerator: Acceler
         write_text(folder.card, _card(run, folder, model, figures))
 
     task = Task(
-        model, _Drawn(model.task, run.training.batch_size), validate, Full(), write_card,
+        model, lanes_of(way, model.task, run.training.batch_size, run.training.seed), validate, way, write_card,
         score="mse" if model.task.target == "numbers" else "nats",
         sequences_a_step=run.training.batch_size,
         is_solved=lambda figures: figures[name] <= value,
@@ -113,19 +115,6 @@ def _fit(run: TaskRun, folder: RunFolder, display: Display, accelerator: Acceler
     outcome = loop.fit()
     accelerator.end_training()
     return outcome
-
-
-class _Drawn:
-    """Sequences drawn from torch's own generator, whose state a checkpoint keeps: so a run that goes on sees others."""
-
-    length = 1  # of a reading, after which the state is the initial one: each draw is read whole
-
-    def __init__(self, task: SequenceTask, batch_size: int):
-        self.task, self.batch_size = task, batch_size
-
-    def segment(self, position: int, length: int) -> Sequences:
-        """Return fresh sequences."""
-        return self.task.draw(self.batch_size)
 
 
 def _resolved(run: TaskRun) -> TaskRun:
@@ -147,6 +136,8 @@ def _resolved(run: TaskRun) -> TaskRun:
         if training.learning_rate is None
         else training.learning_rate,
     )
+    way = method(training)
+    way.updates(lanes_of(way, task_of(run), training.batch_size, training.seed).length)
     return replace(run, training=training)
 
 
@@ -155,7 +146,9 @@ def _model(run: TaskRun) -> SequenceTaskModel:
     settings = asdict(run.model)
     settings["initialisers"] = {"": settings["initialisers"], **settings.pop("starts")}
     model = SequenceTaskModel(task_of(run), **settings.pop("keywords"), **settings)
-    make_stepping(run.training, model)
+    make_schedule(run.training)
+    make_optimizer(run.training, model.parameters())
+    make_clip(run.training)
     model.plans()
     return model
 
@@ -180,7 +173,7 @@ def _announce(run: TaskRun, folder: RunFolder, model: SequenceTaskModel, display
 
 
 def _card(run: TaskRun, folder: RunFolder, model: SequenceTaskModel, figures: dict[str, Any]) -> str:
-    scores = {k: v for k, v in figures.items() if k not in ("step", "steps")}
+    scores = {k: v for k, v in figures.items() if k not in ("step", "steps", "read")}
     command = f"ostinato train task --out {shlex.quote(str(folder.path))} --resume"
     return f"""# {folder.path.name}
 
@@ -191,7 +184,7 @@ trained by Ostinato {__version__} on the task `{run.task.task}` of length {model
 {command}
 ```
 
-At step {figures["step"]:,} of {figures["steps"]:,}, after {figures["step"] * run.training.batch_size:,} sequences:
+At step {figures["step"]:,} of {figures["steps"]:,}, after {figures["read"]:,} sequences:
 {of_a_task(scores)}.
 Every setting stands in `config.yaml`, every measurement in `metrics.jsonl`.
 

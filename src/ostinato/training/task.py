@@ -16,6 +16,10 @@ class Lanes(Protocol):
 
     length: int
 
+    def begin(self, reading: int) -> None:
+        """Be ready for reading `reading`, counted from 0; `length` is its own from now on."""
+        ...
+
     def segment(self, position: int, length: int) -> Any:
         """Return inputs, targets and resets of at most `length` steps from `position`."""
         ...
@@ -82,7 +86,7 @@ class Counters:
 class Outcome:
     """How a run ended. `best` is the best score; `stopped` is the signal that ended it early, or None.
 
-    `clipped` counts the steps whose gradient was clipped.
+    `clipped` counts the steps whose gradient was clipped, `read` symbols of a text or sequences of a task.
     """
 
     folder: Path
@@ -96,3 +100,4 @@ class Outcome:
     clipped: int = 0
     metrics: dict[str, float] = field(default_factory=dict)
     skipped: int = 0
+    read: int = 0

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch._C import _functorch  # type: ignore[attr-defined]  # no public call says whether vmap is at work
 from torch.utils import _pytree as pytree
 
 from ostinato._errors import ConfigError
@@ -117,7 +118,9 @@ def form(value: object) -> str:
 
 
 def check_times(bound: Bound, times: Tensor) -> None:
-    """ConfigError where no time passes between two steps of a cell that needs some."""
+    """ConfigError where no time passes between two steps of a cell that needs some; under vmap no numbers are seen."""
+    if _functorch.peek_interpreter_stack() is not None:
+        return
     if bound.needs_positive_dt and not bool((times > 0).all()):
         got = times[~(times > 0)][0].item()
         raise ConfigError("dt", f"{got:g} was given", "In this cell's equations time passes: dt > 0")

@@ -7,10 +7,7 @@ from ostinato.cells.initialisers import between
 
 
 class IndRNN(EquationCell):
-    """A rectifier whose units each hear only themselves; for T steps, keep u within 2 ** (1 / T) of zero.
-
-    Use it in deep stacks over long sequences, where layers mix what units do not.
-    """
+    """A rectifier whose units each hear only themselves; for T steps, keep u within 2 ** (1 / T) of zero."""
 
     equations = """
         h' = relu(W @ x + u * h + b)

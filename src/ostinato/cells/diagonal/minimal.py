@@ -4,10 +4,7 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class MinGRU(EquationCell):
-    """A GRU whose gate and candidate do not look back: linear in its state.
-
-    Use it for long sequences with much to train on: it runs as a scan, and stacks of it come close to a GRU.
-    """
+    """A GRU whose gate and candidate do not look back: linear in its state."""
 
     equations = """
         z  = sigmoid(W_z @ x + b_z)
@@ -17,10 +14,7 @@ class MinGRU(EquationCell):
 
 
 class MinLSTM(EquationCell):
-    """An LSTM whose gates do not look back, scaled to add up to 1: linear in its state.
-
-    Use it as `mingru`, where what is kept and what is written need gates of their own.
-    """
+    """An LSTM whose gates do not look back, scaled to add up to 1: linear in its state."""
 
     equations = """
         f  = sigmoid(W_f @ x + b_f)

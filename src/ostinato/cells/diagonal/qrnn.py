@@ -7,10 +7,7 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class QRNNf(EquationCell):
-    """f-pooling (its eq. 3): one gate, which keeps or writes.
-
-    Use it after a layer that mixes neighbouring steps, where recurrence is only to average.
-    """
+    """f-pooling (its eq. 3): one gate, which keeps or writes."""
 
     equations = """
         z  = tanh(V_z @ p + W_z @ x + b_z)
@@ -22,10 +19,7 @@ class QRNNf(EquationCell):
 
 
 class QRNNfo(EquationCell):
-    """fo-pooling (its eq. 4): a gate on what is kept, and one on what is shown.
-
-    Use it in language models and classification in place of an LSTM, when speed counts; stack it.
-    """
+    """fo-pooling (its eq. 4): a gate on what is kept, and one on what is shown."""
 
     equations = """
         z  = tanh(V_z @ p + W_z @ x + b_z)
@@ -38,10 +32,7 @@ class QRNNfo(EquationCell):
 
 
 class QRNNifo(EquationCell):
-    """ifo-pooling (its eq. 5): gates on what is kept, on what is written and on what is shown.
-
-    Use it where what is kept and what is written must not be tied, at the speed of the other two.
-    """
+    """ifo-pooling (its eq. 5): gates on what is kept, on what is written and on what is shown."""
 
     equations = """
         z  = tanh(V_z @ p + W_z @ x + b_z)

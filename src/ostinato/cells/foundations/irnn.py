@@ -7,10 +7,7 @@ from ostinato.cells.initialisers import normal
 
 
 class IRNN(EquationCell):
-    """The vanilla network with a rectifier, whose recurrent matrix starts as the identity and its biases at zero.
-
-    Use it for sums and counts over some hundred steps without gates; clip the gradient, for nothing bounds the state.
-    """
+    """The vanilla network with a rectifier, whose recurrent matrix starts as the identity and its biases at zero."""
 
     equations = """
         h' = relu(W @ x + U @ h + b)

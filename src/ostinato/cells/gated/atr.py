@@ -4,10 +4,7 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class ATR(EquationCell):
-    """Two matrices make two gates: where p and q agree the input enters, where they do not the state stays.
-
-    Use it for the recurrent layers of translation models, at a third of the cost of a GRU.
-    """
+    """Two matrices make two gates: where p and q agree the input enters, where they do not the state stays."""
 
     equations = """
         p  = W @ x

@@ -9,10 +9,7 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class BRC(EquationCell):
-    """Units that keep one of two values for ever where their own feedback a is above 1; each reads only itself.
-
-    Use it to hold a bit for any number of steps, with units that stay independent and so cheap.
-    """
+    """Units that keep one of two values for ever where their own feedback a is above 1; each reads only itself."""
 
     equations = """
         a  = 1 + tanh(W_a @ x + u_a * h + b_a)
@@ -23,10 +20,7 @@ class BRC(EquationCell):
 
 
 class NBRC(EquationCell):
-    """Bistable units whose feedback a and gate c are set by all units together (neuromodulation).
-
-    Use it to hold bits over very long lags, where whether to hold depends on the whole state.
-    """
+    """Bistable units whose feedback a and gate c are set by all units together (neuromodulation)."""
 
     equations = """
         a  = 1 + tanh(W_a @ x + U_a @ h + b_a)

@@ -7,10 +7,7 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class MGU(EquationCell):
-    """One gate decides what the candidate may see of the state and how much of it replaces the state.
-
-    Use it where a GRU is too large: two thirds of its parameters, close to its accuracy.
-    """
+    """One gate decides what the candidate may see of the state and how much of it replaces the state."""
 
     equations = """
         f  = sigmoid(W_f @ x + U_f @ h + b_f)
@@ -20,10 +17,7 @@ class MGU(EquationCell):
 
 
 class MGU1(EquationCell):
-    """Minimal gated unit whose gate does not see the input.
-
-    Use it where the `mgu` is still too large and the state alone can tell when to change.
-    """
+    """Minimal gated unit whose gate does not see the input."""
 
     equations = """
         f  = sigmoid(U_f @ h + b_f)
@@ -33,10 +27,7 @@ class MGU1(EquationCell):
 
 
 class MGU2(EquationCell):
-    """Minimal gated unit whose gate sees the state alone, without a bias.
-
-    Use it on small devices, with fewer parameters than `mgu1` at about its accuracy.
-    """
+    """Minimal gated unit whose gate sees the state alone, without a bias."""
 
     equations = """
         f  = sigmoid(U_f @ h)
@@ -46,10 +37,7 @@ class MGU2(EquationCell):
 
 
 class MGU3(EquationCell):
-    """Minimal gated unit whose gate is one learned number for each unit, the same at every step.
-
-    Use it as the smallest of the gated units: a learned leak for each unit, at the speed of a vanilla network.
-    """
+    """Minimal gated unit whose gate is one learned number for each unit, the same at every step."""
 
     equations = """
         f  = sigmoid(b_f)

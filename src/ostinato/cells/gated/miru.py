@@ -4,10 +4,7 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class MiRU1(EquationCell):
-    """A GRU whose update gate is one fixed number, `update`: the share of the state that stays.
-
-    Use it on small devices, where one gate is enough and its share can be chosen by hand or by search.
-    """
+    """A GRU whose update gate is one fixed number, `update`: the share of the state that stays."""
 
     equations = """
         update = 0.5
@@ -19,10 +16,7 @@ class MiRU1(EquationCell):
 
 
 class MiRU2(EquationCell):
-    """A GRU whose gates are two fixed numbers: `update`, the share that stays, and `reset`, the share that is read.
-
-    Use it on the smallest devices: a vanilla network with two numbers, which cost nothing, and a longer memory.
-    """
+    """A GRU whose gates are two fixed numbers: `update`, the share that stays, and `reset`, the share that is read."""
 
     equations = """
         update = 0.5

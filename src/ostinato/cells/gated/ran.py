@@ -4,10 +4,7 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class RAN(EquationCell):
-    """An LSTM that remembers inputs only: its cell is a weighted sum of them, without a candidate or an output gate.
-
-    Use it where the state should stay readable: it is a weighted sum of the inputs, whose weights can be read off.
-    """
+    """An LSTM that remembers inputs only: its cell is a weighted sum of them, without a candidate or an output gate."""
 
     equations = """
         i  = sigmoid(U_i @ h + W_i @ x + b_i)

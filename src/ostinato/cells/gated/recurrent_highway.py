@@ -23,10 +23,7 @@ def highway(depth: int, gates: str, carried: str) -> str:
 
 
 class RecurrentHighway(EquationCell):
-    """`depth` highway layers a step, each carrying on what it does not replace (c = 1 - t, as in the experiments).
-
-    Use it for language models of one layer that computes deeply within each step; `depth` of 4 to 10.
-    """
+    """`depth` highway layers a step, each carrying on what it does not replace (c = 1 - t, as in the experiments)."""
 
     @staticmethod
     def equations(depth: int = 3) -> str:
@@ -40,10 +37,7 @@ class RecurrentHighway(EquationCell):
 
 
 class UncoupledRecurrentHighway(RecurrentHighway):
-    """`depth` highway layers a step, with a gate of its own for what each carries on.
-
-    Use it beside `recurrent-highway`, where memory should be kept and written independently.
-    """
+    """`depth` highway layers a step, with a gate of its own for what each carries on."""
 
     @staticmethod
     def equations(depth: int = 3) -> str:

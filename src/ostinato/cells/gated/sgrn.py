@@ -4,10 +4,7 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class SGRN(EquationCell):
-    """One gate, and one product with the input that serves both the gate and the candidate.
-
-    Use it where a GRU is too slow: gate and candidate share their product with the input.
-    """
+    """One gate, and one product with the input that serves both the gate and the candidate."""
 
     equations = """
         a  = W @ x

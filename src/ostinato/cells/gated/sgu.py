@@ -4,10 +4,7 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class SGU(EquationCell):
-    """One gate of sums and one of products; softplus keeps a state alive that starts at zero.
-
-    Use it for classifying short sequences with few parameters, after the paper.
-    """
+    """One gate of sums and one of products; softplus keeps a state alive that starts at zero."""
 
     equations = """
         a  = tanh(U_a @ ((W_a @ x + b_a) * h))
@@ -18,10 +15,7 @@ class SGU(EquationCell):
 
 
 class DSGU(EquationCell):
-    """The simple gated unit with one more matrix behind its product, and a sigmoid, which bounds it.
-
-    Use it where `sgu` is too unstable: longer sequences and larger learning rates.
-    """
+    """The simple gated unit with one more matrix behind its product, and a sigmoid, which bounds it."""
 
     equations = """
         a  = tanh(U_a @ ((W_a @ x + b_a) * h))

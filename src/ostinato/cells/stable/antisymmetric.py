@@ -11,10 +11,7 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class AntisymmetricRNN(EquationCell):
-    """A residual step through an antisymmetric matrix, with `gamma` of damping.
-
-    Use it for long inputs of which little is lost or amplified: pixels one by one, long sensor series.
-    """
+    """A residual step through an antisymmetric matrix, with `gamma` of damping."""
 
     equations = """
         epsilon = 0.01
@@ -26,10 +23,7 @@ class AntisymmetricRNN(EquationCell):
 
 
 class GatedAntisymmetricRNN(EquationCell):
-    """The antisymmetric network with a gate on each step, which shares the recurrent matrix.
-
-    Use it where the antisymmetric network is too rigid: its steps are scaled by what comes in.
-    """
+    """The antisymmetric network with a gate on each step, which shares the recurrent matrix."""
 
     equations = """
         epsilon = 0.01

@@ -13,10 +13,7 @@ RANKS = ("rank_w <= H", "rank_u <= H")
 
 
 class FastRNN(EquationCell):
-    """The vanilla network with a residual connection of two learned numbers.
-
-    Use it on small devices, where a vanilla network does not train: two numbers more, and it does.
-    """
+    """The vanilla network with a residual connection of two learned numbers."""
 
     equations = """
         alpha : scalar
@@ -27,10 +24,7 @@ class FastRNN(EquationCell):
 
 
 class LowRankFastRNN(EquationCell):
-    """FastRNN whose matrices are products of two: `rank_w` columns meet x, `rank_u` meet h.
-
-    Use it on microcontrollers, where even one full matrix is too large.
-    """
+    """FastRNN whose matrices are products of two: `rank_w` columns meet x, `rank_u` meet h."""
 
     equations = """
         alpha : scalar
@@ -46,10 +40,7 @@ class LowRankFastRNN(EquationCell):
 
 
 class FastGRNN(EquationCell):
-    """One gate that shares both matrices with the candidate.
-
-    Use it on small devices, for the accuracy of a GRU with a third of its matrices.
-    """
+    """One gate that shares both matrices with the candidate."""
 
     equations = """
         zeta : scalar
@@ -63,10 +54,7 @@ class FastGRNN(EquationCell):
 
 
 class LowRankFastGRNN(EquationCell):
-    """FastGRNN whose matrices are products of two: `rank_w` columns meet x, `rank_u` meet h.
-
-    Use it on microcontrollers: models of some kilobytes for wake words and activities.
-    """
+    """FastGRNN whose matrices are products of two: `rank_w` columns meet x, `rank_u` meet h."""
 
     equations = """
         zeta : scalar

@@ -13,10 +13,7 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class OrthogonalRNN(EquationCell):
-    """A leaky rectifier after an orthogonal matrix made of `reflections` mirrors; k numbers a unit, not H.
-
-    Use it for copying and other tasks of pure memory over very long lags.
-    """
+    """A leaky rectifier after an orthogonal matrix made of `reflections` mirrors; k numbers a unit, not H."""
 
     @staticmethod
     def equations(reflections: int = 8) -> str:

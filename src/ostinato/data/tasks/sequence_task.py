@@ -26,6 +26,12 @@ class Sequences(NamedTuple):
     possible: Tensor | None = None
     """Bool (T, B, O), where several classes are right: all of them must score above all others."""
 
+    def steps(self, first: int, last: int) -> Sequences:
+        """Return steps [first, last) of all sequences; some may be over before, and then have no steps left."""
+        possible = None if self.possible is None else self.possible[first:last]
+        lengths = None if self.lengths is None else (self.lengths - first).clamp(0, last - first)
+        return Sequences(self.inputs[first:last], self.targets[first:last], self.counted[first:last], lengths, possible)
+
 
 @dataclass(frozen=True)
 class SequenceTask:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ostinato.training.config.optimisation import Optimisation
+from ostinato.training.config.over_time import OverTime
 
 
 @dataclass(frozen=True)
-class Learning(Optimisation):
+class Learning(Optimisation, OverTime):
     """How it learns: what all models are told."""
 
     batch_size: int = 32
@@ -38,20 +39,6 @@ class Learning(Optimisation):
 class Training(Learning):
     """How it learns."""
 
-    k1: int = 64
-    """Learn once every k1 steps."""
-    k2: int | None = None
-    """Steps the gradient reaches back (default: k1)."""
-    gradient: Literal[
-        "truncated", "full", "randomized", "checkpointed", "rtrl", "snap", "uoro", "kf-rtrl", "e-prop"
-    ] = "truncated"  # fmt: skip
-    """How gradients are taken over time: back through k2 steps, through the whole lane, or forward with the state."""
-    lengths: Literal["heavy-tailed", "geometric"] = "heavy-tailed"
-    """How long the windows of --gradient randomized are, k1 steps on average."""
-    spacing: int = 8
-    """Steps between the places where --gradient randomized may cut."""
-    memory_budget: int | None = None
-    """Bytes that --gradient checkpointed may keep (default: a state every √T steps)."""
     epochs: float | None = None
     """Times the text is read (default: 10, but at most 10,000,000 symbols)."""
     sample_length: int = 200

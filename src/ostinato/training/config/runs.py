@@ -174,7 +174,13 @@ class TaskRun(AnyRun):
     model: TaskNetwork = field(default_factory=lambda: TaskNetwork(hidden_size=64, num_layers=1, dropout=0.0))
     training: Learning = field(
         default_factory=lambda: Learning(
-            optimizer="adam", learning_rate=2e-3, weight_decay=0.0, warmup=0, final_fraction=1.0, steps=3000
+            optimizer="adam",
+            learning_rate=2e-3,
+            weight_decay=0.0,
+            warmup=0,
+            final_fraction=1.0,
+            steps=3000,
+            gradient="full",
         )
     )
 

@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from ostinato._errors import ConfigError, did_you_mean
-from ostinato.training.config import Training
 from ostinato.training.gradient.backpropagation import Full, Truncated
+from ostinato.training.gradient.by_hand import Gradients, Update, backward_over_time, gradients
 from ostinato.training.gradient.checkpointed import Checkpointed
 from ostinato.training.gradient.influence import Exact, RankOne, Sparse
 from ostinato.training.gradient.kronecker import Kronecker
 from ostinato.training.gradient.method import Backward, Learns, Method, State, Window, detach, leaves_of, map_state
+from ostinato.training.gradient.names import METHODS, method
 from ostinato.training.gradient.online import Online
 from ostinato.training.gradient.randomized import Randomized
 from ostinato.training.gradient.traces import EProp, RealTime, SnAp
 
 __all__ = [
-    "METHODS", "Backward", "Checkpointed", "EProp", "Exact", "Full", "Kronecker", "Learns", "Method", "Online",
-    "Randomized", "RankOne", "RealTime", "SnAp", "Sparse", "State", "Truncated", "Window", "detach", "leaves_of",
-    "map_state", "method",
+    "METHODS", "Backward", "Checkpointed", "EProp", "Exact", "Full", "Gradients", "Kronecker", "Learns", "Method",
+    "Online", "Randomized", "RankOne", "RealTime", "SnAp", "Sparse", "State", "Truncated", "Update", "Window",
+    "backward_over_time", "detach", "gradients", "leaves_of", "map_state", "method",
 ]  # fmt: skip
-
-METHODS: dict[str, Callable[[Training], Method]] = {
-    "truncated": lambda t: Truncated(t.k1, t.k1 if t.k2 is None else t.k2, t.seed),
-    "full": lambda t: Full(),
-    "randomized": lambda t: Randomized(t.k1 if t.k2 is None else t.k2, t.lengths, t.spacing, t.seed),
-    "checkpointed": lambda t: Checkpointed(t.memory_budget),
-    "rtrl": lambda t: Online(RealTime(), t.k1),
-    "snap": lambda t: Online(SnAp(t.k2 or 1), t.k1),
-    "uoro": lambda t: Online(RankOne(t.seed), t.k1),
-    "kf-rtrl": lambda t: Online(Kronecker(t.seed), t.k1),
-    "e-prop": lambda t: Online(EProp(), t.k1),
-}
-"""Name -> what makes the method from a run's settings."""
-
-
-def method(training: Training) -> Method:
-    """Return the gradient method the settings name."""
-    if training.gradient not in METHODS:
-        near = did_you_mean(training.gradient, METHODS)
-        raise ConfigError("--gradient", f"'{training.gradient}'", f"Known are {', '.join(METHODS)}", near)
-    return METHODS[training.gradient](training)

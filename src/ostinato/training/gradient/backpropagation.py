@@ -27,6 +27,10 @@ class Full:
         """One."""
         return 1
 
+    def period(self, lane_length: int) -> int:
+        """All steps."""
+        return lane_length
+
     def windows(self, lane_length: int, epoch: int) -> Iterator[Window]:
         """Yield the lane, whole."""
         yield whole(lane_length)
@@ -40,7 +44,8 @@ class Full:
     ) -> tuple[Tensor, int, State]:
         """Add the gradient of the mean loss over the lane."""
         nats, count, state = model.loss(segment, state)
-        backward(nats * (1 / count))
+        if count:
+            backward(nats * (1 / count))
         return nats.detach(), count, detach(state)
 
 
@@ -62,9 +67,13 @@ class Truncated:
         above_zero("k2", self.k2)
 
     def updates(self, lane_length: int) -> int:
-        """The lane's length over k1, rounded up."""
+        """The lane's length over k1, rounded up. ConfigError for a lane shorter than k1."""
         self._check(lane_length)
         return -(-lane_length // self.k1)
+
+    def period(self, lane_length: int) -> int:
+        """k1."""
+        return self.k1
 
     def windows(self, lane_length: int, epoch: int) -> Iterator[Window]:
         """Yield windows that end k1 steps apart; the odd steps left over are shared, by chance, between first and last.
@@ -85,7 +94,10 @@ class Truncated:
     def accumulate(
         self, model: Learns, segment: Any, window: Window, state: State, backward: Backward
     ) -> tuple[Tensor, int, State]:
-        """Add the gradient of the loss over what k1 steps count, so that symbols weigh the same in a short window."""
+        """Add the gradient of the loss over what k1 steps count, so that symbols weigh the same in a short window.
+
+        Nothing is added where no symbol is counted.
+        """
         learn_from, reach_from = window.length - window.learned, window.length - window.reach
         places = sorted({0, reach_from, learn_from, window.following, window.length})
         losses, counts, carried = [], 0, state
@@ -102,11 +114,12 @@ class Truncated:
             if last == window.following:
                 carried = state
         total = losses[0] if len(losses) == 1 else torch.stack(losses).sum()
-        backward(total * (window.learned / (counts * self.k1)))
+        if counts:
+            backward(total * (window.learned / (counts * self.k1)))
         return total.detach(), counts, detach(carried)
 
     def _ends(self, lane_length: int, epoch: int) -> list[int]:
-        updates = self.updates(lane_length)
+        updates = -(-lane_length // self.k1)  # of sequences that differ in length, one may be shorter than k1
         shortest = lane_length - (updates - 1) * self.k1
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
         first = int(torch.randint(shortest, self.k1 + 1, (), generator=generator)) if updates > 1 else lane_length
@@ -116,7 +129,7 @@ class Truncated:
         if self.k1 > lane_length:
             raise ConfigError(
                 "--k1",
-                f"k1 is {self.k1}, but a lane of this text holds only {lane_length} steps",
+                f"k1 is {self.k1}, but a lane holds only {lane_length} steps",
                 "",
-                f"Use --k1 {lane_length} or less, a smaller --batch-size, or a longer text",
+                f"Use --k1 {lane_length} or less; of a text, a smaller --batch-size or a longer one",
             )

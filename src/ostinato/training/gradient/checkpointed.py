@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from ostinato._errors import ConfigError
+from ostinato.training.config import above_zero
 from ostinato.training.gradient.method import Backward, Learns, State, Window, cut, detach, leaves_of, map_state, whole
 
 PROBED = 32
@@ -58,9 +59,16 @@ class Checkpointed:
     pieces: dict[int, Pieces] = field(default_factory=dict, repr=False)
     """Lane length -> how it is cut; settled at the first update."""
 
+    def __post_init__(self):
+        above_zero("memory_budget", self.memory)
+
     def updates(self, lane_length: int) -> int:
         """One."""
         return 1
+
+    def period(self, lane_length: int) -> int:
+        """All steps."""
+        return lane_length
 
     def windows(self, lane_length: int, epoch: int) -> Iterator[Window]:
         """Yield the lane, whole."""
@@ -78,7 +86,8 @@ class Checkpointed:
             self.pieces[window.length] = fit(window.length, cost_of(model, segment, state), self.memory)
         walk = _Walk(model, segment, self.pieces[window.length])
         nats, state = walk.run(0, window.length, state, walk.pieces.depth)
-        backward(nats * (1 / walk.count))
+        if walk.count:
+            backward(nats * (1 / walk.count))
         return nats.detach(), walk.count, detach(state)
 
 

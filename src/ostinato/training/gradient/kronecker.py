@@ -43,7 +43,7 @@ class Kronecker:
     def credit(self, kept: State, credit: Tensor, steps: RowSteps) -> dict[str, Tensor]:
         """Return (∂L/∂s A) ⊗ u, summed over rows."""
         cell, found = _only_cell(steps), {}
-        names = {id(p): name for name, p in steps.model.named_parameters()}
+        names = {id(p): name for name, p in steps.parameters.items()}
         for stack, parts in zip(layer_of(cell).parameters, kept[0], strict=True):
             name = names.get(id(getattr(cell, stack)))
             if name is not None:

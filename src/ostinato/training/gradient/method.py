@@ -38,12 +38,20 @@ class Learns(Protocol):
         """Return the state after the segment, without a loss."""
         ...
 
+    def count(self, segment: Any) -> int:
+        """Return how many symbols the loss of the segment sums."""
+        ...
+
 
 class Method(Protocol):
     """A way to take gradients over a lane."""
 
     def updates(self, lane_length: int) -> int:
         """How many windows, and so optimizer steps, one reading of the lanes takes."""
+        ...
+
+    def period(self, lane_length: int) -> int:
+        """How many steps lie between two updates, on average: an update has the mean loss over as many."""
         ...
 
     def windows(self, lane_length: int, epoch: int) -> Iterator[Window]:
@@ -74,9 +82,11 @@ def whole(length: int, position: int = 0) -> Window:
 
 
 def cut(segment: Any, first: int, last: int) -> Any:
-    """Return steps [first, last) of a segment; its tensors, and None, are taken by the first dimension."""
+    """Return steps [first, last) of a segment: as it says itself, or its tensors by the first dimension."""
     if (first, last) == (0, segment.inputs.shape[0]):
         return segment
+    if hasattr(segment, "steps"):
+        return segment.steps(first, last)
     return type(segment)(*(None if part is None else part[first:last] for part in segment))
 
 

@@ -52,6 +52,10 @@ class Online:
         """The lane's length over k1, rounded up."""
         return -(-lane_length // self.k1)
 
+    def period(self, lane_length: int) -> int:
+        """k1."""
+        return self.k1
+
     def windows(self, lane_length: int, epoch: int) -> Iterator[Window]:
         """Yield windows of k1 steps, the last one as short as it is."""
         for position in range(0, lane_length, self.k1):
@@ -70,23 +74,32 @@ class Online:
         assert isinstance(model, nn.Module)
         steps = RowSteps(model, segment)
         carried, kept = self.carried(None, model, lambda: steps.first) if state is None else state
-        total, symbols = segment.inputs.new_zeros((), dtype=torch.float64), 0
+        total, symbols = segment.inputs.new_zeros((), dtype=torch.float64), model.count(segment)
+        # a mean over what all steps of the window count, as in back-propagation over it
+        scale = window.length / (max(1, symbols) * self.k1)
         for t in range(window.length):
             piece = cut(segment, t, t + 1)
-            if piece.reset is not None:
+            if getattr(piece, "reset", None) is not None:
                 carried, kept = steps.restarted(piece.reset[0], carried, kept, self.influence.begin(steps))
-                piece = type(piece)(*(None if name == "reset" else getattr(piece, name) for name in piece._fields))
-            given = map_state(lambda leaf: leaf.detach().requires_grad_(), carried)
-            nats, count, after = model.loss(piece, given)
-            scale = 1 / (count * self.k1)
-            backward(nats * scale)
-            credit = flat([torch.zeros_like(g) if g.grad is None else g.grad for g in leaves_of(given)])
-            for name, found in self.influence.credit(kept, credit, steps).items():
-                add_gradient(steps.parameters[name], found)
+            piece = without(piece, "reset", "lengths")
+            after = None
+            if model.count(piece):
+                nats, credit, after = self._learned(model, piece, carried, backward, scale)
+                total = total + nats
+                for name, found in self.influence.credit(kept, credit, steps).items():
+                    add_gradient(steps.parameters[name], found)
             kept = self.influence.follow(kept, steps, piece, flat(leaves_of(carried)))
-            carried = map_state(Tensor.detach, after)
-            total, symbols = total + nats.detach(), symbols + count
+            with torch.no_grad():
+                carried = map_state(Tensor.detach, model.advance(piece, carried) if after is None else after)
         return total, symbols, (carried, kept)
+
+    def _learned(self, model: Learns, piece: Any, carried: State, backward: Backward, scale: float):
+        """Add what a step's loss says of the parameters directly; return (loss, ∂L/∂s (B, N), the state after)."""
+        given = map_state(lambda leaf: leaf.detach().requires_grad_(), carried)
+        nats, _, after = model.loss(piece, given)
+        backward(nats * scale)
+        credit = flat([torch.zeros_like(g) if g.grad is None else g.grad for g in leaves_of(given)])
+        return nats.detach(), credit, after
 
 
 class RowSteps:
@@ -187,6 +200,11 @@ class _Start(nn.Module):
 
 def _below(parameters: dict[str, Tensor]) -> dict[str, Tensor]:
     return {f"model.{name}": value for name, value in parameters.items()}
+
+
+def without(segment: Any, *names: str) -> Any:
+    """Return a segment with these parts None: a row that is over counts nothing, so its state may run on."""
+    return type(segment)(*(None if name in names else getattr(segment, name) for name in segment._fields))
 
 
 def flat(leaves: Sequence[Tensor]) -> Tensor:

@@ -87,6 +87,10 @@ class Randomized:
         """How many windows a reading has on average, rounded up."""
         return -(-lane_length // self.mean_length)
 
+    def period(self, lane_length: int) -> int:
+        """The mean length."""
+        return self.mean_length
+
     def windows(self, lane_length: int, epoch: int) -> Iterator[Window]:
         """Yield windows from cut to cut; other cuts at each reading."""
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
@@ -114,7 +118,8 @@ class Randomized:
             nats, count, state = model.loss(cut(segment, first, min(first + self.spacing, window.length)), state)
             losses, counts = [*losses, nats], counts + count
         total = torch.stack(losses).sum()
-        backward(total * (window.length / (counts * self.mean_length)))
+        if counts:
+            backward(total * (window.length / (counts * self.mean_length)))
         return total.detach(), counts, detach(state)
 
 

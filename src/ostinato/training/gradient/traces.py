@@ -29,7 +29,7 @@ from ostinato.cells.cell import Cell
 from ostinato.cells.definition import Definition
 from ostinato.cells.equation_cell import EquationCell
 from ostinato.equations.program import PRODUCTS
-from ostinato.equations.structure import structure
+from ostinato.equations.structure import mixes
 from ostinato.equations.torch_reader import Linear, compile_torch
 from ostinato.training.config import above_zero
 from ostinato.training.gradient.influence import Exact, Sparse
@@ -50,7 +50,7 @@ class EProp:
     def credit(self, kept: State, credit: Tensor, steps: RowSteps) -> dict[str, Tensor]:
         """Return (∂L/∂s) E, summed over rows, each layer with the part of ∂L/∂s that is its own."""
         found: dict[str, Tensor] = {}
-        names = {id(p): name for name, p in steps.model.named_parameters()}
+        names = {id(p): name for name, p in steps.parameters.items()}
         parts = iter(credit.split([leaf.shape[1] for leaf in steps.leaves], 1))
         for cell, traces in zip(cells_of(steps.model), kept, strict=True):
             layer = layer_of(cell)
@@ -60,7 +60,7 @@ class EProp:
                     weight = layer.by_row(stack, arriving)
                     gradient = torch.einsum("bn,bn...->n...", weight, trace)
                     name = names.get(id(getattr(cell, stack)))
-                    if name is None:  # frozen
+                    if name is None:  # frozen, or nothing of it reaches the state
                         continue
                     found[name] = found[name] + gradient if name in found else gradient
         return found
@@ -85,8 +85,8 @@ class EProp:
 
 @dataclass(frozen=True)
 class SnAp:
-    """The influence of a parameter on the units it reaches within `n` steps: traces for n = 1, where they can
-    follow the model, and `Sparse` otherwise.
+    """The influence of a parameter on the units it reaches within `n` steps: traces for n = 1, where each parameter
+    reaches its own unit alone, and `Sparse` otherwise.
 
     A trace holds every state of a unit, also those the paper's pattern leaves out (the cell state of an LSTM, for its
     output gate).
@@ -110,7 +110,11 @@ class SnAp:
         return self._chosen(steps).follow(kept, steps, segment, state)
 
     def _chosen(self, steps: RowSteps) -> Influence:
-        return EProp("diagonal") if self.n == 1 and why_no_traces(steps.model) is None else Sparse(self.n)
+        if self.n > 1 or why_no_traces(steps.model):
+            return Sparse(self.n)
+        return (
+            Sparse(1) if any("parameters" in _mixed(c.definition) for c in cells_of(steps.model)) else EProp("diagonal")
+        )
 
 
 @dataclass(frozen=True)
@@ -163,7 +167,7 @@ class _Layer:
         self.parameters = [stack.name for stack in definition.stacks]
         for stack in definition.stacks:
             rows = definition.shape(stack)[0] if stack.shape else 0
-            if rows % self.units:
+            if not rows or rows % self.units:
                 raise ConfigError(
                     "gradient",
                     f"{stack.name} has {rows or 'no'} rows for {self.units} units",
@@ -301,20 +305,25 @@ def why_not_exact(steps: RowSteps) -> str | None:
         return "a layer reaches the units of the next"
     if steps.model.inputs(steps.first).requires_grad:  # type: ignore[operator]
         return "parameters before the layer reach all of its units"
-    definition = cells[0].definition
-    if not structure(cells[0].program, definition.numbers).is_diagonal:
+    mixed = _mixed(cells[0].definition)
+    if "states" in mixed:
         return "the units of this cell reach each other"
-    if _is_chained(definition):
-        return "a product's operand is itself a product"
-    return None
+    return "a product's operand is itself a product" if "parameters" in mixed else None
 
 
-def _is_chained(definition: Definition) -> bool:
-    """Return whether a product's operand depends on a parameter, whose rows then reach more than their own unit."""
-    learned = {i.name for i in definition.fused.parameters}
-    for op in definition.fused.ops:
-        if op.fn in PRODUCTS and op.args[1] in learned:
-            return True
-        if not learned.isdisjoint(op.args):
-            learned.add(op.out)
-    return False
+@functools.lru_cache(maxsize=64)
+def _mixed(definition: Definition) -> frozenset[str]:
+    """Return what other units than its own feel within a step: "states", "parameters", both or nothing."""
+    program, found = definition.fused, set()
+    reached = {"states": {s.name for s in program.states}, "parameters": {p.name for p in program.parameters}}
+    needed = {name for label, name in program.outputs if label != "y"}
+    for op in reversed(program.ops):  # an output's products reach no state
+        needed |= {a for a in op.args if isinstance(a, str)} if op.out in needed else set()
+    for op in program.ops:
+        operands = op.args[1:2] if op.fn in PRODUCTS else op.args
+        for what, names in reached.items():
+            if op.out in needed and mixes(op) and not names.isdisjoint(operands):
+                found.add(what)
+            if not names.isdisjoint(op.args):
+                names.add(op.out)
+    return frozenset(found)

@@ -1,0 +1,48 @@
+"""Sequences of a task as the loop reads them: drawn anew for each reading, whole or window by window."""
+
+from __future__ import annotations
+
+from torch import Generator
+
+from ostinato.data.tasks import Sequences, SequenceTask
+from ostinato.training.gradient import Full, Method
+
+
+class Drawn:
+    """Sequences read whole, drawn from torch's own generator, whose state a checkpoint keeps."""
+
+    length = 1  # of a reading, after which the state is the initial one
+
+    def __init__(self, task: SequenceTask, batch_size: int):
+        self.task, self.batch_size = task, batch_size
+
+    def begin(self, reading: int) -> None:
+        """Do nothing: what is drawn follows from the generator alone."""
+
+    def segment(self, position: int, length: int) -> Sequences:
+        """Return fresh sequences."""
+        return self.task.draw(self.batch_size)
+
+
+class Readings:
+    """Sequences read in windows, those of reading k drawn from (seed, k): a run that goes on in the midst of a reading
+    finds the same ones."""
+
+    def __init__(self, task: SequenceTask, batch_size: int, seed: int):
+        self.task, self.batch_size, self.seed = task, batch_size, seed
+        self.begin(0)
+
+    def begin(self, reading: int) -> None:
+        """Draw the sequences of a reading."""
+        generator = Generator().manual_seed(hash((self.seed, reading)) % 2**63)
+        self.sequences = self.task.draw(self.batch_size, generator)
+        self.length = self.sequences.inputs.shape[0]
+
+    def segment(self, position: int, length: int) -> Sequences:
+        """Return steps of all sequences."""
+        return self.sequences.steps(position, min(position + length, self.length))
+
+
+def lanes_of(method: Method, task: SequenceTask, batch_size: int, seed: int) -> Drawn | Readings:
+    """Return what a run with this method reads."""
+    return Drawn(task, batch_size) if isinstance(method, Full) else Readings(task, batch_size, seed)
