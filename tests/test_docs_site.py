@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree
 
 import pytest
-from docs.site.cell_page import page
+from docs.site.cell_page import USE, page
 from docs.site.conf import as_mathml
 from docs.site.papers import linked
 from docs.site.pictures import draw_reach, draw_response, reach
@@ -18,6 +18,7 @@ from docs.site.speeds import measured
 from tests.catalogue import EQUATION_CELLS
 
 from ostinato import CATALOGUE, EquationCell
+from ostinato.cells.description import Description
 from ostinato.equations.latex import latex
 
 BUILD = """
@@ -138,8 +139,11 @@ def test_a_page_says_when_to_use_a_cell_where_its_class_does(monkeypatch):
     assert "## A picture\n\n![of it](one.svg)" in text
 
 
-def test_a_page_without_such_a_paragraph_has_no_such_section():
-    assert "When to use it" not in page("elman", {})
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_every_cell_says_when_to_use_it(name):
+    said = [remark for remark in Description(CATALOGUE[name].build(4, 4)).remarks if remark.startswith(USE)]
+    assert len(said) == 1
+    assert said[0].endswith(".")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,9 @@
 """`ostinato train task` and `ostinato train reservoir`, called in this process."""
 
+import json
+
 import pytest
+import yaml
 
 SMALL = [
     "--hidden-size", "8", "--length", "8", "--batch-size", "4", "--steps", "6", "--validate-every", "3",
@@ -64,6 +67,18 @@ def test_a_run_that_clipped_nothing_says_nothing_of_it(main):
     assert "clipped" not in main("train", "task", "adding", *SMALL, "--clip", "none")[1]
 
 
+def test_the_optimizer_is_set_and_its_rates_by_pattern(main, folder):
+    code, *_ = main(
+        "train", "task", "adding", *SMALL, "--optimizer", "nadam", "--betas", "0.8", "0.9", "--schedule", "step",
+        "--drop-every", "2", "--rates", "recurrent.*.weight_hh", "0.5", "--decays", "outputs.*", "0.1",
+    )  # fmt: skip
+    assert code == 0
+    settings = yaml.safe_load((folder / "runs/adding-lstm/config.yaml").read_text())["training"]
+    assert (settings["betas"], settings["rates"]) == ([0.8, 0.9], {"recurrent.*.weight_hh": 0.5})
+    lines = [json.loads(line) for line in (folder / "runs/adding-lstm/metrics.jsonl").read_text().splitlines()]
+    assert [line["learning_rate"] for line in lines] == [1e-3, 5e-4]
+
+
 def test_a_reservoir_is_fitted_and_its_figures_printed(main):
     code, out, err = main(
         "train", "reservoir", "mackey-glass", "--hidden-size", "30", "--steps", "400", "--washout", "100"
@@ -79,6 +94,9 @@ def test_a_reservoir_is_fitted_and_its_figures_printed(main):
         (["task", "adding", "--cell", "lstn"], "Did you mean 'lstm'?"),
         (["task", "embedded-reber", "--length", "3"], "whole number from 9"),
         (["task", "--clip", "norms"], "invalid choice"),
+        (["task", "--momentum", "0.9"], "It is a setting of rmsprop, sgd"),
+        (["task", "--schedule", "plateu"], "invalid choice"),
+        (["task", "--rates", "recurrent.*.weight_h", "0.1"], "Did you mean 'recurrent.layers.0.0.weight_"),
         (["task", "--clip-value", "0.1"], "It limits --clip value. Add --clip value"),
         (["tusk"], "Did you mean 'task'?"),
     ],

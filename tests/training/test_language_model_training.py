@@ -74,6 +74,8 @@ def test_two_runs_of_one_seed_are_the_same(tmp_path, text, small):
         {"cell": "h' = tanh(W @ x + U @ h + b)", "optimizer": "adagrad", "tokens": "byte"},
         {"optimizer": "sgd", "initial_state": "learned", "tied": True},
         {"tokens": "bpe", "vocabulary_size": 270},
+        {"optimizer": "sgd", "momentum": 0.9, "schedule": "plateau", "patience": 0, "validate_every": 3},
+        {"optimizer": "nadam", "betas": (0.8, 0.9), "rates": {"*.weight_hh": 0.1}, "clip": "adaptive"},
         {"gradient": "full"},
         {"k1": 4, "k2": 10},
         {"gradient": "randomized", "spacing": 2},

@@ -44,13 +44,23 @@ def test_an_unknown_section_is_named_with_the_nearest_one():
 
 
 def test_a_choice_that_is_none_is_answered_with_the_choices():
-    assert "It is one of adamw, adam, rmsprop, sgd, adagrad. Did you mean 'adam'?" in message(
-        "training: {optimizer: adm}"
+    assert "It is one of cosine, constant, linear, inverse-sqrt, step, plateau. Did you mean 'linear'?" in message(
+        "training: {schedule: lineer}"
     )
 
 
 def test_text_where_a_number_is_needed_is_refused():
     assert message("training: {k1: many}") == "lm.yaml [training]: k1 is 'many'. It is a whole number."
+
+
+def test_a_pair_and_names_with_numbers_are_described_where_something_else_was_given():
+    assert "betas is 0.9. It is a list of 2 numbers or null" in message("training: {betas: 0.9}")
+    assert "rates is 3. It is a list of `name: number` lines" in message("training: {rates: 3}")
+
+
+def test_a_pair_of_numbers_is_written_and_read_back():
+    run = read("training: {betas: [0.8, 0.9]}")
+    assert read(to_yaml(run, "1")).training.betas == (0.8, 0.9)
 
 
 def test_a_section_that_is_no_mapping_is_refused():

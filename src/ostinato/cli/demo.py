@@ -142,7 +142,7 @@ def _steps_that_fit(text: str) -> int:
 
     size = Vocabulary.learn("char", [[text]]).size
     model = build_model(size, MODEL)
-    optimizer = make_optimizer(TRAINING, model.parameters())
+    optimizer = make_optimizer(TRAINING, model)
     symbols = torch.randint(size, (TRAINING.k1, TRAINING.batch_size))
     piece: Any = Segment(symbols, symbols, None)
     times = []

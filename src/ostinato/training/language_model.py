@@ -25,7 +25,6 @@ from ostinato.data.vocabulary import Vocabulary
 from ostinato.decoding.sampling import Sampling
 from ostinato.training import config, trackers
 from ostinato.training.card import card
-from ostinato.training.clipping import make_clip
 from ostinato.training.config import (
     DEFAULT_EPOCHS,
     DEFAULT_SYMBOLS,
@@ -38,12 +37,13 @@ from ostinato.training.config import (
 )
 from ostinato.training.devices import kept_threads, make_accelerator
 from ostinato.training.gradient import method
-from ostinato.training.loop import Loop, make_schedule
+from ostinato.training.loop import Loop
 from ostinato.training.memory import explained
-from ostinato.training.optimizers import default_learning_rate, make_optimizer
+from ostinato.training.optimizers import default_learning_rate
 from ostinato.training.progress import Display, Silent, make_display
 from ostinato.training.resuming import refuse_other_settings, refuse_steps_taken
 from ostinato.training.run_folder import RunFolder, saved_settings, write_text
+from ostinato.training.stepping import make_stepping
 from ostinato.training.task import Outcome, Task, engines
 from ostinato.training.trained import build_model, score, write
 
@@ -161,9 +161,7 @@ def _assemble(run: Run, folder: RunFolder, vocabulary: Vocabulary) -> tuple[Run,
     torch.manual_seed(training.seed)
     model = build_model(vocabulary.size, run.model)
     # what the loop would refuse is refused here, before a run folder exists
-    make_schedule(training)
-    make_optimizer(training, model.parameters())
-    make_clip(training)
+    make_stepping(training, model)
     model.plans()
     every = (training.validate_every or 1) * lanes.length * training.batch_size // updates
     parts = _Parts(

@@ -23,15 +23,14 @@ from torch import Tensor
 
 from ostinato._errors import RunError
 from ostinato.training import checkpoint
-from ostinato.training.clipping import make_clip
 from ostinato.training.config import Learning
 from ostinato.training.finite import Attempt, late_origin, refusal, refuse_bad_weights, trace, unspoilt
 from ostinato.training.gradient import Backward, State, Window
 from ostinato.training.interrupts import StopRequest
 from ostinato.training.meter import Meter, refuse_non_finite
-from ostinato.training.optimizers import Schedule, make_optimizer
 from ostinato.training.progress import Display, Figures
 from ostinato.training.run_folder import RunFolder, write_tensors
+from ostinato.training.stepping import make_stepping
 from ostinato.training.task import Counters, Outcome, Task
 
 READ_EVERY_S = 0.5
@@ -47,10 +46,10 @@ class Loop:
         self.method = task.method
         self.updates = self.method.updates(task.lanes.length)
         self.total = training.steps or 0
-        self.schedule, self.clip = make_schedule(training), make_clip(training)
         self.model: Any = accelerator.prepare_model(task.model)
         self.parameters = list(self.model.parameters())
-        self._optimizer = make_optimizer(training, self.parameters)
+        stepping = make_stepping(training, self._bare())
+        self.clip, self.schedule, self._optimizer = stepping.clip, stepping.schedule, stepping.optimizer
         self.optimizer: Any = accelerator.prepare_optimizer(self._optimizer)
         self._backward: Backward = accelerator.backward
         if accelerator.scaler is None:
@@ -89,6 +88,7 @@ class Loop:
         )
         try:
             self.counters = Counters(**facts["counters"])
+            self.schedule.restore(facts.get("schedule", {}))
         except (KeyError, TypeError) as error:
             raise RunError(str(self.folder.last), f"damaged: {error}", "", "Begin anew with --overwrite") from None
         if self.accelerator.scaler is not None and facts.get("scaler"):
@@ -110,6 +110,7 @@ class Loop:
             "counters": asdict(self.counters),
             "steps": self.total,
             "scaler": scaler.state_dict() if scaler is not None else None,
+            "schedule": self.schedule.facts(),
         }
         checkpoint.save(
             self.folder.last, self._bare(), self._optimizer, self.state, self.device, facts, self.folder.kind
@@ -131,8 +132,7 @@ class Loop:
 
     def _learn(self, window: Window) -> None:
         counters = self.counters
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.schedule.at(counters.step)
+        self.schedule.set(self.optimizer, counters.step)
         segment = self.task.lanes.segment(window.position, window.length)
         if self.device.type != "cpu":
             segment = move(segment, self.device)
@@ -208,6 +208,7 @@ class Loop:
         if best:
             counters.best, counters.best_step = score, counters.step
         self._record(figures)
+        self.schedule.report(score)
         if best:
             facts = {"step": counters.step, **self.figures}
             write_tensors(self.folder.model, self._bare().state_dict(), facts, self.folder.kind)
@@ -277,14 +278,6 @@ class _Speed:
 
     def value(self) -> float:
         return self._count / max(1e-9, time.monotonic() - self._began)
-
-
-def make_schedule(training: Learning) -> Schedule:
-    """Return the learning rates of a run whose settings are resolved."""
-    assert training.learning_rate is not None
-    assert training.warmup is not None
-    assert training.steps is not None
-    return Schedule(training.learning_rate, training.warmup, training.steps, training.final_fraction)
 
 
 def move(segment: Any, device: torch.device) -> Any:

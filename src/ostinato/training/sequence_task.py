@@ -19,18 +19,18 @@ from ostinato._version import __version__
 from ostinato.data.tasks import TASKS, SequenceTask
 from ostinato.models.sequence_task import SequenceTaskModel, score
 from ostinato.training import config, trackers
-from ostinato.training.clipping import make_clip
 from ostinato.training.config import TaskRun, above_zero, check_seed
 from ostinato.training.devices import kept_threads, make_accelerator
 from ostinato.training.drawn import lanes_of
 from ostinato.training.gradient import method
 from ostinato.training.language_model import validation_period
-from ostinato.training.loop import Loop, make_schedule, move
+from ostinato.training.loop import Loop, move
 from ostinato.training.memory import explained
-from ostinato.training.optimizers import default_learning_rate, make_optimizer
+from ostinato.training.optimizers import default_learning_rate
 from ostinato.training.progress import Display, Silent, make_display, of_a_task
 from ostinato.training.resuming import refuse_other_settings, refuse_steps_taken
 from ostinato.training.run_folder import RunFolder, write_text
+from ostinato.training.stepping import make_stepping
 from ostinato.training.task import Outcome, Task, engines
 
 OTHER_SEED = 1 << 40
@@ -146,9 +146,7 @@ def _model(run: TaskRun) -> SequenceTaskModel:
     settings = asdict(run.model)
     settings["initialisers"] = {"": settings["initialisers"], **settings.pop("starts")}
     model = SequenceTaskModel(task_of(run), **settings.pop("keywords"), **settings)
-    make_schedule(run.training)
-    make_optimizer(run.training, model.parameters())
-    make_clip(run.training)
+    make_stepping(run.training, model)
     model.plans()
     return model
 

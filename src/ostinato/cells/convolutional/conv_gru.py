@@ -15,6 +15,8 @@ class ConvGRU(ImageCell):
 
     A plain cell, because equations know no convolution. `ImageCell` says how images become rows.
     `weight_ih` holds the kernels of r, z and n, `weight_hh` those of r and z, `weight_rh` that of n, which sees r h.
+
+    Use it as `conv-lstm`, with a quarter less to compute.
     """
 
     def __init__(

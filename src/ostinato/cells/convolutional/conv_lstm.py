@@ -22,6 +22,8 @@ class ConvLSTM(ImageCell):
 
     A plain cell, because equations know no convolution. `ImageCell` says how images become rows.
     Kernels hold the gates in torch's order, i f g o; peepholes those of i, f and o.
+
+    Use it for moving images: rain radar, video, fields of a simulation.
     """
 
     def __init__(

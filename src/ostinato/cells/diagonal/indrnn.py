@@ -7,7 +7,10 @@ from ostinato.cells.initialisers import between
 
 
 class IndRNN(EquationCell):
-    """A rectifier whose units each hear only themselves; for T steps, keep u within 2 ** (1 / T) of zero."""
+    """A rectifier whose units each hear only themselves; for T steps, keep u within 2 ** (1 / T) of zero.
+
+    Use it in deep stacks over long sequences, where layers mix what units do not.
+    """
 
     equations = """
         h' = relu(W @ x + u * h + b)

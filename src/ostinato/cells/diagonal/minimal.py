@@ -4,7 +4,10 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class MinGRU(EquationCell):
-    """A GRU whose gate and candidate do not look back: linear in its state."""
+    """A GRU whose gate and candidate do not look back: linear in its state.
+
+    Use it for long sequences with much to train on: it runs as a scan, and stacks of it come close to a GRU.
+    """
 
     equations = """
         z  = sigmoid(W_z @ x + b_z)
@@ -14,7 +17,10 @@ class MinGRU(EquationCell):
 
 
 class MinLSTM(EquationCell):
-    """An LSTM whose gates do not look back, scaled to add up to 1: linear in its state."""
+    """An LSTM whose gates do not look back, scaled to add up to 1: linear in its state.
+
+    Use it as `mingru`, where what is kept and what is written need gates of their own.
+    """
 
     equations = """
         f  = sigmoid(W_f @ x + b_f)

@@ -22,7 +22,10 @@ def _remembering(tensor: Tensor, hidden_size: int) -> None:
 
 
 class RGLRU(EquationCell):
-    """A gate on the decay and one on the input, neither of which looks back: linear in its state."""
+    """A gate on the decay and one on the input, neither of which looks back: linear in its state.
+
+    Use it in deep language models beside local attention or convolution, as the paper has it.
+    """
 
     equations = """
         c  = 8

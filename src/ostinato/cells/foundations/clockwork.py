@@ -10,6 +10,8 @@ class Clockwork(EquationCell):
     are stored, and nothing needs a mask. The clock t_k of a module counts the steps since it moved; all move at the
     first. The output layer, of `output_size` numbers (default: `hidden_size`), is linear. No work is saved by standing
     still: every module is computed at every step.
+
+    Use it for long, smooth signals with several time scales, such as audio, where few updates a step save time.
     """
 
     @staticmethod

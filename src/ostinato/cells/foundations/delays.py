@@ -9,6 +9,8 @@ class SkipConnections(EquationCell):
     """Reads the state of `delay` steps ago beside the last one; `delay`=1 is the vanilla network.
 
     A gradient crosses `delay` steps at once (El Hihi and Bengio, 1995). The states between are kept as h_1, h_2, …
+
+    Use it where something returns after a known number of steps, as in seasons, rhythms and lagged effects.
     """
 
     @staticmethod
@@ -25,6 +27,8 @@ class NARX(EquationCell):
 
     `output_size` (default: `hidden_size`) is the length of the output, which is all that comes back. The state is the
     last output y and those before it, y_1, y_2, …; inputs before the present one are kept as x_1, x_2, …
+
+    Use it to identify systems and to forecast, where past outputs are known or are fed back.
     """
 
     @staticmethod

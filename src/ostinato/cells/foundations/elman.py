@@ -4,7 +4,11 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class Elman(EquationCell):
-    """The vanilla network with tanh; stores and loads what `torch.nn.RNN` does."""
+    """The vanilla network with tanh; stores and loads what `torch.nn.RNN` does.
+
+    Use it as the control that shows what a gate is worth, for teaching, and for short dependencies where speed matters
+    most.
+    """
 
     equations = """
         h' = tanh(W @ x + b + U @ h + d)
@@ -12,7 +16,10 @@ class Elman(EquationCell):
 
 
 class ElmanReLU(EquationCell):
-    """The vanilla network with a rectifier, `torch.nn.RNN(nonlinearity="relu")`."""
+    """The vanilla network with a rectifier, `torch.nn.RNN(nonlinearity="relu")`.
+
+    Use it where a tanh would saturate and gradients are clipped; `irnn` is its start that trains more surely.
+    """
 
     equations = """
         h' = relu(W @ x + b + U @ h + d)

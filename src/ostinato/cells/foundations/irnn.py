@@ -7,7 +7,10 @@ from ostinato.cells.initialisers import normal
 
 
 class IRNN(EquationCell):
-    """The vanilla network with a rectifier, whose recurrent matrix starts as the identity and its biases at zero."""
+    """The vanilla network with a rectifier, whose recurrent matrix starts as the identity and its biases at zero.
+
+    Use it for sums and counts over some hundred steps without gates; clip the gradient, for nothing bounds the state.
+    """
 
     equations = """
         h' = relu(W @ x + U @ h + b)

@@ -6,7 +6,10 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class Jordan(EquationCell):
-    """Recurrence from the output: the state is `y`; `output_size` (default: `hidden_size`) is its length."""
+    """Recurrence from the output: the state is `y`; `output_size` (default: `hidden_size`) is its length.
+
+    Use it where what comes back must be the output itself, as in control and in simple models of motor sequences.
+    """
 
     equations = """
         h  = tanh(W_h @ x + U_h @ y + b_h)

@@ -6,7 +6,10 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class Leaky(EquationCell):
-    """Units that move a fixed share of the way to what a vanilla unit would be; `leak`=1 is the vanilla network."""
+    """Units that move a fixed share of the way to what a vanilla unit would be; `leak`=1 is the vanilla network.
+
+    Use it for signals slower than their sampling, and for models of neurons whose time constant is known.
+    """
 
     equations = """
         leak = 0.3
@@ -16,7 +19,10 @@ class Leaky(EquationCell):
 
 
 class LearnedLeak(EquationCell):
-    """Leaky units that each learn their own share, kept between 0 and 1; all start at a half."""
+    """Leaky units that each learn their own share, kept between 0 and 1; all start at a half.
+
+    Use it for signals that mix slow and fast parts, when their time scales are not known beforehand.
+    """
 
     equations = """
         a  = sigmoid(leak)

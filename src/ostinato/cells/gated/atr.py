@@ -4,7 +4,10 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class ATR(EquationCell):
-    """Two matrices make two gates: where p and q agree the input enters, where they do not the state stays."""
+    """Two matrices make two gates: where p and q agree the input enters, where they do not the state stays.
+
+    Use it for the recurrent layers of translation models, at a third of the cost of a GRU.
+    """
 
     equations = """
         p  = W @ x

@@ -9,7 +9,10 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class BRC(EquationCell):
-    """Units that keep one of two values for ever where their own feedback a is above 1; each reads only itself."""
+    """Units that keep one of two values for ever where their own feedback a is above 1; each reads only itself.
+
+    Use it to hold a bit for any number of steps, with units that stay independent and so cheap.
+    """
 
     equations = """
         a  = 1 + tanh(W_a @ x + u_a * h + b_a)
@@ -20,7 +23,10 @@ class BRC(EquationCell):
 
 
 class NBRC(EquationCell):
-    """Bistable units whose feedback a and gate c are set by all units together (neuromodulation)."""
+    """Bistable units whose feedback a and gate c are set by all units together (neuromodulation).
+
+    Use it to hold bits over very long lags, where whether to hold depends on the whole state.
+    """
 
     equations = """
         a  = 1 + tanh(W_a @ x + U_a @ h + b_a)

@@ -4,7 +4,11 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class GRU(EquationCell):
-    """Reset after the product, as cuDNN and `torch.nn.GRU` compute it; stores and loads what torch does."""
+    """Reset after the product, as cuDNN and `torch.nn.GRU` compute it; stores and loads what torch does.
+
+    Use it in place of an LSTM where there are fewer data or less time: three quarters of its parameters, about its
+    accuracy.
+    """
 
     equations = """
         r  = sigmoid(W_r @ x + b_r + U_r @ h + d_r)
@@ -15,7 +19,10 @@ class GRU(EquationCell):
 
 
 class GRUResetBefore(EquationCell):
-    """Reset before the product, as the paper prints it (its eq. 8, with z the share that is kept, eq. 7)."""
+    """Reset before the product, as the paper prints it (its eq. 8, with z the share that is kept, eq. 7).
+
+    Use it to load weights of systems that follow the paper, and for translation models after it.
+    """
 
     equations = """
         r  = sigmoid(W_r @ x + U_r @ h + b_r)

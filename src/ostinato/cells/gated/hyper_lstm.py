@@ -20,7 +20,10 @@ START |= {"D_h": "rows_adding_to(0.1)", "D_x": "rows_adding_to(0.1)", "D_b": 0.0
 
 
 class HyperLSTM(EquationCell):
-    """An LSTM whose rows a small LSTM of `hyper_size` rescales, by embeddings of `embedding_size`; layer norms."""
+    """An LSTM whose rows a small LSTM of `hyper_size` rescales, by embeddings of `embedding_size`; layer norms.
+
+    Use it for language and handwriting, when accuracy counts more than time: its weights adapt at every step.
+    """
 
     equations = f"""{"".join(SMALL.format(y=y) for y in "ifgo")}
         c_hat' = sigmoid(f_hat) * c_hat + sigmoid(i_hat) * tanh(g_hat)

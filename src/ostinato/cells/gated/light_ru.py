@@ -4,7 +4,10 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class LightRU(EquationCell):
-    """One gate, which alone sees the state: a candidate from the input replaces what is forgotten."""
+    """One gate, which alone sees the state: a candidate from the input replaces what is forgotten.
+
+    Use it where most of the work should be ahead of the recurrence, in one large product over all steps.
+    """
 
     equations = """
         g  = tanh(W_g @ x)

@@ -9,7 +9,11 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class LSTM(EquationCell):
-    """The modern LSTM, gates in torch's order; stores and loads what `torch.nn.LSTM` does. State: (h, c)."""
+    """The modern LSTM, gates in torch's order; stores and loads what `torch.nn.LSTM` does. State: (h, c).
+
+    Use it first, for nearly everything: it remembers over some hundred steps, trains with little care, and is fast
+    everywhere.
+    """
 
     equations = """
         i  = sigmoid(W_i @ x + b_i + U_i @ h + d_i)
@@ -23,7 +27,10 @@ class LSTM(EquationCell):
 
 
 class ProjectedLSTM(EquationCell):
-    """LSTM with a projected state (Sak, Senior and Beaufays, 2014, arXiv:1402.1128); `proj_size` is P."""
+    """LSTM with a projected state (Sak, Senior and Beaufays, 2014, arXiv:1402.1128); `proj_size` is P.
+
+    Use it for many units at the price of few: large vocabularies and speech, where the recurrent products cost most.
+    """
 
     equations = """
         i  = sigmoid(W_i @ x + b_i + U_i @ h + d_i)

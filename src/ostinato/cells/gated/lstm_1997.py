@@ -14,6 +14,8 @@ class LSTM1997(EquationCell):
 
     It is the paper's net of blocks of one cell. Negative biases (`initialisers={"b_i": -3.0}`) keep its gates shut at
     first; the paper sets those of the output gates to -1, -2, … (§5.1), those of the input gates as its tasks ask.
+
+    Use it to see what the paper saw: tasks with one thing to keep over long lags, in sequences that end and start anew.
     """
 
     equations = """
@@ -28,7 +30,10 @@ class LSTM1997(EquationCell):
 
 
 class LSTMNoForgetGate(EquationCell):
-    """The modern LSTM less its forget gate, which is what most libraries call the original. State: (h, c)."""
+    """The modern LSTM less its forget gate, which is what most libraries call the original. State: (h, c).
+
+    Use it as the control for the forget gate, and for short sequences that add things up.
+    """
 
     equations = """
         i  = sigmoid(W_i @ x + U_i @ h + b_i)

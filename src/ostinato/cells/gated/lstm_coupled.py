@@ -7,7 +7,10 @@ from ostinato.cells.initialisers import normal
 
 
 class CoupledLSTM(EquationCell):
-    """LSTM that forgets as much as it writes: the input gate is all it has for both. It has peepholes, as the paper."""
+    """LSTM that forgets as much as it writes: the input gate is all it has for both. It has peepholes, as the paper.
+
+    Use it for the accuracy of an LSTM with a quarter less to compute.
+    """
 
     equations = """
         z  = tanh(W_z @ x + R_z @ h + b_z)

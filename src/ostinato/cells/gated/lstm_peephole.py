@@ -4,7 +4,10 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class PeepholeLSTM(EquationCell):
-    """LSTM with peepholes: input and forget gate see the cell before the step, the output gate after it."""
+    """LSTM with peepholes: input and forget gate see the cell before the step, the output gate after it.
+
+    Use it where exact times count: intervals, rhythms and spikes.
+    """
 
     equations = """
         i  = sigmoid(W_i @ x + U_i @ h + p_i * c + b_i)

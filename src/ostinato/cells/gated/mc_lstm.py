@@ -18,6 +18,8 @@ class MassConservingLSTM(Cell):
 
     The first `mass_size` numbers of x are masses, the others steer the gates; the state c is the mass stored. A plain
     cell, because every row of a batch multiplies by matrices of its own, which equations cannot say.
+
+    Use it where a quantity is conserved: rainfall and runoff, traffic, heat, counts.
     """
 
     def __init__(self, input_size: int, hidden_size: int, *, mass_size: int = 1, device=None, dtype=None):

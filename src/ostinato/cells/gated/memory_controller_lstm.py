@@ -7,7 +7,10 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class MemoryControllerLSTM(EquationCell):
-    """An LSTM whose gates hear a control vector v of its memory in place of its output. State: (c, v)."""
+    """An LSTM whose gates hear a control vector v of its memory in place of its output. State: (c, v).
+
+    Use it where an LSTM's gates should depend on what is stored, not on what is shown.
+    """
 
     equations = """
         f  = sigmoid(W_f @ x + U_f @ v + b_f)

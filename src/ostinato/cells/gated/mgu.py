@@ -7,7 +7,10 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class MGU(EquationCell):
-    """One gate decides what the candidate may see of the state and how much of it replaces the state."""
+    """One gate decides what the candidate may see of the state and how much of it replaces the state.
+
+    Use it where a GRU is too large: two thirds of its parameters, close to its accuracy.
+    """
 
     equations = """
         f  = sigmoid(W_f @ x + U_f @ h + b_f)
@@ -17,7 +20,10 @@ class MGU(EquationCell):
 
 
 class MGU1(EquationCell):
-    """Minimal gated unit whose gate does not see the input."""
+    """Minimal gated unit whose gate does not see the input.
+
+    Use it where the `mgu` is still too large and the state alone can tell when to change.
+    """
 
     equations = """
         f  = sigmoid(U_f @ h + b_f)
@@ -27,7 +33,10 @@ class MGU1(EquationCell):
 
 
 class MGU2(EquationCell):
-    """Minimal gated unit whose gate sees the state alone, without a bias."""
+    """Minimal gated unit whose gate sees the state alone, without a bias.
+
+    Use it on small devices, with fewer parameters than `mgu1` at about its accuracy.
+    """
 
     equations = """
         f  = sigmoid(U_f @ h)
@@ -37,7 +46,10 @@ class MGU2(EquationCell):
 
 
 class MGU3(EquationCell):
-    """Minimal gated unit whose gate is one learned number for each unit, the same at every step."""
+    """Minimal gated unit whose gate is one learned number for each unit, the same at every step.
+
+    Use it as the smallest of the gated units: a learned leak for each unit, at the speed of a vanilla network.
+    """
 
     equations = """
         f  = sigmoid(b_f)

@@ -4,7 +4,10 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class MinimalRNN(EquationCell):
-    """One gate, for each unit, between the state and the input's own representation: no unit is moved by another."""
+    """One gate, for each unit, between the state and the input's own representation: no unit is moved by another.
+
+    Use it where trainability matters more than expression: long inputs of which each step says little.
+    """
 
     equations = """
         z  = tanh(W @ x + b_z)

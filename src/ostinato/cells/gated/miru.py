@@ -4,7 +4,10 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class MiRU1(EquationCell):
-    """A GRU whose update gate is one fixed number, `update`: the share of the state that stays."""
+    """A GRU whose update gate is one fixed number, `update`: the share of the state that stays.
+
+    Use it on small devices, where one gate is enough and its share can be chosen by hand or by search.
+    """
 
     equations = """
         update = 0.5
@@ -16,7 +19,10 @@ class MiRU1(EquationCell):
 
 
 class MiRU2(EquationCell):
-    """A GRU whose gates are two fixed numbers: `update`, the share that stays, and `reset`, the share that is read."""
+    """A GRU whose gates are two fixed numbers: `update`, the share that stays, and `reset`, the share that is read.
+
+    Use it on the smallest devices: a vanilla network with two numbers, which cost nothing, and a longer memory.
+    """
 
     equations = """
         update = 0.5

@@ -7,7 +7,10 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class MultiplicativeRNN(EquationCell):
-    """A vanilla network whose recurrent matrix depends on the input, with as many factors f as units."""
+    """A vanilla network whose recurrent matrix depends on the input, with as many factors f as units.
+
+    Use it for characters, where each symbol may need a transition of its own; it wants careful optimisation.
+    """
 
     equations = """
         f  = (W_f @ x) * (U_f @ h)
@@ -16,7 +19,10 @@ class MultiplicativeRNN(EquationCell):
 
 
 class MultiplicativeLSTM(EquationCell):
-    """An LSTM that reads, in place of its state, the product m of state and input. State: (h, c)."""
+    """An LSTM that reads, in place of its state, the product m of state and input. State: (h, c).
+
+    Use it for language models over characters or bytes, where surprising symbols must redirect the state at once.
+    """
 
     equations = """
         m  = (W_m @ x) * (U_m @ h)

@@ -8,7 +8,10 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class MUT1(EquationCell):
-    """A gated unit whose update gate sees the input alone; the input is squashed before it joins the state."""
+    """A gated unit whose update gate sees the input alone; the input is squashed before it joins the state.
+
+    Use it as an alternative to the GRU that a search over ten thousand cells found better on arithmetic and XML.
+    """
 
     equations = """
         z  = sigmoid(W_z @ x + b_z)
@@ -19,7 +22,10 @@ class MUT1(EquationCell):
 
 
 class MUT2(EquationCell):
-    """A gated unit as the GRU, whose reset gate in the paper takes the input as it is (`W_r` the identity)."""
+    """A gated unit as the GRU, whose reset gate in the paper takes the input as it is (`W_r` the identity).
+
+    Use it beside `mut1` and `mut3`, where cells are compared.
+    """
 
     equations = """
         z  = sigmoid(W_z @ x + U_z @ h + b_z)
@@ -30,7 +36,10 @@ class MUT2(EquationCell):
 
 
 class MUT3(EquationCell):
-    """A gated unit whose update gate sees the state squashed."""
+    """A gated unit whose update gate sees the state squashed.
+
+    Use it beside `mut1` and `mut2`, where cells are compared.
+    """
 
     equations = """
         z  = sigmoid(W_z @ x + U_z @ tanh(h) + b_z)

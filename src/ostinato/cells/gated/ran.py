@@ -4,7 +4,10 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class RAN(EquationCell):
-    """An LSTM that remembers inputs only: its cell is a weighted sum of them, without a candidate or an output gate."""
+    """An LSTM that remembers inputs only: its cell is a weighted sum of them, without a candidate or an output gate.
+
+    Use it where the state should stay readable: it is a weighted sum of the inputs, whose weights can be read off.
+    """
 
     equations = """
         i  = sigmoid(U_i @ h + W_i @ x + b_i)

@@ -23,7 +23,10 @@ def highway(depth: int, gates: str, carried: str) -> str:
 
 
 class RecurrentHighway(EquationCell):
-    """`depth` highway layers a step, each carrying on what it does not replace (c = 1 - t, as in the experiments)."""
+    """`depth` highway layers a step, each carrying on what it does not replace (c = 1 - t, as in the experiments).
+
+    Use it for language models of one layer that computes deeply within each step; `depth` of 4 to 10.
+    """
 
     @staticmethod
     def equations(depth: int = 3) -> str:
@@ -37,7 +40,10 @@ class RecurrentHighway(EquationCell):
 
 
 class UncoupledRecurrentHighway(RecurrentHighway):
-    """`depth` highway layers a step, with a gate of its own for what each carries on."""
+    """`depth` highway layers a step, with a gate of its own for what each carries on.
+
+    Use it beside `recurrent-highway`, where memory should be kept and written independently.
+    """
 
     @staticmethod
     def equations(depth: int = 3) -> str:

@@ -6,7 +6,10 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class ResidualLSTM(EquationCell):
-    """A projected LSTM with peepholes; its output gate also gates the input. `proj_size` is P. State: (h, c)."""
+    """A projected LSTM with peepholes; its output gate also gates the input. `proj_size` is P. State: (h, c).
+
+    Use it in deep acoustic models, five layers and more, where stacked LSTMs stop improving.
+    """
 
     equations = """
         i  = sigmoid(W_i @ x + U_i @ h + p_i * c + b_i)

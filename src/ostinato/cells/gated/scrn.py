@@ -10,6 +10,8 @@ class SCRN(EquationCell):
 
     `context_size` is the length of s. The output layer, of `output_size` numbers (default: `hidden_size`), reads both;
     the paper's softmax over it is left to the loss. State: (s, h).
+
+    Use it in small language models, where a slow context of some tens of units is worth most of an LSTM.
     """
 
     equations = """

@@ -4,7 +4,10 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class SGRN(EquationCell):
-    """One gate, and one product with the input that serves both the gate and the candidate."""
+    """One gate, and one product with the input that serves both the gate and the candidate.
+
+    Use it where a GRU is too slow: gate and candidate share their product with the input.
+    """
 
     equations = """
         a  = W @ x

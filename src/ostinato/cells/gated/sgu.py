@@ -4,7 +4,10 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class SGU(EquationCell):
-    """One gate of sums and one of products; softplus keeps a state alive that starts at zero."""
+    """One gate of sums and one of products; softplus keeps a state alive that starts at zero.
+
+    Use it for classifying short sequences with few parameters, after the paper.
+    """
 
     equations = """
         a  = tanh(U_a @ ((W_a @ x + b_a) * h))
@@ -15,7 +18,10 @@ class SGU(EquationCell):
 
 
 class DSGU(EquationCell):
-    """The simple gated unit with one more matrix behind its product, and a sigmoid, which bounds it."""
+    """The simple gated unit with one more matrix behind its product, and a sigmoid, which bounds it.
+
+    Use it where `sgu` is too unstable: longer sequences and larger learning rates.
+    """
 
     equations = """
         a  = tanh(U_a @ ((W_a @ x + b_a) * h))

@@ -8,6 +8,8 @@ class SLSTM(EquationCell):
 
     The state m is the exponent that c and n are scaled by. As long as n is zero, nothing is stored and m starts anew,
     so that a first input gate however small is not lost. State: (h, m, c, n), gates in the order i, f, z, o.
+
+    Use it where stored things must be replaced when something better comes: its gate may grow without bound.
     """
 
     equations = """

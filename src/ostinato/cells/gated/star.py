@@ -4,7 +4,10 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class STAR(EquationCell):
-    """One gate and a bounded sum, so that gradients keep their size from layer to layer."""
+    """One gate and a bounded sum, so that gradients keep their size from layer to layer.
+
+    Use it in deep stacks, whose gradients keep their size without care, at less than half the cost of an LSTM.
+    """
 
     equations = """
         z  = tanh(W_z @ x + b_z)

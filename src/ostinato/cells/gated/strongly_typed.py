@@ -7,7 +7,10 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class TRNN(EquationCell):
-    """A running average of learned features of the input, weighted by a gate that sees only the input."""
+    """A running average of learned features of the input, weighted by a gate that sees only the input.
+
+    Use it where recurrence should be as light as possible and features do the work; its sum runs as a scan.
+    """
 
     equations = """
         z  = W_z @ x
@@ -17,7 +20,10 @@ class TRNN(EquationCell):
 
 
 class TGRU(EquationCell):
-    """A GRU whose gates see this input and the last one, never the state. State: (h, p)."""
+    """A GRU whose gates see this input and the last one, never the state. State: (h, p).
+
+    Use it where a GRU is wanted whose gates need not wait for the state: its recurrence runs as a scan.
+    """
 
     equations = """
         z  = W_z @ x + V_z @ p + b_z
@@ -30,7 +36,10 @@ class TGRU(EquationCell):
 
 
 class TLSTM(EquationCell):
-    """An LSTM whose gates see this input and the last one, never the state. State: (c, p)."""
+    """An LSTM whose gates see this input and the last one, never the state. State: (c, p).
+
+    Use it where an LSTM is wanted whose gates need not wait for the state: its recurrence runs as a scan.
+    """
 
     equations = """
         z  = W_z @ x + V_z @ p + b_z

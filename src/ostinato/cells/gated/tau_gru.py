@@ -6,7 +6,10 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class TauGRU(EquationCell):
-    """A GRU that also reads its state of `delay` steps earlier, weighted by a gate. State: (h, h_1, …, h_delay)."""
+    """A GRU that also reads its state of `delay` steps earlier, weighted by a gate. State: (h, h_1, …, h_delay).
+
+    Use it for systems with delays, such as biology, climate and control, where `delay` is about the lag.
+    """
 
     @staticmethod
     def equations(delay: int = 5) -> str:

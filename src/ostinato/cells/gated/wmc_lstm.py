@@ -4,7 +4,11 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class WMCLSTM(EquationCell):
-    """An LSTM whose gates see its memory through a bounded projection. State: (h, c)."""
+    """An LSTM whose gates see its memory through a bounded projection. State: (h, c).
+
+    Use it where an LSTM should keep track of what it stores, as in counting and copying, without the risk of saturated
+    gates.
+    """
 
     equations = """
         i  = sigmoid(W_i @ x + U_i @ h + tanh(V_i @ c) + b_i)

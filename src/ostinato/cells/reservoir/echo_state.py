@@ -12,6 +12,8 @@ class EchoState(EquationCell):
 
     `sparsity` is the share of recurrent connections left out; a bare name in `initialisers` ("orthogonal") draws W
     otherwise. An output that is fed back is part of the input x.
+
+    Use it to predict chaotic and other smooth signals from little data: fitting takes seconds and no gradient.
     """
 
     equations = """
@@ -35,6 +37,9 @@ class EchoState(EquationCell):
 
 
 class LinearEchoState(EchoState):
-    """Reservoir of linear units, whose memory of past inputs is at most as many steps as it has units."""
+    """Reservoir of linear units, whose memory of past inputs is at most as many steps as it has units.
+
+    Use it to measure memory, and where a signal is a linear filter of another.
+    """
 
     equations: ClassVar[str] = EchoState.equations.replace("tanh", "")

@@ -11,7 +11,10 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class AntisymmetricRNN(EquationCell):
-    """A residual step through an antisymmetric matrix, with `gamma` of damping."""
+    """A residual step through an antisymmetric matrix, with `gamma` of damping.
+
+    Use it for long inputs of which little is lost or amplified: pixels one by one, long sensor series.
+    """
 
     equations = """
         epsilon = 0.01
@@ -23,7 +26,10 @@ class AntisymmetricRNN(EquationCell):
 
 
 class GatedAntisymmetricRNN(EquationCell):
-    """The antisymmetric network with a gate on each step, which shares the recurrent matrix."""
+    """The antisymmetric network with a gate on each step, which shares the recurrent matrix.
+
+    Use it where the antisymmetric network is too rigid: its steps are scaled by what comes in.
+    """
 
     equations = """
         epsilon = 0.01

@@ -9,6 +9,8 @@ class CoRNN(EquationCell):
     """Driven, damped, coupled oscillators: h where they are (the paper's y), z how fast they move.
 
     `delta_t` is the step, `gamma` the frequency, `epsilon` the damping; the numbers are those of sequential MNIST.
+
+    Use it for very long sequences of continuous signals, hundreds to thousands of steps, with small steps `delta_t`.
     """
 
     equations = """

@@ -6,7 +6,11 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class LEM(EquationCell):
-    """Two states, each with a learned step of its own in time: z before h, the paper's y, which reads the new z."""
+    """Two states, each with a learned step of its own in time: z before h, the paper's y, which reads the new z.
+
+    Use it for long sequences with several time scales, as in dynamical systems and heart rates; it is as large as an
+    LSTM.
+    """
 
     equations = """
         delta_t = 1

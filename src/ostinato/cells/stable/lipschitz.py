@@ -17,6 +17,8 @@ class LipschitzRNN(EquationCell):
 
     a is A h and w is W h; `beta` 1 makes a matrix antisymmetric, 0 symmetric, `gamma` damps it, `epsilon` is the step
     of Euler's method.
+
+    Use it where small changes of the input must not change the answer, and training must be stable.
     """
 
     equations = """

@@ -14,6 +14,8 @@ class LTC(EquationCell):
     """The differential equation h' = -(1/tau + f) h + f A over the time `dt`, in `unfolds` steps of the fused solver.
 
     f is a sigmoid, as the paper's bounds on time constant and state need, and 1/tau, the softplus of g, is positive.
+
+    Use it for signals sampled at irregular times, whose dynamics should be readable as time constants.
     """
 
     @staticmethod

@@ -13,7 +13,10 @@ from ostinato.cells.equation_cell import EquationCell
 
 
 class OrthogonalRNN(EquationCell):
-    """A leaky rectifier after an orthogonal matrix made of `reflections` mirrors; k numbers a unit, not H."""
+    """A leaky rectifier after an orthogonal matrix made of `reflections` mirrors; k numbers a unit, not H.
+
+    Use it for copying and other tasks of pure memory over very long lags.
+    """
 
     @staticmethod
     def equations(reflections: int = 8) -> str:
