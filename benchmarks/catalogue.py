@@ -43,8 +43,9 @@ def _row(name: str, settings: Settings) -> Row:
         cell = ostinato.CATALOGUE[name].build(size, size)
     given = problem(*SIZE)
     upstream = torch.randn(steps, batch, cell.output_size, generator=torch.Generator().manual_seed(0))
+    dt = torch.ones(steps, batch) if cell.uses_dt else None
     contenders = {
-        "ours": torch_peer.ours(cell, Problem(given.inputs, upstream)),
+        "ours": torch_peer.ours(cell, Problem(given.inputs, upstream, dt=dt)),
         "LSTM": torch_peer.torch_nn("LSTM", LSTM.build(size), given),
     }
     row = table.times(take_turns(contenders, settings.budget if settings.quick else BUDGET))

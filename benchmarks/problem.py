@@ -20,6 +20,7 @@ class Problem:
     inputs: Tensor
     upstream: Tensor
     lengths: Tensor | None = None
+    dt: Tensor | None = None
 
 
 def problem(batch: int, steps: int, size: int, *, ragged: bool = False) -> Problem:

@@ -31,7 +31,7 @@ def ours(cell: ostinato.Cell, given: Problem, engine: str = "auto") -> Run:
     parameters = list(cell.parameters())
 
     def run():
-        outputs, _ = ostinato.unroll(cell, given.inputs, lengths=given.lengths, engine=engine)
+        outputs, _ = ostinato.unroll(cell, given.inputs, lengths=given.lengths, dt=given.dt, engine=engine)
         return _with_gradients(outputs, given, parameters)
 
     return run
