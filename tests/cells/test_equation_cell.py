@@ -165,6 +165,27 @@ def test_a_constant_changes_the_step():
     torch.testing.assert_close(held(torch.ones(2, 3), state)[0], state)
 
 
+@pytest.mark.parametrize("engine", ["eager", "native"])
+def test_a_constant_that_is_set_later_counts_from_then_on(engine):
+    x = torch.randn(5, 2, 3)
+    cell = ostinato.CATALOGUE["leaky"].build(3, 4)
+    first, _ = ostinato.unroll(cell, x, engine=engine)
+    cell.leak = 0.25
+    other = ostinato.CATALOGUE["leaky"].build(3, 4, leak=0.25)
+    other.load_state_dict(cell.state_dict())
+    assert cell.leak == 0.25
+    assert torch.equal(ostinato.unroll(cell, x, engine=engine)[0], ostinato.unroll(other, x, engine=engine)[0])
+    assert not torch.equal(ostinato.unroll(cell, x, engine=engine)[0], first)
+
+
+def test_a_constant_that_is_set_later_is_checked_as_one_that_is_given():
+    cell = ostinato.CATALOGUE["echo-state"].build(3, 4)
+    with pytest.raises(ConfigError, match="spectral_radius = -1 was given"):
+        cell.spectral_radius = -1.0
+    with pytest.raises(ConfigError, match="A constant is a number"):
+        cell.leak = "much"
+
+
 def test_a_constant_is_printed():
     assert repr(ostinato.cell(LEAKY, 3, 4, leak=0.25)) == "Equations(3, 4, leak=0.25)"
 

@@ -135,10 +135,12 @@ class EquationCell(Cell):
         return BoundEquations(self.definition, tensors, self.constants, self.needs_positive_dt)
 
     def __getattr__(self, name: str) -> Any:
-        """Return a stored tensor, or the rows of one that stand for a symbol: `cell.W_f`."""
+        """Return a stored tensor, the rows of one that stand for a symbol, or a constant: `cell.W_f`, `cell.leak`."""
         try:
             return super().__getattr__(name)
         except AttributeError:
+            if name in self.__dict__.get("constants", ()):
+                return self.constants[name]
             definition = self.__dict__.get("definition")
             place = definition.symbols.get(name) if definition else None
             if place is None or place[0] == name:
@@ -147,7 +149,15 @@ class EquationCell(Cell):
             return cast(Tensor, getattr(self, stack)).narrow(0, start, length)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute; ConfigError for a symbol, which would hide the rows it stands for and change nothing."""
+        """Set an attribute, or a constant of the equations within its limits.
+
+        ConfigError for a symbol, which would hide the rows it stands for and change nothing.
+        """
+        if name in self.__dict__.get("constants", ()):
+            constants = {**self.constants, name: _number(name, value)}
+            check_limits(type(self).__name__, self.limits, {**self.definition.numbers, **self.counts, **constants})
+            self.constants[name] = constants[name]
+            return
         definition = self.__dict__.get("definition")
         place = definition.symbols.get(name) if definition else None
         if place is not None and place[0] != name:
