@@ -76,6 +76,8 @@ def test_two_runs_of_one_seed_are_the_same(tmp_path, text, small):
         {"tokens": "bpe", "vocabulary_size": 270},
         {"optimizer": "sgd", "momentum": 0.9, "schedule": "plateau", "patience": 0, "validate_every": 3},
         {"optimizer": "nadam", "betas": (0.8, 0.9), "rates": {"*.weight_hh": 0.1}, "clip": "adaptive"},
+        {"average": "ema", "average_decay": 0.8},
+        {"average": "nt-asgd", "average_patience": 1, "validate_every": 1, "optimizer": "sgd", "learning_rate": 9.0},
         {"gradient": "full"},
         {"k1": 4, "k2": 10},
         {"gradient": "randomized", "spacing": 2},

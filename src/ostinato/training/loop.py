@@ -48,13 +48,13 @@ class Loop:
         self.total = training.steps or 0
         self.model: Any = accelerator.prepare_model(task.model)
         self.parameters = list(self.model.parameters())
-        stepping = make_stepping(training, self._bare())
-        self.clip, self.schedule, self._optimizer = stepping.clip, stepping.schedule, stepping.optimizer
-        self.optimizer: Any = accelerator.prepare_optimizer(self._optimizer)
+        self.stepping = make_stepping(training, self._bare())
+        self.clip, self.schedule = self.stepping.clip, self.stepping.schedule
+        self.optimizer: Any = accelerator.prepare_optimizer(self.stepping.optimizer)
         self._backward: Backward = accelerator.backward
         if accelerator.scaler is None:
             # accelerate looks for optional packages on disk at each call: 0.2 ms a step that nothing needs here
-            self.optimizer, self._backward = self._optimizer, torch.Tensor.backward
+            self.optimizer, self._backward = self.stepping.optimizer, torch.Tensor.backward
         self.counters = Counters()
         self.meter = Meter(check_norm=training.precision != "fp16")
         # waiting for a device at each step costs time, and only skipping needs it; a CPU waits for nothing
@@ -84,11 +84,10 @@ class Loop:
         """Restore the last checkpoint; `initial` is a state of the model, for its structure."""
         initial = self.method.carried(initial, self._bare(), lambda: self.task.lanes.segment(0, 1))
         self.state, facts = checkpoint.load(
-            self.folder.last, self._bare(), self._optimizer, initial, self.device, self.folder.kind
+            self.folder.last, self._bare(), self.stepping, initial, self.device, self.folder.kind
         )
         try:
             self.counters = Counters(**facts["counters"])
-            self.schedule.restore(facts.get("schedule", {}))
         except (KeyError, TypeError) as error:
             raise RunError(str(self.folder.last), f"damaged: {error}", "", "Begin anew with --overwrite") from None
         if self.accelerator.scaler is not None and facts.get("scaler"):
@@ -110,11 +109,8 @@ class Loop:
             "counters": asdict(self.counters),
             "steps": self.total,
             "scaler": scaler.state_dict() if scaler is not None else None,
-            "schedule": self.schedule.facts(),
         }
-        checkpoint.save(
-            self.folder.last, self._bare(), self._optimizer, self.state, self.device, facts, self.folder.kind
-        )
+        checkpoint.save(self.folder.last, self._bare(), self.stepping, self.state, self.device, facts, self.folder.kind)
         self._last_saved_step = self.counters.step
         self._saved_at = time.monotonic()
 
@@ -144,7 +140,7 @@ class Loop:
         norm, clipped = self.clip(self.parameters)
         counters.step += 1
         if self._is_good(nats, norm):
-            self.optimizer.step()
+            self.stepping.step(self.optimizer)
             self.meter.add(counters.step, nats, count, norm, clipped, late)
         else:
             self._leave_out(attempt, nats, norm)
@@ -197,9 +193,10 @@ class Loop:
         self.meter.read()
         figures = self._figures()
         self.model.eval()
+        shown = self.stepping.average.shown()
         with torch.no_grad():
-            self.figures = self.task.validate(self._bare())
-            sample = self.task.sample(self._bare(), self.counters.step) if self.task.sample else ""
+            self.figures = self.task.validate(shown)
+            sample = self.task.sample(shown, self.counters.step) if self.task.sample else ""
         self.model.train()
         score, counters = self.figures[self.task.score], self.counters
         refuse_non_finite(counters.step, "validation loss", score)
@@ -208,10 +205,10 @@ class Loop:
         if best:
             counters.best, counters.best_step = score, counters.step
         self._record(figures)
-        self.schedule.report(score)
+        self.stepping.report(score)
         if best:
             facts = {"step": counters.step, **self.figures}
-            write_tensors(self.folder.model, self._bare().state_dict(), facts, self.folder.kind)
+            write_tensors(self.folder.model, shown.state_dict(), facts, self.folder.kind)
             self.task.write_card({"step": counters.step, "steps": self.total, "read": counters.symbols, **self.figures})
         self.display.validated(figures, self.figures, best, sample)
         self.meter.restart()
@@ -227,6 +224,7 @@ class Loop:
             "clipped_steps": self.meter.clipped,
             "skipped_steps": self.counters.skipped,
             "learning_rate": self.schedule.at(figures.step - 1),
+            **self.stepping.average.figures(),
             **{f"valid_{name}": value for name, value in self.figures.items()},
             "seconds": round(self._elapsed(), 3),
         }

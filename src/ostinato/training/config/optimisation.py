@@ -54,3 +54,9 @@ class Optimisation:
     """Size at which --clip value cuts each number of the gradient (default: 1)."""
     clip_ratio: float | None = None
     """Norm, beside that of a unit's weights, at which --clip adaptive scales its gradient down (default: 0.01)."""
+    average: Literal["none", "ema", "nt-asgd"] = "none"
+    """Average of the weights over steps that is validated and saved; nt-asgd begins when the score stands still."""
+    average_decay: float = 0.999
+    """Share of --average ema that is kept at a step."""
+    average_patience: int = 5
+    """Validations back from which on scores count that --average nt-asgd compares with."""
