@@ -6,12 +6,13 @@ from math import hypot
 import pytest
 import torch
 
-from ostinato import ConfigError
+from ostinato import ConfigError, Recurrent
 from ostinato.training.clipping import SMALLEST_NORM, WAYS, make_clip
 from ostinato.training.config import Learning
 from ostinato.training.language_model import train_language_model
 from ostinato.training.run_folder import read_tensors
 from ostinato.training.sequence_task import train_task
+from ostinato.training.trained import load
 
 
 def weights() -> list[torch.nn.Parameter]:
@@ -129,3 +130,28 @@ def test_a_wrong_limit_leaves_no_folder(tmp_path, text, small):
     with pytest.raises(ConfigError, match="clip_value is 0"):
         train_language_model(text, out=tmp_path / "run", **small | {"clip": "value", "clip_value": 0.0})
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("place", ["state", "pre-activation"])
+def test_the_gradient_inside_the_recurrence_is_cut_by_a_setting_of_the_model(tmp_path, text, small, place):
+    cut = {"clip_inside": 1e-12, "clip_inside_at": place, "cell": "elman"}
+    plain = train_language_model(text, out=tmp_path / "plain", **small | {"cell": "elman"})
+    clipped = train_language_model(text, out=tmp_path / "cut", **small | cut)
+    assert plain.best != clipped.best
+    assert load(clipped.folder).run.model.clip_inside_at == place
+
+
+def test_the_gradient_of_early_steps_is_lost_where_the_recurrence_lets_none_through():
+    torch.manual_seed(0)
+    inputs = torch.randn(6, 2, 3, requires_grad=True)
+    outputs, _ = Recurrent("elman", 3, 4, clip_inside=1e-6)(inputs)
+    outputs[-1].sum().backward()
+    assert inputs.grad[-1].abs().max() > 1e-2
+    assert inputs.grad[:-1].abs().max() < 1e-5
+
+
+def test_a_place_that_is_none_is_refused(tmp_path, text, small):
+    with pytest.raises(ConfigError, match="It is one of state, pre-activation"):
+        train_language_model(text, out=tmp_path / "run", **small | {"clip_inside": 1.0, "clip_inside_at": "gate"})
+    with pytest.raises(ConfigError, match="A number above 0"):
+        train_language_model(text, out=tmp_path / "run", **small | {"clip_inside": -1.0})

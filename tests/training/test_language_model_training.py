@@ -225,11 +225,6 @@ def test_a_setting_that_cannot_be_is_refused_and_nothing_is_left(tmp_path, text,
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_bfloat16_learns(tmp_path, text, small):
-    outcome = train_language_model(text, out=tmp_path / "run", precision="bf16", **small)
-    assert math.isfinite(outcome.best)
-
-
 def test_the_callers_random_numbers_and_threads_are_left_alone(tmp_path, text, small):
     threads, before = torch.get_num_threads(), torch.get_rng_state()
     train_language_model(text, out=tmp_path / "run", **small)

@@ -41,8 +41,8 @@ class Recurrent(nn.Module):
     initial_state  "zero" or "learned"; a state passed to the call goes before both.
     recompute      keep only states for the backward pass, and compute gates again there: less memory, more arithmetic.
     wrap           what is put around every cell: `lambda cell: ostinato.Zoneout(cell, {"h": 0.05, "c": 0.5})`.
-    values         `norm`, `weight_drop`, `recurrent_dropout` and `zoneout`, as `cells.wrappers.regularised` says, and
-                   further keywords of the cell (`initialisers`, constants, sizes).
+    values         `norm`, `weight_drop`, `recurrent_dropout`, `zoneout` and `clip_inside`, as
+                   `cells.wrappers.regularised` says, and further keywords of the cell (`initialisers`, constants, …).
 
     The call takes (T, B, D), or (B, T, D) with `batch_first`, a PackedSequence or a jagged nested tensor, and gives
     outputs in the same form, with the state: a tuple with one cell state for each layer and direction.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -15,7 +17,7 @@ AVERAGES = ("none", "ema", "nt-asgd")
 
 
 class Average:
-    """No average: the model itself is shown. Those that average are made by `make_average`."""
+    """No average: the weights themselves are shown. Those that average are made by `make_average`."""
 
     def __init__(self, model: nn.Module):
         self.model = model
@@ -26,9 +28,9 @@ class Average:
     def report(self, score: float) -> None:
         """Take the score of a validation, the smaller the better."""
 
-    def shown(self) -> Any:
-        """Return the model that is validated and saved."""
-        return self.model
+    def shown(self) -> AbstractContextManager[None]:
+        """Return a context in which the model holds the weights that are validated and saved."""
+        return nullcontext()
 
     def figures(self) -> dict[str, int]:
         """Return what is measured of the average itself."""
@@ -57,7 +59,6 @@ class MovingAverage(Average):
     def __init__(self, model: nn.Module, decay: float | None, patience: int | None = None):
         super().__init__(model)
         self.average = AveragedModel(model, multi_avg_fn=None if decay is None else get_ema_multi_avg_fn(decay))
-        self.average.eval()
         self.patience, self.begun = patience, patience is None
         self.scores: list[float] = []
 
@@ -78,14 +79,19 @@ class MovingAverage(Average):
         self.scores.append(score)
         self.update()
 
-    @torch.no_grad()
-    def shown(self) -> Any:
-        """Return a model of the averaged weights; before the averaging has begun, the model itself."""
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Let the model hold the averaged weights for a while; before the averaging has begun, its own."""
         if not int(self.average.n_averaged):
-            return self.model
-        for mean, own in zip(self.average.module.buffers(), self.model.buffers(), strict=True):
-            mean.copy_(own)
-        return self.average.module
+            yield
+            return
+        parameters = list(self.model.parameters())
+        own = [parameter.detach().clone() for parameter in parameters]
+        try:
+            _fill(parameters, list(self.average.parameters()))
+            yield
+        finally:
+            _fill(parameters, own)
 
     def figures(self) -> dict[str, int]:
         """Return over how many steps the average goes."""
@@ -103,6 +109,12 @@ class MovingAverage(Average):
         """Take back what a checkpoint kept."""
         self.average.load_state_dict(tensors)
         self.begun, self.scores = facts["begun"], facts["scores"]
+
+
+@torch.no_grad()
+def _fill(parameters: Sequence[Tensor], values: Sequence[Tensor]) -> None:
+    for parameter, value in zip(parameters, values, strict=True):
+        parameter.copy_(value)
 
 
 def make_average(training: Learning, model: nn.Module) -> Average:

@@ -180,7 +180,8 @@ class Loop:
         step, now = self.counters.step, time.monotonic()
         every = self.training.validate_every or self.total
         if step % every == 0 or step >= self.total:
-            self._validate()
+            with self.stepping.average.shown():
+                self._validate()
             self.save()
         elif now - self._saved_at > SAVE_EVERY_S:
             self.save()
@@ -193,10 +194,9 @@ class Loop:
         self.meter.read()
         figures = self._figures()
         self.model.eval()
-        shown = self.stepping.average.shown()
         with torch.no_grad():
-            self.figures = self.task.validate(shown)
-            sample = self.task.sample(shown, self.counters.step) if self.task.sample else ""
+            self.figures = self.task.validate(self._bare())
+            sample = self.task.sample(self._bare(), self.counters.step) if self.task.sample else ""
         self.model.train()
         score, counters = self.figures[self.task.score], self.counters
         refuse_non_finite(counters.step, "validation loss", score)
@@ -208,7 +208,7 @@ class Loop:
         self.stepping.report(score)
         if best:
             facts = {"step": counters.step, **self.figures}
-            write_tensors(self.folder.model, shown.state_dict(), facts, self.folder.kind)
+            write_tensors(self.folder.model, self._bare().state_dict(), facts, self.folder.kind)
             self.task.write_card({"step": counters.step, "steps": self.total, "read": counters.symbols, **self.figures})
         self.display.validated(figures, self.figures, best, sample)
         self.meter.restart()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ostinato._errors import ConfigError, did_you_mean
 from ostinato.cells.cell import Cell
 from ostinato.cells.wrappers.drop_connect import DropConnect
+from ostinato.cells.wrappers.gradient_clip import GradientClip
 from ostinato.cells.wrappers.norm import LayerNorm, RMSNorm
 from ostinato.cells.wrappers.recurrent_dropout import RecurrentDropout
 from ostinato.cells.wrappers.zoneout import Zoneout
@@ -27,6 +28,11 @@ class Regularisers:
     zoneout: float = 0.0
     """Share of units that keep their state for a step, while learning."""
 
+    clip_inside: float = 0.0
+    """Size at which the gradient is cut that goes from a step to the one before; 0 leaves it."""
+    clip_inside_at: str = "state"
+    """Where it is cut: state, or pre-activation."""
+
     def around(self, cell: Cell) -> Cell:
         """Return the cell with all of them; those that do nothing are left out."""
         if self.norm not in ("none", *NORMS):
@@ -38,4 +44,6 @@ class Regularisers:
             cell = DropConnect(cell, self.weight_drop)
         if self.recurrent_dropout:
             cell = RecurrentDropout(cell, self.recurrent_dropout)
-        return Zoneout(cell, self.zoneout) if self.zoneout else cell
+        if self.zoneout:
+            cell = Zoneout(cell, self.zoneout)
+        return GradientClip(cell, self.clip_inside, at=self.clip_inside_at) if self.clip_inside else cell

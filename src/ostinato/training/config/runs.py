@@ -59,6 +59,10 @@ class Network:
     """Share left out, while learning, of what a cell writes into its state."""
     zoneout: float = 0.0
     """Share of units that keep their state for a step while learning."""
+    clip_inside: float = 0.0
+    """Size at which each number of the gradient is cut on its way from a step to the one before; 0 leaves it."""
+    clip_inside_at: Literal["state", "pre-activation"] = "state"
+    """Where --clip-inside cuts: what goes into states, or into the functions of a cell."""
     residual: bool = False
     """Add each layer's input to its output."""
     highway: bool = False
