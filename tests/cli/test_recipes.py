@@ -8,6 +8,7 @@ SHORT = {
     "language-model": ["book.txt", "--steps", "2", "--sample-length", "5"],
     "task": ["--steps", "2", "--validate-every", "2", "--test-sequences", "20"],
     "reservoir": ["--steps", "400", "--washout", "150", "--hidden-size", "30"],
+    "influence-balancing": ["--steps", "200"],
 }
 WITH_CONTROL = [name for name in recipes() if "control" in recipe_document(name)]
 

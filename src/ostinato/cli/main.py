@@ -19,6 +19,7 @@ COMMANDS = {
     "train language-model": ("train_language_model", "train a language model on a text"),
     "train task": ("train_task", "train on a synthetic task, until it is solved"),
     "train reservoir": ("train_reservoir", "fit the readout of a reservoir"),
+    "train influence-balancing": ("train_influence_balancing", "learn one number that truncation gets wrong"),
     "generate": ("generate", "write text with a trained model"),
     "evaluate": ("evaluate", "score a text with a trained model"),
     "compare": ("compare", "show runs side by side: scores, settings that differ, curves"),

@@ -1,5 +1,6 @@
 """The settings of a run. A value comes from its default, then from a recipe or a `--config` file, then from a flag."""
 
+from ostinato.training.config.balancing import Balancing, BalancingRun
 from ostinato.training.config.checks import above_zero, check_seed, refuse_two_ways
 from ostinato.training.config.documents import FORMAT, overlay, override, parse_yaml, read_yaml, sections, to_yaml
 from ostinato.training.config.learning import Learning, Training
@@ -37,6 +38,8 @@ __all__ = [
     "NOT_GIVEN",
     "AnyRun",
     "AnyRunT",
+    "Balancing",
+    "BalancingRun",
     "Data",
     "Exercise",
     "Fitting",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from ostinato._errors import ConfigError, did_you_mean
-from ostinato.training.config import Learning
 from ostinato.training.gradient.backpropagation import Full, Truncated
 from ostinato.training.gradient.checkpointed import Checkpointed
 from ostinato.training.gradient.influence import RankOne
@@ -15,7 +15,27 @@ from ostinato.training.gradient.online import Online
 from ostinato.training.gradient.randomized import Randomized
 from ostinato.training.gradient.traces import EProp, RealTime, SnAp
 
-METHODS: dict[str, Callable[[Learning], Method]] = {
+
+class Settings(Protocol):
+    """What a run's settings say of gradients over time."""
+
+    @property
+    def gradient(self) -> str: ...
+    @property
+    def k1(self) -> int: ...
+    @property
+    def k2(self) -> int | None: ...
+    @property
+    def lengths(self) -> str: ...
+    @property
+    def spacing(self) -> int: ...
+    @property
+    def memory_budget(self) -> int | None: ...
+    @property
+    def seed(self) -> int: ...
+
+
+METHODS: dict[str, Callable[[Settings], Method]] = {
     "truncated": lambda t: Truncated(t.k1, t.k1 if t.k2 is None else t.k2, t.seed),
     "full": lambda t: Full(),
     "randomized": lambda t: Randomized(t.k1 if t.k2 is None else t.k2, t.lengths, t.spacing, t.seed),
@@ -29,7 +49,7 @@ METHODS: dict[str, Callable[[Learning], Method]] = {
 """Name -> what makes the method from a run's settings."""
 
 
-def method(training: Learning) -> Method:
+def method(training: Settings) -> Method:
     """Return the gradient method the settings name."""
     if training.gradient not in METHODS:
         near = did_you_mean(training.gradient, METHODS)
