@@ -35,6 +35,7 @@ from .training.gradient.by_hand import backward_over_time as backward_over_time
 from .training.gradient.by_hand import gradients as gradients
 from .training.language_model import train_language_model as train_language_model
 from .training.trained import load as load
+from .training.tuning import tune as tune
 from .unroll import plan as plan
 from .unroll import unroll as unroll
 from .unroll.explain import explain as explain

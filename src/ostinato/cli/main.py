@@ -22,6 +22,8 @@ COMMANDS = {
     "train influence-balancing": ("train_influence_balancing", "learn one number that truncation gets wrong"),
     "generate": ("generate", "write text with a trained model"),
     "evaluate": ("evaluate", "score a text with a trained model"),
+    "tune language-model": ("tune", "search the settings of a language model"),
+    "tune task": ("tune", "search the settings on a synthetic task"),
     "compare": ("compare", "show runs side by side: scores, settings that differ, curves"),
     "cells": ("cells", "list the cells, each with its equations"),
     "explain": ("explain", "show a cell: equations, sizes, cost, engine and why"),

@@ -151,6 +151,8 @@ def _in_words(kind: Any) -> str:
         Path: "a path",
         dict[str, float]: "a list of `name: number` lines",
         type(None): "null",
+        tuple[str, ...]: "a list of texts",
+        dict[str, float]: "names and numbers",
     }
     return "one of " + ", ".join(_choices(kind)) if _choices(kind) else names[kind]
 
