@@ -15,7 +15,11 @@ from ostinato.training.config import recipe_document
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-SHORT = {"language-model": ["--steps", "2", "--sample-length", "0"], "task": ["--steps", "2", "--test-sequences", "20"]}
+SHORT = {
+    "language-model": ["--steps", "2", "--sample-length", "0"],
+    "task": ["--steps", "2", "--test-sequences", "20"],
+    "influence-balancing": ["--steps", "2"],
+}
 """Added to every `train` command, so that a page's commands all run within a test."""
 BOOK = "It was a dark night; the rain fell, and it was cold. " * 400
 
