@@ -32,3 +32,14 @@ def test_without_asking_they_end_the_run(main, spoilt):
     code, _, err = main(*TRAIN, *SMALL)
     assert code == 2
     assert err.startswith("ostinato: step 5: the loss is nan (")
+
+
+def test_an_update_is_taken_in_groups(main, folder):
+    assert main(*TRAIN, *SMALL, "--accumulate", "2")[0] == 0
+    assert "accumulate: 2" in (folder / "runs/book/config.yaml").read_text()
+
+
+def test_more_groups_than_rows_are_refused(main):
+    code, _, err = main(*TRAIN, *SMALL, "--accumulate", "5")
+    assert code == 2
+    assert "--accumulate: 5 groups of 4 rows" in err

@@ -82,6 +82,7 @@ def test_two_runs_of_one_seed_are_the_same(tmp_path, text, small):
         {"k1": 4, "k2": 10},
         {"gradient": "randomized", "spacing": 2},
         {"gradient": "uoro", "dropout": 0.0},
+        {"accumulate": 3, "dropout": 0.3},
     ],
 )
 def test_a_run_stopped_and_resumed_ends_with_the_same_bits(tmp_path, text, small, more, monkeypatch):

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from ostinato._errors import OstinatoError, did_you_mean
+from ostinato._errors import ConfigError, OstinatoError, did_you_mean
 from ostinato._version import __version__
 
 # command → module, what it does. The module is imported when its command is given.
@@ -34,10 +34,14 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    if _is_follower():
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (until the process ends)
     try:
         code = _dispatch(list(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()
         return code
+    except ConfigError as error:  # the same in every process: the first says it
+        return 2 if _is_follower() else _complain(str(error), 2)
     except OstinatoError as error:
         return _complain(str(error), 2)
     except BrokenPipeError:
@@ -115,5 +119,11 @@ for a start:
 
 
 def _complain(message: str, code: int) -> int:
-    print(f"ostinato: {message}" if not message.startswith("ostinato") else message, file=sys.stderr)
+    whose = f" process {os.environ['RANK']}:" if _is_follower() else ""
+    print(f"ostinato:{whose} {message}" if not message.startswith("ostinato") else message, file=sys.stderr)
     return code
+
+
+def _is_follower() -> bool:
+    """Whether another process of the same run prints for this one; as `training.devices`, without torch."""
+    return "LOCAL_RANK" in os.environ and int(os.environ.get("RANK", "0")) > 0

@@ -53,6 +53,13 @@ class Lanes:
         self.stream = stream
         self.batch_size = batch_size
         self.length = (len(stream) - 1) // batch_size
+        self.first, self.last = 0, batch_size
+
+    def part(self, first: int, last: int) -> Lanes:
+        """Return lanes [first, last) alone, each the one it is here."""
+        lanes = Lanes(self.stream, self.batch_size)
+        lanes.first, lanes.last = self.first + first, self.first + last
+        return lanes
 
     def begin(self, reading: int) -> None:
         """Do nothing: every reading of a text is the same."""
@@ -64,7 +71,7 @@ class Lanes:
         if not 0 <= position < self.length or length < 1:
             got = f"{length} steps from step {position}"
             raise ConfigError("segment", got, f"The lanes have the steps 0 to {self.length - 1}")
-        lanes = np.arange(self.batch_size) * self.length
+        lanes = np.arange(self.first, self.last) * self.length
         rows = self.stream.read(lanes + position, min(length, self.length - position) + 1)
         reset = (rows[:, :-1] == self.stream.boundary).T.copy()
         if position == 0:

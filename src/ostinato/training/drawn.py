@@ -6,6 +6,8 @@ from torch import Generator
 
 from ostinato.data.tasks import Sequences, SequenceTask
 from ostinato.training.gradient import Full, Method
+from ostinato.training.gradient.accumulated import Accumulated
+from ostinato.training.gradient.rows import rows_of
 
 
 class Drawn:
@@ -13,36 +15,45 @@ class Drawn:
 
     length = 1  # of a reading, after which the state is the initial one
 
-    def __init__(self, task: SequenceTask, batch_size: int):
-        self.task, self.batch_size = task, batch_size
+    def __init__(self, task: SequenceTask, batch_size: int, rows: tuple[int, int] | None = None):
+        self.task, self.batch_size, self.rows = task, batch_size, rows or (0, batch_size)
 
     def begin(self, reading: int) -> None:
         """Do nothing: what is drawn follows from the generator alone."""
 
     def segment(self, position: int, length: int) -> Sequences:
         """Return fresh sequences."""
-        return self.task.draw(self.batch_size)
+        return rows_of(self.task.draw(self.batch_size), *self.rows)
+
+    def part(self, first: int, last: int) -> Drawn:
+        """Return rows [first, last) alone; all are drawn, so that each is the one it is among all."""
+        return Drawn(self.task, self.batch_size, (first, last))
 
 
 class Readings:
     """Sequences read in windows, those of reading k drawn from (seed, k): a run that goes on in the midst of a reading
     finds the same ones."""
 
-    def __init__(self, task: SequenceTask, batch_size: int, seed: int):
-        self.task, self.batch_size, self.seed = task, batch_size, seed
+    def __init__(self, task: SequenceTask, batch_size: int, seed: int, rows: tuple[int, int] | None = None):
+        self.task, self.batch_size, self.seed, self.rows = task, batch_size, seed, rows or (0, batch_size)
         self.begin(0)
 
     def begin(self, reading: int) -> None:
         """Draw the sequences of a reading."""
         generator = Generator().manual_seed(hash((self.seed, reading)) % 2**63)
-        self.sequences = self.task.draw(self.batch_size, generator)
+        self.sequences = rows_of(self.task.draw(self.batch_size, generator), *self.rows)
         self.length = self.sequences.inputs.shape[0]
 
     def segment(self, position: int, length: int) -> Sequences:
         """Return steps of all sequences."""
         return self.sequences.steps(position, min(position + length, self.length))
 
+    def part(self, first: int, last: int) -> Readings:
+        """Return rows [first, last) alone; all are drawn, so that each is the one it is among all."""
+        return Readings(self.task, self.batch_size, self.seed, (first, last))
+
 
 def lanes_of(method: Method, task: SequenceTask, batch_size: int, seed: int) -> Drawn | Readings:
     """Return what a run with this method reads."""
-    return Drawn(task, batch_size) if isinstance(method, Full) else Readings(task, batch_size, seed)
+    inner = method.method if isinstance(method, Accumulated) else method
+    return Drawn(task, batch_size) if isinstance(inner, Full) else Readings(task, batch_size, seed)

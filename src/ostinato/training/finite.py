@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ostinato.training.gradient import Backward, Method, State, Window, leaves_of
 from ostinato.training.gradient.rows import count_rows, rows_of, rows_of_state
 from ostinato.training.meter import NonFiniteError
+from ostinato.training.processes import Processes
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,13 @@ def late_origin(model: nn.Module, window: Window, row_name: str) -> Callable[[],
         return Fault("", window, None, bad).origin(row_name)
 
     return origin
+
+
+def found_by_any(fault: Fault, first_row: int, processes: Processes) -> Fault:
+    """Return the fault with the row and parameter of the first process that found them; `first_row` is this one's."""
+    row, parameter = None if fault.row is None else fault.row + first_row, fault.parameter
+    found = processes.first_found(None if row is None and parameter is None else [row, parameter]) or [None, None]
+    return replace(fault, row=found[0], parameter=found[1])
 
 
 def refusal(fault: Fault, row_name: str, step: int, saved: int | None) -> NonFiniteError:

@@ -23,7 +23,7 @@ from ostinato.data.readers import check_file, documents
 from ostinato.data.streams import TokenStream, write_stream
 from ostinato.data.vocabulary import Vocabulary
 from ostinato.decoding.sampling import Sampling
-from ostinato.training import config, trackers
+from ostinato.training import config
 from ostinato.training.card import card
 from ostinato.training.config import (
     DEFAULT_EPOCHS,
@@ -35,13 +35,14 @@ from ostinato.training.config import (
     above_zero,
     check_seed,
 )
-from ostinato.training.devices import kept_threads, make_accelerator
-from ostinato.training.gradient import method
+from ostinato.training.course import read_written, run_to_end
+from ostinato.training.devices import is_follower, kept_threads, make_accelerator
+from ostinato.training.gradient import in_groups
 from ostinato.training.loop import Loop
 from ostinato.training.memory import explained
 from ostinato.training.optimizers import default_learning_rate
 from ostinato.training.progress import Display, Silent, make_display
-from ostinato.training.resuming import refuse_other_settings, refuse_steps_taken
+from ostinato.training.resuming import refuse_other_settings
 from ostinato.training.run_folder import RunFolder, saved_settings, write_text
 from ostinato.training.stepping import make_stepping
 from ostinato.training.task import Outcome, Task, engines
@@ -84,6 +85,8 @@ def train(run: Run, display: Display) -> Outcome:
     config.refuse_two_ways(run)
     try:
         with torch.random.fork_rng(), kept_threads(), explained(run.training, run.model):
+            if is_follower():
+                return _follow(run, folder)
             if run.resume and folder.is_run():
                 return _go_on(run, folder, display)
             return _begin(run, folder, display)
@@ -114,23 +117,20 @@ def _go_on(asked: Run, folder: RunFolder, display: Display) -> Outcome:
         return _fit(run, folder, vocabulary, display, accelerator)
 
 
+def _follow(asked: Run, folder: RunFolder) -> Outcome:
+    """Take part in the run that the first process writes, once its folder stands."""
+    accelerator = make_accelerator(asked.training, folder.path)
+    accelerator.wait_for_everyone()
+    run, vocabulary = replace(read_written(folder), out=asked.out), Vocabulary.load(folder.tokenizer)
+    return _fit(run, folder, vocabulary, Silent(), accelerator)
+
+
 def _fit(run: Run, folder: RunFolder, vocabulary: Vocabulary, display: Display, accelerator: Accelerator) -> Outcome:
     run, parts = _assemble(run, folder, vocabulary)
-    training = run.training
     task = _task(run, folder, vocabulary, parts)
-    loop = Loop(task, training, folder, display, accelerator)
-    if folder.last.exists():
-        loop.resume(task.model.initial_state(training.batch_size))
-        refuse_steps_taken(loop.counters.step, loop.total, folder)
-    settings = config.to_yaml(run, __version__)
-    if folder.config.read_text(encoding="utf-8") != settings:
-        write_text(folder.config, settings)
-    folder.cut_metrics(loop.counters.step)
-    _announce(run, folder, vocabulary, parts, display, loop.counters.step)
-    trackers.begin(accelerator, run, folder, loop.counters.step, display)
-    outcome = loop.fit()
-    accelerator.end_training()
-    return outcome
+    loop = Loop(task, run.training, folder, display, accelerator)
+    initial = task.model.initial_state(run.training.batch_size)
+    return run_to_end(loop, run, initial, lambda step: _announce(run, folder, vocabulary, parts, display, step))
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def _assemble(run: Run, folder: RunFolder, vocabulary: Vocabulary) -> tuple[Run,
     check_seed(training.seed)
     train, valid = (TokenStream.open(folder.tokens, part) for part in ("train", "valid"))
     lanes = Lanes(train, training.batch_size)
-    updates = method(training).updates(lanes.length)
+    updates = in_groups(training).updates(lanes.length)
     training = _resolved(training, updates, lanes.length * training.batch_size)
     torch.manual_seed(training.seed)
     model = build_model(vocabulary.size, run.model)
@@ -260,7 +260,7 @@ def _task(run: Run, folder: RunFolder, vocabulary: Vocabulary, parts: _Parts) ->
 
     symbols_per_character = (len(parts.train) - 1) / max(1, parts.train.characters)
     return Task(
-        parts.model, parts.lanes, validate, method(run.training), write_card,
+        parts.model, parts.lanes, validate, in_groups(run.training), write_card,
         sample=sample if run.training.sample_length else None,
         characters_per_symbol=1 / symbols_per_character,
     )  # fmt: skip

@@ -24,10 +24,12 @@ from torch import Tensor
 from ostinato._errors import RunError
 from ostinato.training import checkpoint
 from ostinato.training.config import Learning
-from ostinato.training.finite import Attempt, late_origin, refusal, refuse_bad_weights, trace, unspoilt
+from ostinato.training.finite import Attempt, found_by_any, late_origin, refusal, refuse_bad_weights, trace, unspoilt
 from ostinato.training.gradient import Backward, State, Window
+from ostinato.training.gradient.rows import rows_of_state
 from ostinato.training.interrupts import StopRequest
-from ostinato.training.meter import Meter, refuse_non_finite
+from ostinato.training.meter import Meter, Speed, refuse_non_finite
+from ostinato.training.processes import Processes, Shared
 from ostinato.training.progress import Display, Figures
 from ostinato.training.run_folder import RunFolder, write_tensors
 from ostinato.training.stepping import make_stepping
@@ -35,6 +37,7 @@ from ostinato.training.task import Counters, Outcome, Task
 
 READ_EVERY_S = 0.5
 SAVE_EVERY_S = 60.0
+NOTHING, READ, SAVE = range(3)
 
 
 class Loop:
@@ -43,10 +46,15 @@ class Loop:
     def __init__(self, task: Task, training: Learning, folder: RunFolder, display: Display, accelerator: Accelerator):
         self.task, self.training, self.folder, self.display = task, training, folder, display
         self.accelerator, self.device = accelerator, accelerator.device
-        self.method = task.method
-        self.updates = self.method.updates(task.lanes.length)
+        self.processes = Processes(accelerator)
+        self.rows = self.processes.share(training.batch_size)
+        self.lanes, self.method = task.lanes, task.method
+        if self.processes.count > 1:
+            self.lanes, self.method = task.lanes.part(*self.rows), Shared(task.method, self.processes)
+        self.updates = self.method.updates(self.lanes.length)
         self.total = training.steps or 0
-        self.model: Any = accelerator.prepare_model(task.model)
+        # torch's own wrapper for several processes knows one forward pass, and methods ask more of a model
+        self.model: Any = accelerator.prepare_model(task.model, evaluation_mode=True)
         self.parameters = list(self.model.parameters())
         self.stepping = make_stepping(training, self._bare())
         self.clip, self.schedule = self.stepping.clip, self.stepping.schedule
@@ -64,28 +72,32 @@ class Loop:
         self.solved = False
         self._began = self._read_at = self._saved_at = time.monotonic()
         self._last_saved_step: int | None = None
-        self._speed = _Speed()
+        self._speed = Speed()
 
     def fit(self) -> Outcome:
         """Train to the last step, or until a signal asks to stop; the state is saved either way."""
         self._began = self._read_at = self._saved_at = time.monotonic()
+        self.processes.begin_alike(self.model)
         self.model.train()
+        asked = 0
         with StopRequest() as request:
             for window in self._windows():
                 self._learn(window)
-                self._attend()
-                if request.signal or self.solved or self.counters.step >= self.total:
+                asked, due = self.processes.most(request.signal or 0, self._due())
+                self._attend(due)
+                if asked or self.solved or self.counters.step >= self.total:
                     break
             if self.counters.step != self._last_saved_step:
                 self.save()
-        return self._outcome(request.signal)
+        return self._outcome(signal.Signals(asked) if asked else None)
 
     def resume(self, initial: State) -> None:
         """Restore the last checkpoint; `initial` is a state of the model, for its structure."""
-        initial = self.method.carried(initial, self._bare(), lambda: self.task.lanes.segment(0, 1))
-        self.state, facts = checkpoint.load(
+        initial = self.method.carried(initial, self._bare(), lambda: self.lanes.segment(0, 1))
+        state, facts = checkpoint.load(
             self.folder.last, self._bare(), self.stepping, initial, self.device, self.folder.kind
         )
+        self.state = rows_of_state(state, *self.rows)
         try:
             self.counters = Counters(**facts["counters"])
         except (KeyError, TypeError) as error:
@@ -110,7 +122,9 @@ class Loop:
             "steps": self.total,
             "scaler": scaler.state_dict() if scaler is not None else None,
         }
-        checkpoint.save(self.folder.last, self._bare(), self.stepping, self.state, self.device, facts, self.folder.kind)
+        state = self.processes.gathered(self.state)
+        if self.processes.is_first:
+            checkpoint.save(self.folder.last, self._bare(), self.stepping, state, self.device, facts, self.folder.kind)
         self._last_saved_step = self.counters.step
         self._saved_at = time.monotonic()
 
@@ -118,8 +132,8 @@ class Loop:
         """Yield windows from where the counters stand, reading after reading, each from no state."""
         counters = self.counters
         while counters.step < self.total:
-            self.task.lanes.begin(counters.epoch)
-            for update, window in enumerate(self.method.windows(self.task.lanes.length, counters.epoch)):
+            self.lanes.begin(counters.epoch)
+            for update, window in enumerate(self.method.windows(self.lanes.length, counters.epoch)):
                 if update < counters.update:
                     continue
                 counters.update = update + 1
@@ -129,11 +143,12 @@ class Loop:
     def _learn(self, window: Window) -> None:
         counters = self.counters
         self.schedule.set(self.optimizer, counters.step)
-        segment = self.task.lanes.segment(window.position, window.length)
+        segment = self.lanes.segment(window.position, window.length)
         if self.device.type != "cpu":
             segment = move(segment, self.device)
-        attempt = Attempt(segment, window, self.state, torch.get_rng_state())
-        nats, count, self.state = self.method.accumulate(self.model, segment, window, self.state, self._backward)
+        with self.processes.stream(self.training.seed, counters.step):
+            attempt = Attempt(segment, window, self.state, torch.get_rng_state())
+            nats, count, self.state = self.method.accumulate(self.model, segment, window, self.state, self._backward)
         if self.accelerator.scaler is not None:
             self.accelerator.unscale_gradients(self.optimizer)
         late = str if self.reads_at_once else late_origin(self.model, window, self.task.row_name)
@@ -159,13 +174,16 @@ class Loop:
         """Count an update that is not made; or end the run with the fault named."""
         counters, stops = self.counters, self.training.on_nan == "stop"
         if stops or not counters.skipped:
-            fault = trace(self.method, self.model, attempt, self._backward, nats, norm)
+            fault = trace(self.task.method, self.model, attempt, self._backward, nats, norm)
+            fault = found_by_any(fault, self.rows[0], self.processes)
             error = refusal(fault, self.task.row_name, counters.step, self._last_saved_step)
             if stops:
                 raise error
             self.display.say(f"{error.where}: {error.got}. Such updates are left out and counted")
         counters.skipped += 1
-        self.state = unspoilt(self.state)
+        state = unspoilt(self.state)
+        (spoilt,) = self.processes.most(state is None)
+        self.state = None if spoilt else state
         if self.accelerator.scaler is not None:
             self.optimizer.step()  # leaves it out by itself, and lowers the scale
 
@@ -173,49 +191,64 @@ class Loop:
         """Return how many symbols a window read; of a task, how many sequences it ended."""
         if self.task.sequences_a_step is None:
             return count
-        return self.task.sequences_a_step * (window.position + window.length >= self.task.lanes.length)
+        return self.task.sequences_a_step * (window.position + window.length >= self.lanes.length)
 
-    def _attend(self) -> None:
+    def _due(self) -> int:
+        """Return what the clock of the first process asks for."""
+        now = time.monotonic()
+        if not self.processes.is_first:
+            return NOTHING
+        return SAVE if now - self._saved_at > SAVE_EVERY_S else READ if now - self._read_at > READ_EVERY_S else NOTHING
+
+    def _attend(self, due: int) -> None:
         """Report, validate and save when they are due."""
-        step, now = self.counters.step, time.monotonic()
+        step = self.counters.step
         every = self.training.validate_every or self.total
         if step % every == 0 or step >= self.total:
             with self.stepping.average.shown():
                 self._validate()
             self.save()
-        elif now - self._saved_at > SAVE_EVERY_S:
+        elif due == SAVE:
             self.save()
-        elif now - self._read_at > READ_EVERY_S:
+        elif due == READ:
             self.meter.read()
-            self._read_at = now
+            self._read_at = time.monotonic()
             self.display.update(self._figures())
 
     def _validate(self) -> None:
         self.meter.read()
-        figures = self._figures()
-        self.model.eval()
-        with torch.no_grad():
-            self.figures = self.task.validate(self._bare())
-            sample = self.task.sample(self._bare(), self.counters.step) if self.task.sample else ""
-        self.model.train()
+        figures, sample = self._figures(), ""
+        if self.processes.is_first:
+            self.model.eval()
+            with torch.no_grad():
+                self.figures = self.task.validate(self._bare())
+                sample = self.task.sample(self._bare(), self.counters.step) if self.task.sample else ""
+            self.model.train()
+        self.figures = self.processes.told(self.figures)
         score, counters = self.figures[self.task.score], self.counters
         refuse_non_finite(counters.step, "validation loss", score)
         self.solved = self.task.is_solved(self.figures)
         best = counters.best is None or score < counters.best or self.solved
         if best:
             counters.best, counters.best_step = score, counters.step
-        self._record(figures)
+        if self.processes.is_first:
+            self._record(figures, best)
         self.stepping.report(score)
-        if best:
-            facts = {"step": counters.step, **self.figures}
-            write_tensors(self.folder.model, self._bare().state_dict(), facts, self.folder.kind)
-            self.task.write_card({"step": counters.step, "steps": self.total, "read": counters.symbols, **self.figures})
         self.display.validated(figures, self.figures, best, sample)
         self.meter.restart()
         self._speed.restart()
 
-    def _record(self, figures: Figures) -> None:
-        line = {
+    def _record(self, figures: Figures, best: bool) -> None:
+        """Write the measurements, and the weights where they are the best."""
+        self.folder.append_metrics(line := self._line(figures))
+        self.accelerator.log({k: v for k, v in line.items() if k != "step"}, step=figures.step)
+        if best:
+            facts = {"step": figures.step, **self.figures}
+            write_tensors(self.folder.model, self._bare().state_dict(), facts, self.folder.kind)
+            self.task.write_card({**facts, "steps": self.total, "read": self.counters.symbols})
+
+    def _line(self, figures: Figures) -> dict[str, Any]:
+        return {
             "step": figures.step,
             "epoch": round(figures.epoch, 4),
             ("sequences" if self.task.sequences_a_step else "symbols"): self.counters.symbols,
@@ -228,8 +261,6 @@ class Loop:
             **{f"valid_{name}": value for name, value in self.figures.items()},
             "seconds": round(self._elapsed(), 3),
         }
-        self.folder.append_metrics(line)
-        self.accelerator.log({k: v for k, v in line.items() if k != "step"}, step=figures.step)
 
     def _figures(self) -> Figures:
         counters, mean = self.counters, self.meter.mean
@@ -260,22 +291,6 @@ class Loop:
             self.folder.path, counters.step, self.total, counters.best, counters.best_step, counters.seconds,
             early, self.solved, counters.clipped, self.figures, counters.skipped, counters.symbols,
         )  # fmt: skip
-
-
-class _Speed:
-    """Symbols (or sequences) a second since the last restart."""
-
-    def __init__(self):
-        self.restart()
-
-    def restart(self) -> None:
-        self._began, self._count = time.monotonic(), 0
-
-    def add(self, count: int) -> None:
-        self._count += count
-
-    def value(self) -> float:
-        return self._count / max(1e-9, time.monotonic() - self._began)
 
 
 def move(segment: Any, device: torch.device) -> Any:

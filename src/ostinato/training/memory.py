@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import torch
 
 from ostinato._errors import RunError
-from ostinato.training.config import Learning, Network, Training
+from ostinato.training.config import Learning, Network
 
 _SAID = (
     "can't allocate memory", "Storage size calculation overflowed", "std::bad_alloc",
@@ -32,14 +32,15 @@ def explained(training: Learning, model: Network) -> Iterator[None]:
 
 
 def _too_large(said: str, training: Learning, model: Network) -> RunError:
-    steps = isinstance(training, Training)
-    stood = [f"batch_size is {training.batch_size}"]
+    steps = training.gradient in ("truncated", "randomized")
+    stood = [f"batch_size is {training.batch_size}" + f" in {training.accumulate} groups" * (training.accumulate > 1)]
     if steps:
         stood.append(f"k1 {training.k1}, k2 {training.k1 if training.k2 is None else training.k2}")
     stood.append(f"hidden_size {model.hidden_size} in {model.num_layers} layers")
     lower = "--batch-size" + ", --k1, --k2" * steps + " or --hidden-size"
-    advice = f"Lower {lower}" + ", or use --gradient checkpointed" * steps
-    return RunError("memory", f"not enough: {_amount(said)}", ", ".join(stood), f"{advice}; what was saved is kept")
+    groups = min(training.batch_size, 2 * training.accumulate)
+    advice = f"Use --accumulate {groups}, which a run may go on with, or --gradient checkpointed; or lower {lower}"
+    return RunError("memory", f"not enough: {_amount(said)}", ", ".join(stood), advice)
 
 
 def _amount(said: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -58,6 +59,22 @@ class Meter:
     def mean(self) -> float:
         """Mean loss in nats a symbol since the last restart; NaN before the first step."""
         return self.nats / self.count if self.count else math.nan
+
+
+class Speed:
+    """Symbols (or sequences) a second since the last restart."""
+
+    def __init__(self):
+        self.restart()
+
+    def restart(self) -> None:
+        self._began, self._count = time.monotonic(), 0
+
+    def add(self, count: int) -> None:
+        self._count += count
+
+    def value(self) -> float:
+        return self._count / max(1e-9, time.monotonic() - self._began)
 
 
 def refuse_non_finite(step: int, what: str, value: float, origin: Callable[[], str] = str) -> None:

@@ -20,7 +20,7 @@ from ostinato.data.tasks.mackey_glass import mackey_glass
 from ostinato.models.reservoir import ReservoirModel, memory_capacity
 from ostinato.training import config
 from ostinato.training.config import ReservoirRun, above_zero, check_seed
-from ostinato.training.devices import kept_threads
+from ostinato.training.devices import kept_threads, processes
 from ostinato.training.progress import Display
 from ostinato.training.run_folder import RunFolder, write_tensors, write_text
 
@@ -41,6 +41,9 @@ class Fitted:
 def train(run: ReservoirRun, display: Display) -> Fitted:
     """Fit as `run` says. Raises OstinatoError for what cannot be done."""
     folder = RunFolder(run.folder, ReservoirRun())
+    if processes() > 1:
+        got = f"{processes()} processes were started"
+        raise ConfigError("train reservoir", got, "A readout is solved for in one", "Start it without torchrun")
     if run.resume:
         raise ConfigError(
             "--resume", "a readout is solved for at once", "There is nothing to go on with", "Leave it out"

@@ -18,17 +18,18 @@ from ostinato._errors import ConfigError
 from ostinato._version import __version__
 from ostinato.data.tasks import TASKS, SequenceTask
 from ostinato.models.sequence_task import SequenceTaskModel, score
-from ostinato.training import config, trackers
+from ostinato.training import config
 from ostinato.training.config import TaskRun, above_zero, check_seed
-from ostinato.training.devices import kept_threads, make_accelerator
+from ostinato.training.course import read_written, run_to_end
+from ostinato.training.devices import is_follower, kept_threads, make_accelerator
 from ostinato.training.drawn import lanes_of
-from ostinato.training.gradient import method
+from ostinato.training.gradient import in_groups
 from ostinato.training.language_model import validation_period
 from ostinato.training.loop import Loop, move
 from ostinato.training.memory import explained
 from ostinato.training.optimizers import default_learning_rate
 from ostinato.training.progress import Display, Silent, make_display, of_a_task
-from ostinato.training.resuming import refuse_other_settings, refuse_steps_taken
+from ostinato.training.resuming import refuse_other_settings
 from ostinato.training.run_folder import RunFolder, write_text
 from ostinato.training.stepping import make_stepping
 from ostinato.training.task import Outcome, Task, engines
@@ -53,6 +54,8 @@ def train(run: TaskRun, display: Display) -> Outcome:
     try:
         with torch.random.fork_rng(), kept_threads(), explained(run.training, run.model):
             accelerator = make_accelerator(run.training, folder.path)
+            if is_follower():
+                return _follow(run, folder, accelerator)
             run = _resolved(config.with_cell_text(run))
             if run.resume and folder.is_run():
                 return _go_on(run, folder, display, accelerator)
@@ -84,10 +87,16 @@ def _go_on(asked: TaskRun, folder: RunFolder, display: Display, accelerator: Acc
         return _fit(replace(saved, training=asked.training, out=asked.out), folder, display, accelerator)
 
 
+def _follow(asked: TaskRun, folder: RunFolder, accelerator: Accelerator) -> Outcome:
+    """Take part in the run that the first process writes, once its folder stands."""
+    accelerator.wait_for_everyone()
+    return _fit(replace(read_written(folder), out=asked.out), folder, Silent(), accelerator)
+
+
 def _fit(run: TaskRun, folder: RunFolder, display: Display, accelerator: Accelerator) -> Outcome:
     model = _model(run)
     name, value = goal_of(run)
-    way = method(run.training)
+    way = in_groups(run.training)
     held_out = model.task.draw(run.task.test_sequences, torch.Generator().manual_seed(run.training.seed + OTHER_SEED))
 
     def validate(model: Any) -> dict[str, float]:
@@ -103,18 +112,8 @@ def _fit(run: TaskRun, folder: RunFolder, display: Display, accelerator: Acceler
         is_solved=lambda figures: figures[name] <= value,
     )  # fmt: skip
     loop = Loop(task, run.training, folder, display, accelerator)
-    if folder.last.exists():
-        loop.resume(model.initial_state(run.training.batch_size))
-        refuse_steps_taken(loop.counters.step, loop.total, folder)
-    settings = config.to_yaml(run, __version__)
-    if folder.config.read_text(encoding="utf-8") != settings:
-        write_text(folder.config, settings)
-    folder.cut_metrics(loop.counters.step)
-    _announce(run, folder, model, display, loop.counters.step)
-    trackers.begin(accelerator, run, folder, loop.counters.step, display)
-    outcome = loop.fit()
-    accelerator.end_training()
-    return outcome
+    initial = model.initial_state(run.training.batch_size)
+    return run_to_end(loop, run, initial, lambda step: _announce(run, folder, model, display, step))
 
 
 def _resolved(run: TaskRun) -> TaskRun:
@@ -136,7 +135,7 @@ def _resolved(run: TaskRun) -> TaskRun:
         if training.learning_rate is None
         else training.learning_rate,
     )
-    way = method(training)
+    way = in_groups(training)
     way.updates(lanes_of(way, task_of(run), training.batch_size, training.seed).length)
     return replace(run, training=training)
 

@@ -24,6 +24,10 @@ class Lanes(Protocol):
         """Return inputs, targets and resets of at most `length` steps from `position`."""
         ...
 
+    def part(self, first: int, last: int) -> Lanes:
+        """Return rows [first, last) alone."""
+        ...
+
 
 def engines(model: Any) -> str:
     """Return the engines that run the layers, and why, in one line."""

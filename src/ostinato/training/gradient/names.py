@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ostinato._errors import ConfigError, did_you_mean
+from ostinato.training.config import Learning
+from ostinato.training.gradient.accumulated import accumulated
 from ostinato.training.gradient.backpropagation import Full, Truncated
 from ostinato.training.gradient.checkpointed import Checkpointed
 from ostinato.training.gradient.influence import RankOne
@@ -47,6 +49,8 @@ METHODS: dict[str, Callable[[Settings], Method]] = {
     "e-prop": lambda t: Online(EProp(), t.k1),
 }
 """Name -> what makes the method from a run's settings."""
+DRAWN_TOGETHER = ("uoro", "kf-rtrl")
+"""Methods that draw signs for all rows at once: of rows apart, they would be other signs, and another gradient."""
 
 
 def method(training: Settings) -> Method:
@@ -55,3 +59,12 @@ def method(training: Settings) -> Method:
         near = did_you_mean(training.gradient, METHODS)
         raise ConfigError("--gradient", f"'{training.gradient}'", f"Known are {', '.join(METHODS)}", near)
     return METHODS[training.gradient](training)
+
+
+def in_groups(training: Learning) -> Method:
+    """Return the gradient method of a run, in as many groups of rows as its settings ask for."""
+    if training.accumulate > 1 and training.gradient in DRAWN_TOGETHER:
+        got = f"{training.accumulate} with --gradient {training.gradient}"
+        advice = "Use --accumulate 1, or another gradient"
+        raise ConfigError("--accumulate", got, "It draws signs for all rows at once", advice)
+    return accumulated(method(training), training.accumulate, training.batch_size)
