@@ -10,6 +10,7 @@ from benchmarks import (
     cells,
     diagonal,
     interference,
+    kills,
     layers,
     memory,
     ragged,
@@ -62,6 +63,7 @@ SUITES = {
     "training": Suite(training.measure, training.TABLE),
     "layers": Suite(lambda settings: layers.measure(), _LAYERS),
     "memory": Suite(lambda settings: memory.measure(), _MEMORY),
+    "kills": Suite(kills.measure, kills.TABLE),
     "interference": Suite(interference.measure, interference.TABLE),
 }
 GROUPS = {"native": ("vendor", "cells", "ragged", "streaming")}

@@ -41,7 +41,7 @@ def _rows(settings: Settings) -> Iterator[Row]:
     sizes, rounds = (SIZES[1:], 1) if settings.quick else (SIZES, ROUNDS)
     with tempfile.TemporaryDirectory() as folder:
         text = Path(folder) / "text.txt"
-        text.write_text(_text())
+        text.write_text(source_text())
         for cell in LAYERS:
             for num_layers, hidden in sizes:
                 yield _row(text, Path(folder), cell, num_layers, hidden, rounds)
@@ -103,7 +103,7 @@ def _ours(text: Path, folder: Path, cell: str, num_layers: int, hidden: int) -> 
     return (seconds[1] - seconds[0]) / (LONG - SHORT)
 
 
-def _text() -> str:
+def source_text() -> str:
     """Return about a million characters of Python's standard library, plain ASCII."""
     files = sorted(Path(sysconfig.get_path("stdlib")).glob("*.py"))
     sources = [f.read_bytes() for f in files]

@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 import pytest
 import torch
-from benchmarks import report, streaming, table, torch_peer
+from benchmarks import kills, report, streaming, table, torch_peer
 from benchmarks.__main__ import RESULTS
 from benchmarks.problem import problem
 from benchmarks.settings import Settings, find_peers
@@ -180,3 +180,16 @@ def test_the_readme_holds_the_tables_of_the_saved_results():
 
 def test_results_are_of_suites_that_exist():
     assert {path.stem for path in RESULTS.glob("*.json")} <= set(SUITES)
+
+
+def test_a_run_that_is_killed_is_compared_with_one_that_is_not(tmp_path):
+    (tmp_path / "text.txt").write_text("to be or not to be, that is the question; " * 100)
+    row = kills.run(tmp_path, kills=1, steps=60)
+    assert (row["model"], row["state"], row["steps"]) == (True, True, 60)
+    assert 0 <= row["idle"] <= row["killed"] <= 1
+
+
+def test_kills_are_drawn_so_late_that_the_work_is_nearly_done():
+    latest = kills._latest(start=4.0, work=60.0, kills=100)
+    worked = 100 * (latest - 4.0) ** 2 / 2 / latest
+    assert worked == pytest.approx(kills.SHARE * 60.0)
