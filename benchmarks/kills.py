@@ -26,12 +26,15 @@ from benchmarks import table
 from benchmarks.settings import Settings
 from benchmarks.table import Row, Table
 from benchmarks.training import source_text
+from ostinato.training.run_folder import read_tensors
 
 KILLS, STEPS = 100, 8_000
 QUICK_KILLS, QUICK_STEPS = 5, 600
 SEED = 5
 SHARE = 0.6
-"""How much of the run is done, on average, when the last kill falls."""
+"""About how much of the run is done when the last kill falls."""
+CHANGE = 1.1
+"""By how much later, or earlier, the latest moment is for the next try, where the run is behind that, or ahead."""
 ARGUMENTS = [
     "--cell", "gru", "--hidden-size", "32", "--num-layers", "2", "--dropout", "0.2", "--batch-size", "8", "--k1", "32",
     "--validate-every", "50", "--sample-length", "20", "--threads", "1", "--tracker", "none",
@@ -54,8 +57,7 @@ def run(folder: Path, kills: int, steps: int) -> Row:
     """Return how a run of `steps` steps on `text.txt`, killed `kills` times, compares with one that was not."""
     # the second is what each try begins with: the text is read, loops are compiled
     _, start, whole = (_worked(_started(folder, out, n)) for out, n in (("one", 1), ("one", 2), ("whole", steps)))
-    latest = _latest(start, whole - start, kills)
-    draw, killed, idle, worked = random.Random(SEED), 0, 0, 0.0
+    latest, draw, killed, idle, worked = start, random.Random(SEED), 0, 0, 0.0
     while killed < kills:
         before = _bytes(folder / "killed/state/last.safetensors")
         moment = draw.uniform(0, latest)
@@ -64,6 +66,8 @@ def run(folder: Path, kills: int, steps: int) -> Row:
         if seconds < moment:  # it has come to its end before
             break
         killed += 1
+        ahead = _steps(folder / "killed") / steps > SHARE * killed / kills
+        latest *= 1 / CHANGE if ahead else CHANGE
         idle += _bytes(folder / "killed/state/last.safetensors") == before
     worked += _worked(_started(folder, "killed", steps))
     return {
@@ -73,13 +77,10 @@ def run(folder: Path, kills: int, steps: int) -> Row:
     }  # fmt: skip
 
 
-def _latest(start: float, work: float, kills: int) -> float:
-    """Return the latest moment of a kill for which `kills` tries, each after `start` seconds, do `SHARE` of the work.
-
-    With L seconds beyond the start, a try works L² / 2 (start + L) seconds on average.
-    """
-    needed = 2 * SHARE * work / kills
-    return start + (needed + math.sqrt(needed**2 + 4 * needed * start)) / 2
+def _steps(run: Path) -> int:
+    """Return how many steps the last checkpoint of a run has taken."""
+    last = run / "state/last.safetensors"
+    return read_tensors(last)[1]["counters"]["step"] if last.exists() else 0
 
 
 def _started(folder: Path, out: str, steps: int) -> psutil.Popen:

@@ -13,6 +13,7 @@ from benchmarks import (
     kills,
     layers,
     memory,
+    processes,
     ragged,
     streaming,
     table,
@@ -63,6 +64,7 @@ SUITES = {
     "training": Suite(training.measure, training.TABLE),
     "layers": Suite(lambda settings: layers.measure(), _LAYERS),
     "memory": Suite(lambda settings: memory.measure(), _MEMORY),
+    "processes": Suite(processes.measure, processes.TABLE),
     "kills": Suite(kills.measure, kills.TABLE),
     "interference": Suite(interference.measure, interference.TABLE),
 }

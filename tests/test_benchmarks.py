@@ -187,9 +187,3 @@ def test_a_run_that_is_killed_is_compared_with_one_that_is_not(tmp_path):
     row = kills.run(tmp_path, kills=1, steps=60)
     assert (row["model"], row["state"], row["steps"]) == (True, True, 60)
     assert 0 <= row["idle"] <= row["killed"] <= 1
-
-
-def test_kills_are_drawn_so_late_that_the_work_is_nearly_done():
-    latest = kills._latest(start=4.0, work=60.0, kills=100)
-    worked = 100 * (latest - 4.0) ** 2 / 2 / latest
-    assert worked == pytest.approx(kills.SHARE * 60.0)

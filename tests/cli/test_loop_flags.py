@@ -43,3 +43,15 @@ def test_more_groups_than_rows_are_refused(main):
     code, _, err = main(*TRAIN, *SMALL, "--accumulate", "5")
     assert code == 2
     assert "--accumulate: 5 groups of 4 rows" in err
+
+
+def test_what_is_compiled_already_is_said(main):
+    code, out, _ = main(*TRAIN, *SMALL, "--compile", "--engine", "vendor")
+    assert code == 0
+    assert "compile no (vendor is compiled already" in out
+
+
+def test_a_gradient_that_cannot_be_compiled_is_refused(main):
+    code, _, err = main(*TRAIN, *SMALL, "--compile", "--gradient", "rtrl", "--dropout", "0")
+    assert code == 2
+    assert "--compile: --gradient rtrl" in err

@@ -34,6 +34,8 @@ def run_to_end(loop: Loop, run: AnyRun, initial: State, announce: Callable[[int]
         folder.cut_metrics(loop.counters.step)
         loop.accelerator.wait_for_everyone()
     announce(loop.counters.step)
+    if loop.compiled is not None:
+        loop.display.say(f"compile {loop.compiled}")
     if (count := loop.processes.count) > 1:
         name = f"{loop.task.row_name}s"
         loop.display.say(f"spread  in {count} processes, {loop.training.batch_size // count} {name} each")

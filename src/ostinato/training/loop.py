@@ -23,6 +23,7 @@ from torch import Tensor
 
 from ostinato._errors import RunError
 from ostinato.training import checkpoint
+from ostinato.training.compiling import compile_layers
 from ostinato.training.config import Learning
 from ostinato.training.finite import Attempt, found_by_any, late_origin, refusal, refuse_bad_weights, trace, unspoilt
 from ostinato.training.gradient import Backward, State, Window
@@ -53,6 +54,7 @@ class Loop:
             self.lanes, self.method = task.lanes.part(*self.rows), Shared(task.method, self.processes)
         self.updates = self.method.updates(self.lanes.length)
         self.total = training.steps or 0
+        self.compiled = compile_layers(task.model, training)
         # torch's own wrapper for several processes knows one forward pass, and methods ask more of a model
         self.model: Any = accelerator.prepare_model(task.model, evaluation_mode=True)
         self.parameters = list(self.model.parameters())
@@ -166,9 +168,8 @@ class Loop:
 
     def _is_good(self, nats: Tensor, norm: Tensor) -> bool:
         """Whether an update may be made; where a device is not waited for, the meter finds the fault later."""
-        if not self.reads_at_once:
-            return True
-        return math.isfinite(float(nats)) and (not self.meter.check_norm or math.isfinite(float(norm)))
+        finite = not self.reads_at_once or math.isfinite(float(nats))
+        return finite and (not (self.reads_at_once and self.meter.check_norm) or math.isfinite(float(norm)))
 
     def _leave_out(self, attempt: Attempt, nats: Tensor, norm: Tensor) -> None:
         """Count an update that is not made; or end the run with the fault named."""

@@ -10,7 +10,7 @@ from ostinato._errors import RunError
 from ostinato.training.config import AnyRun, sections
 from ostinato.training.run_folder import RunFolder
 
-MAY_DIFFER = {"epochs", "steps", "sample_length", "device", "threads", "tracker", "on_nan", "accumulate"}
+MAY_DIFFER = {"epochs", "steps", "sample_length", "device", "threads", "tracker", "on_nan", "accumulate", "compile"}
 """What may be asked otherwise of a run that goes on."""
 
 

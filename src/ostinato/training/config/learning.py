@@ -21,6 +21,8 @@ class Learning(Optimisation, OverTime):
     """Steps between two validations (default: about twenty in a run)."""
     accumulate: int = 1
     """Groups of rows that an update takes one after the other: the same gradient in a share of the memory."""
+    compile: bool = False
+    """Compile layers that would run step by step in Python (torch.compile); others are compiled already."""
     on_nan: Literal["stop", "skip"] = "stop"
     """What follows a loss or gradient that is not finite: the end of the run, or the next step without that update."""
     seed: int = 0
