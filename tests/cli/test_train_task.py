@@ -79,6 +79,12 @@ def test_the_optimizer_is_set_and_its_rates_by_pattern(main, folder):
     assert [line["learning_rate"] for line in lines] == [1e-3, 5e-4]
 
 
+def test_penalties_are_announced_with_what_they_cost(main):
+    code, out, _ = main("train", "task", "adding", *SMALL, "--ar", "2", "--omega", "0.5")
+    assert code == 0
+    assert "adds    ar 2, omega 0.5 to what is learned from; for omega each window is run once more" in out
+
+
 def test_a_reservoir_is_fitted_and_its_figures_printed(main):
     code, out, err = main(
         "train", "reservoir", "mackey-glass", "--hidden-size", "30", "--steps", "400", "--washout", "100"

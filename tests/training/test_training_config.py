@@ -54,8 +54,8 @@ def test_text_where_a_number_is_needed_is_refused():
 
 
 def test_a_pair_and_names_with_numbers_are_described_where_something_else_was_given():
-    assert "betas is 0.9. It is a list of 2 numbers or null" in message("training: {betas: 0.9}")
-    assert "rates is 3. It is a list of `name: number` lines" in message("training: {rates: 3}")
+    assert "betas is 0.9. It is two numbers or null" in message("training: {betas: 0.9}")
+    assert "rates is 3. It is names and numbers" in message("training: {rates: 3}")
 
 
 def test_a_pair_of_numbers_is_written_and_read_back():

@@ -18,7 +18,7 @@ from ostinato.cells.wrappers.highway import highway_gate
 from ostinato.cells.wrappers.learned_initial_state import LearnedInitialState
 from ostinato.cells.wrappers.regularised import Regularisers
 from ostinato.layers.ragged import enter, turn
-from ostinato.layers.stack import run_stack
+from ostinato.layers.stack import Seen, run_stack
 from ostinato.unroll import plan
 
 INITIAL_STATES = ("zero", "learned")
@@ -94,6 +94,7 @@ class Recurrent(nn.Module):
         self.num_layers, self.bidirectional, self.batch_first = len(sizes), bidirectional, batch_first
         self.dropout, self.variational, self.residual = dropout, variational, residual
         self.engine, self.recompute = engine, recompute
+        self.observe: Callable[[Seen], None] | None = None
         self.layers = nn.ModuleList()
         for size in sizes:
             directions = [
@@ -150,6 +151,7 @@ class Recurrent(nn.Module):
             residual=self.residual,
             gates=self.gates,  # type: ignore[arg-type]
             return_states=return_states,
+            observe=self.observe,
             lengths=lengths,
             engine=self.engine,
             recompute=self.recompute,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,6 +12,27 @@ from torch.nn import functional as F
 
 from ostinato.cells.cell import Bound, Cell, State
 from ostinato.unroll import unroll
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one layer, or one direction of it, has read and given: inputs and outputs (T, B, …) in the graph."""
+
+    cell: Any
+    inputs: Tensor
+    state: State
+    """What it was given to begin with; None is the cell's own."""
+    outputs: Tensor
+    lengths: Tensor | None = None
+    reset: Tensor | None = None
+
+    def there(self) -> Tensor:
+        """Return bool (T, B): the steps that a row has."""
+        steps, rows = self.outputs.shape[:2]
+        if self.lengths is None:
+            return torch.ones(steps, rows, dtype=torch.bool, device=self.outputs.device)
+        lengths = torch.as_tensor(self.lengths, device=self.outputs.device)
+        return torch.arange(steps, device=lengths.device)[:, None] < lengths
 
 
 def run_stack(
@@ -23,6 +45,7 @@ def run_stack(
     residual: bool = False,
     gates: Sequence[nn.Module] = (),
     return_states: bool = False,
+    observe: Callable[[Seen], None] | None = None,
     **options: Any,
 ) -> tuple[Tensor, tuple[State, ...], tuple[State, ...]]:
     """Run (T, B, D) through `layers`, each a sequence of one or two directions.
@@ -31,7 +54,7 @@ def run_stack(
     orders them; the states returned stand in the same order. `dropout` applies between layers, with `variational` the
     same to all steps of a row. From the second layer on, `residual` adds a layer's input to its output; `gates`, one
     for each of those layers, give from the input the share of the output in a mixture of both, before a sigmoid.
-    `options` go to `unroll`.
+    `observe` is told what each layer and direction reads and gives. `options` go to `unroll`.
     """
     last: list[State] = []
     every: list[State] = []
@@ -43,6 +66,9 @@ def run_stack(
         for k, cell in enumerate(directions):
             start = None if state is None else state[len(last)]
             result = unroll(cell, given, start, reverse=k == 1, return_states=return_states, **options)
+            if observe is not None:
+                told = {name: options.get(name) for name in ("lengths", "reset")}
+                observe(Seen(cell, given, start, result[0], **told))
             outputs.append(result[0])
             last.append(result[1])
             every.extend(result[2:])

@@ -41,6 +41,7 @@ from ostinato.training.gradient import in_groups
 from ostinato.training.loop import Loop
 from ostinato.training.memory import explained
 from ostinato.training.optimizers import default_learning_rate
+from ostinato.training.penalties import in_words, penalised
 from ostinato.training.progress import Display, Silent, make_display
 from ostinato.training.resuming import refuse_other_settings
 from ostinato.training.run_folder import RunFolder, saved_settings, write_text
@@ -260,7 +261,7 @@ def _task(run: Run, folder: RunFolder, vocabulary: Vocabulary, parts: _Parts) ->
 
     symbols_per_character = (len(parts.train) - 1) / max(1, parts.train.characters)
     return Task(
-        parts.model, parts.lanes, validate, in_groups(run.training), write_card,
+        parts.model, parts.lanes, validate, penalised(in_groups(run.training), run.training), write_card,
         sample=sample if run.training.sample_length else None,
         characters_per_symbol=1 / symbols_per_character,
     )  # fmt: skip
@@ -288,6 +289,7 @@ def _announce(run: Run, folder: RunFolder, vocabulary: Vocabulary, parts: _Parts
                 f"model   {run.model.num_layers} x {run.model.hidden_size} {_cell_name(run)}, "
                 f"{parameters:,} parameters, engine {engines(parts.model)}",
                 f"length  {training.steps:,} steps, {epochs:.2f} epochs, {round(symbols * epochs):,} symbols",
+                *in_words(training),
                 f"run     {folder.path}" + (f", from step {step:,} on" if step else ""),
             ]
         )

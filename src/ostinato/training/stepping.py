@@ -11,6 +11,7 @@ from ostinato.training.averaging import Average, make_average
 from ostinato.training.clipping import Clip, make_clip
 from ostinato.training.config import Learning
 from ostinato.training.optimizers import make_optimizer
+from ostinato.training.penalties import check_penalties
 from ostinato.training.schedules import Schedule
 
 
@@ -64,5 +65,6 @@ def under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def make_stepping(training: Learning, model: nn.Module) -> Stepping:
     """Return what the settings, which are resolved, name. Raises ConfigError for what cannot be."""
+    check_penalties(training, model)
     average = make_average(training, model)
     return Stepping(make_clip(training), make_optimizer(training, model), Schedule(training), average)

@@ -141,17 +141,15 @@ def _choices(kind: Any) -> tuple[str, ...]:
 def _in_words(kind: Any) -> str:
     if get_origin(kind) in (Union, types.UnionType):
         return " or ".join(_in_words(part) for part in get_args(kind))
-    if get_origin(kind) is tuple:
-        return f"a list of {len(get_args(kind))} numbers"
     names = {
         bool: "true or false",
         float: "a number",
         int: "a whole number",
         str: "text",
         Path: "a path",
-        dict[str, float]: "a list of `name: number` lines",
         type(None): "null",
         tuple[str, ...]: "a list of texts",
+        tuple[float, float]: "two numbers",
         dict[str, float]: "names and numbers",
     }
     return "one of " + ", ".join(_choices(kind)) if _choices(kind) else names[kind]

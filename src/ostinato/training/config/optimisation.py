@@ -60,3 +60,9 @@ class Optimisation:
     """Share of --average ema that is kept at a step."""
     average_patience: int = 5
     """Validations back from which on scores count that --average nt-asgd compares with."""
+    ar: float = 0.0
+    """Weight of the mean squared outputs of the last layer in what is learned from (activation regularisation)."""
+    tar: float = 0.0
+    """Weight of their mean squared change from step to step (temporal activation regularisation)."""
+    omega: float = 0.0
+    """Weight of Pascanu's Ω, which keeps gradients from vanishing; each window is run once more, step by step."""
