@@ -8,6 +8,7 @@ import pytest
 from ostinato import ConfigError, DataError
 from ostinato.training import config
 from ostinato.training.config import (
+    BalancingRun,
     ReservoirRun,
     Run,
     TaskRun,
@@ -20,7 +21,7 @@ from ostinato.training.config import (
     to_yaml,
 )
 
-KINDS = {kind.kind: kind for kind in (Run, TaskRun, ReservoirRun)}
+KINDS = {kind.kind: kind for kind in (Run, TaskRun, ReservoirRun, BalancingRun)}
 
 
 def read(text: str) -> Run:
