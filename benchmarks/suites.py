@@ -9,6 +9,8 @@ from benchmarks import (
     catalogue,
     cells,
     diagonal,
+    endurance,
+    gradients,
     interference,
     kills,
     layers,
@@ -18,6 +20,7 @@ from benchmarks import (
     streaming,
     table,
     training,
+    unbiased,
     vendor,
 )
 from benchmarks.settings import Settings
@@ -66,6 +69,9 @@ SUITES = {
     "memory": Suite(lambda settings: memory.measure(), _MEMORY),
     "processes": Suite(processes.measure, processes.TABLE),
     "kills": Suite(kills.measure, kills.TABLE),
+    "gradients": Suite(gradients.measure, gradients.TABLE),
+    "endurance": Suite(endurance.measure, endurance.TABLE),
+    "unbiased": Suite(unbiased.measure, unbiased.TABLE),
     "interference": Suite(interference.measure, interference.TABLE),
 }
 GROUPS = {"native": ("vendor", "cells", "ragged", "streaming")}

@@ -8,12 +8,14 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 import pytest
 import torch
-from benchmarks import kills, report, streaming, table, torch_peer
+from benchmarks import endurance, gradients, kills, report, streaming, table, torch_peer, unbiased
 from benchmarks.__main__ import RESULTS
 from benchmarks.problem import problem
 from benchmarks.settings import Settings, find_peers
 from benchmarks.suites import SUITES
 from benchmarks.texts import GRU, LSTM, OTHERS, TORCH_HAS, products
+
+from ostinato.training.gradient import METHODS
 
 SIZE = (3, 5, 8)
 TEXTS = [pytest.param(text, id=text.name) for text in (*TORCH_HAS, *OTHERS)]
@@ -187,3 +189,34 @@ def test_a_run_that_is_killed_is_compared_with_one_that_is_not(tmp_path):
     row = kills.run(tmp_path, kills=1, steps=60)
     assert (row["model"], row["state"], row["steps"]) == (True, True, 60)
     assert 0 <= row["idle"] <= row["killed"] <= 1
+
+
+@pytest.mark.parametrize("name", ["truncated", "checkpointed", "rtrl"])
+def test_a_gradient_method_does_what_bare_back_propagation_does(name):
+    layer, inputs, weights = gradients.problem("mingru", (2, 128, 4))
+    way = METHODS[name](gradients.Chosen(name))
+    window = 128 if name == "checkpointed" else gradients.WINDOW
+    found = []
+    with pytest.MonkeyPatch.context() as patch:  # both end with no gradient left
+        patch.setattr(layer, "zero_grad", lambda: found.append([p.grad for p in layer.parameters()]))
+        gradients.along(way, layer, inputs, weights)
+        for p in layer.parameters():
+            p.grad = None
+        gradients.bare(layer, inputs, weights, 128 if name == "rtrl" else window)
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours * window, theirs, rtol=1e-3, atol=1e-3)
+
+
+def test_an_unbiased_estimate_lies_within_its_errors_and_a_biased_one_does_not():
+    problem_ = unbiased.Problem("elman")
+    mean, error, count = unbiased.randomized(problem_, 2000, "geometric")
+    assert unbiased.summary("randomized", "elman", problem_, mean, error, count)["largest"] < 4.5
+    shifted = mean + 0.3 * problem_.exact.abs().max()
+    assert unbiased.summary("shifted", "elman", problem_, shifted, error, count)["largest"] > 4.5
+
+
+def test_a_stream_is_learned_and_asks_for_the_bit_of_before():
+    windows = list(endurance.stream(30, 10))
+    inputs, targets = (torch.cat(parts).flatten() for parts in zip(*windows, strict=True))
+    assert torch.equal(inputs[: -endurance.DELAY], targets[endurance.DELAY :])
+    assert endurance.learn("rtrl", 2000) < 0.72

@@ -29,6 +29,10 @@ class Exact:
         """Return (∂L/∂s) J, summed over rows."""
         return steps.shaped(torch.einsum("bn,bnp->p", credit, kept))
 
+    def over_window(self, kept: State, steps: RowSteps, segment: Any, state: State) -> State | None:
+        """Return None: it goes step by step."""
+        return None
+
     def follow(self, kept: State, steps: RowSteps, segment: Any, state: Tensor) -> State:
         """Return D J + I."""
         through, direct = jacobians(steps, segment, state)
@@ -52,6 +56,10 @@ class Sparse:
     def credit(self, kept: State, credit: Tensor, steps: RowSteps) -> dict[str, Tensor]:
         """Return (∂L/∂s) J, summed over rows."""
         return steps.shaped(torch.einsum("bn,bnp->p", credit, kept))
+
+    def over_window(self, kept: State, steps: RowSteps, segment: Any, state: State) -> State | None:
+        """Return None: it goes step by step."""
+        return None
 
     def follow(self, kept: State, steps: RowSteps, segment: Any, state: Tensor) -> State:
         """Return D J + I within the pattern: where J is not zero so far, and where this step's parameters reach."""
@@ -82,21 +90,26 @@ class RankOne:
         state, parameters, _ = kept
         return steps.shaped(((credit * state).sum(1, keepdim=True) * parameters).sum(0))
 
+    def over_window(self, kept: State, steps: RowSteps, segment: Any, state: State) -> State | None:
+        """Return None: it goes step by step."""
+        return None
+
     def follow(self, kept: State, steps: RowSteps, segment: Any, state: Tensor) -> State:
         """Return ρ0 D s̃ + ρ1 ν and θ̃/ρ0 + νᵀI/ρ1, the ρ balancing the sizes of both sides."""
         before, parameters, drawn = kept
         generator = torch.Generator().manual_seed(hash((self.seed, int(drawn[0, 0]))) % 2**63)
         signs = torch.randint(0, 2, state.shape, generator=generator).to(state) * 2 - 1
         rows, axes = steps.rows(segment)
+        values = steps.values
 
         def one(row: Any, s: Tensor, tangent: Tensor, sign: Tensor) -> tuple[Tensor, Tensor]:
-            back = vjp(lambda v: steps(steps.values, row, v), s)[1]
+            back = vjp(lambda v: steps(values, row, v), s)[1]
             # D s̃ as the way back of the way back: torch's forward mode knows fewer operations
             forth = vjp(lambda v: back(v)[0], torch.zeros_like(s))[1]
             (pushed,) = forth(tangent)
-            pull = vjp(lambda p: steps(p, row, s), steps.values)[1]
+            pull = vjp(lambda p: steps(p, row, s), values)[1]
             (found,) = pull(sign)
-            return pushed, torch.cat([found[name].reshape(-1) for name in steps.values])
+            return pushed, torch.cat([found[name].reshape(-1) for name in values])
 
         pushed, pulled = vmap(one, in_dims=(axes, 0, 0, 0))(rows, state, before, signs)
         first, second = _balance(parameters, pushed), _balance(pulled, signs)

@@ -51,6 +51,10 @@ class Kronecker:
                 found[name] = arriving.T @ parts[0] if len(parts) == 2 else arriving.sum(0)
         return found
 
+    def over_window(self, kept: State, steps: RowSteps, segment: Any, state: State) -> State | None:
+        """Return None: it goes step by step."""
+        return None
+
     def follow(self, kept: State, steps: RowSteps, segment: Any, state: Tensor) -> State:
         """Return what is kept after the step."""
         cell = _only_cell(steps)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import torch
@@ -35,6 +36,13 @@ class Influence(Protocol):
 
     def follow(self, kept: State, steps: RowSteps, segment: Any, state: Tensor) -> State:
         """Return the influence after the step that `segment` holds; `state` (B, N) is the one before it."""
+        ...
+
+    def over_window(self, kept: State, steps: RowSteps, segment: Any, state: State) -> State | None:
+        """Return the influence after all steps of `segment` at once, `state` before them; None where it goes by steps.
+
+        Where it is given, back-propagation within the window and the influence before it are the whole gradient.
+        """
         ...
 
 
@@ -77,6 +85,9 @@ class Online:
         total, symbols = segment.inputs.new_zeros((), dtype=torch.float64), model.count(segment)
         # a mean over what all steps of the window count, as in back-propagation over it
         scale = window.length / (max(1, symbols) * self.k1)
+        after = self.influence.over_window(kept, steps, segment, carried)
+        if after is not None:
+            return self._at_once(model, segment, (carried, kept), after, backward, scale, steps)
         for t in range(window.length):
             piece = cut(segment, t, t + 1)
             if getattr(piece, "reset", None) is not None:
@@ -87,17 +98,28 @@ class Online:
                 nats, credit, after = self._learned(model, piece, carried, backward, scale)
                 total = total + nats
                 for name, found in self.influence.credit(kept, credit, steps).items():
-                    add_gradient(steps.parameters[name], found)
+                    add_gradient(steps.learned[name], found)
             kept = self.influence.follow(kept, steps, piece, flat(leaves_of(carried)))
             with torch.no_grad():
                 carried = map_state(Tensor.detach, model.advance(piece, carried) if after is None else after)
         return total, symbols, (carried, kept)
 
+    def _at_once(
+        self, model: Learns, segment: Any, state: State, after: State, backward: Backward, scale: float, steps
+    ):
+        """Add the gradient of a window whose influence `after` it is known, as `over_window` says."""
+        carried, kept = state
+        nats, credit, last = self._learned(model, segment, carried, backward, scale)
+        for name, found in self.influence.credit(kept, credit, steps).items():
+            add_gradient(steps.learned[name], found)
+        return nats, model.count(segment), (map_state(Tensor.detach, last), after)
+
     def _learned(self, model: Learns, piece: Any, carried: State, backward: Backward, scale: float):
-        """Add what a step's loss says of the parameters directly; return (loss, ∂L/∂s (B, N), the state after)."""
+        """Add what the loss says of the parameters directly; return (loss, ∂L/∂s (B, N), the state after)."""
         given = map_state(lambda leaf: leaf.detach().requires_grad_(), carried)
-        nats, _, after = model.loss(piece, given)
-        backward(nats * scale)
+        nats, count, after = model.loss(piece, given)
+        if count:
+            backward(nats * scale)
         credit = flat([torch.zeros_like(g) if g.grad is None else g.grad for g in leaves_of(given)])
         return nats.detach(), credit, after
 
@@ -111,9 +133,22 @@ class RowSteps:
         self.initial = map_state(Tensor.detach, model.initial_state(self.batch))  # type: ignore[operator]
         self.leaves = leaves_of(self.initial)
         self.width = sum(leaf.shape[1] for leaf in self.leaves)
-        self.parameters = self._reaching(self.first)
-        self.values = {name: p.detach() for name, p in self.parameters.items()}
-        self.sizes = [p.numel() for p in self.parameters.values()]
+        self.learned = {name: p for name, p in model.named_parameters() if p.requires_grad}
+
+    @cached_property
+    def parameters(self) -> dict[str, nn.Parameter]:
+        """The parameters that the state depends on."""
+        return self._reaching(self.first)
+
+    @cached_property
+    def values(self) -> dict[str, Tensor]:
+        """Their values."""
+        return {name: p.detach() for name, p in self.parameters.items()}
+
+    @cached_property
+    def sizes(self) -> list[int]:
+        """How many numbers each has."""
+        return [p.numel() for p in self.parameters.values()]
 
     def __call__(self, parameters: dict[str, Tensor], row: Any, state: Tensor) -> Tensor:
         """Return one row's state (N,) after its step; `row` holds (1,) or (1, D) inputs, `state` is (N,)."""
@@ -159,14 +194,13 @@ class RowSteps:
 
     def _reaching(self, segment: Any) -> dict[str, nn.Parameter]:
         """Return the parameters that the state depends on."""
-        everything = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
         with torch.enable_grad():
             start = self.model.initial_state(self.batch)  # type: ignore[operator]
             total = sum(leaf.sum() for leaf in [*leaves_of(self.model.advance(segment, start)), *leaves_of(start)])  # type: ignore[operator]
         if not isinstance(total, Tensor) or not total.requires_grad:
             raise ConfigError("gradient", "no parameter reaches the state", "A forward-mode method needs one", "")
-        found = torch.autograd.grad(total, list(everything.values()), allow_unused=True)
-        return {name: p for (name, p), g in zip(everything.items(), found, strict=True) if g is not None}
+        found = torch.autograd.grad(total, list(self.learned.values()), allow_unused=True)
+        return {name: p for (name, p), g in zip(self.learned.items(), found, strict=True) if g is not None}
 
 
 def _refuse_chance(model: nn.Module) -> None:

@@ -50,7 +50,7 @@ class EProp:
     def credit(self, kept: State, credit: Tensor, steps: RowSteps) -> dict[str, Tensor]:
         """Return (∂L/∂s) E, summed over rows, each layer with the part of ∂L/∂s that is its own."""
         found: dict[str, Tensor] = {}
-        names = {id(p): name for name, p in steps.parameters.items()}
+        names = {id(p): name for name, p in steps.learned.items()}
         parts = iter(credit.split([leaf.shape[1] for leaf in steps.leaves], 1))
         for cell, traces in zip(cells_of(steps.model), kept, strict=True):
             layer = layer_of(cell)
@@ -60,10 +60,16 @@ class EProp:
                     weight = layer.by_row(stack, arriving)
                     gradient = torch.einsum("bn,bn...->n...", weight, trace)
                     name = names.get(id(getattr(cell, stack)))
-                    if name is None:  # frozen, or nothing of it reaches the state
+                    if name is None:  # frozen
                         continue
                     found[name] = found[name] + gradient if name in found else gradient
         return found
+
+    def over_window(self, kept: State, steps: RowSteps, segment: Any, state: State) -> State | None:
+        """Return the traces after a window, where they are exact."""
+        from ostinato.training.gradient import windows  # which knows traces
+
+        return windows.follow(steps, segment, state, kept) if windows.fits(steps, segment) else None
 
     def follow(self, kept: State, steps: RowSteps, segment: Any, state: Tensor) -> State:
         """Return the traces after the step."""
@@ -105,6 +111,10 @@ class SnAp:
         """Return what the loss adds to each parameter's gradient."""
         return self._chosen(steps).credit(kept, credit, steps)
 
+    def over_window(self, kept: State, steps: RowSteps, segment: Any, state: State) -> State | None:
+        """Return the influence after a window, where it can be had at once."""
+        return self._chosen(steps).over_window(kept, steps, segment, state)
+
     def follow(self, kept: State, steps: RowSteps, segment: Any, state: Tensor) -> State:
         """Return the influence after the step."""
         return self._chosen(steps).follow(kept, steps, segment, state)
@@ -133,6 +143,10 @@ class RealTime:
     def credit(self, kept: State, credit: Tensor, steps: RowSteps) -> dict[str, Tensor]:
         """Return what the loss adds to each parameter's gradient."""
         return self._chosen(steps).credit(kept, credit, steps)
+
+    def over_window(self, kept: State, steps: RowSteps, segment: Any, state: State) -> State | None:
+        """Return the influence after a window, where it can be had at once."""
+        return self._chosen(steps).over_window(kept, steps, segment, state)
 
     def follow(self, kept: State, steps: RowSteps, segment: Any, state: Tensor) -> State:
         """Return the influence after the step."""
