@@ -72,7 +72,8 @@ def _taken(dtype: torch.dtype, count: int, shape: tuple[int, ...]) -> Tensor:
             _make_room(count * dtype.itemsize)
             found = _Block(_new(dtype, count))
             blocks.append(found)
-        return torch.empty(0, dtype=dtype).set_(found.storage, 0, shape)  # no view: what is a result may be changed
+        # no view of the block, for what is a result may be changed
+        return torch.empty(0, dtype=dtype).set_(found.storage, 0, shape)  # type: ignore[call-overload]
 
 
 def _new(dtype: torch.dtype, count: int) -> Tensor:
