@@ -19,7 +19,7 @@ from benchmarks.settings import Settings
 from benchmarks.table import Row, Table
 from benchmarks.training import source_text
 
-BATCH, STEPS, SHORT, LONG, ROUNDS = 64, 64, 10, 70, 2
+BATCH, STEPS, SHORT, LONG, ROUNDS = 64, 64, 10, 40, 2
 SIZES = [("lstm", 2, 256), ("gru", 2, 128)]
 TARGET = 1.6
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -58,7 +58,9 @@ def _seconds(folder: Path, launcher: list[str], model: list[str], steps: int) ->
     ]  # fmt: skip
     command = [*launcher, "-m", "ostinato.cli", "train", "language-model", "text.txt", *settings, *model]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    subprocess.run([sys.executable, *command], cwd=folder, env=environment, check=True, capture_output=True)
+    ended = subprocess.run([sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True)
+    if ended.returncode:
+        raise SystemExit(f"a run failed with exit code {ended.returncode}: {ended.stderr}")
     return json.loads((folder / "run/metrics.jsonl").read_text().splitlines()[-1])["seconds"]
 
 

@@ -43,6 +43,7 @@ def run_to_end(loop: Loop, run: AnyRun, initial: State, announce: Callable[[int]
     try:
         with others_lost(loop.processes, folder.path):
             outcome = loop.fit()
+            loop.accelerator.wait_for_everyone()  # none leaves while another still writes
     finally:
         for tracker in loop.accelerator.trackers:
             tracker.finish()
