@@ -103,6 +103,18 @@ class LanguageModel(nn.Module):
         """Return the state after the segment, without scores."""
         return self.recurrent(self.inputs(segment), state, reset=segment.reset)[1]
 
+    def right(self, segment: Segment) -> tuple[Tensor, Tensor | None]:
+        """Return the symbols read (T, B), and where they may be the model's own: within a document."""
+        return segment.inputs, None if segment.reset is None else ~segment.reset
+
+    def fed(self, segment: Any, symbols: Tensor) -> Any:
+        """Return the segment, a named tuple, that reads `symbols` (T, B)."""
+        return segment._replace(inputs=symbols)
+
+    def read(self, segment: Segment, state: State = None) -> tuple[Tensor, State]:
+        """Return the scores (T, B, V) of the symbol after each step of the segment, and the state."""
+        return self(segment.inputs, state, reset=segment.reset)
+
     def step(self, token: Tensor, state: State = None) -> tuple[Tensor, State]:
         """Return the scores (B, V) of the symbol after `token` (B,), and the state."""
         scores, state = self(token[None], state)

@@ -6,9 +6,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from ostinato._errors import ConfigError
 from ostinato.cells.cell import State
+from ostinato.data.tasks import TASKS
 from ostinato.data.tasks.sequence_task import Sequences, SequenceTask
+from ostinato.decoding.feeding import feed
 from ostinato.layers.recurrent import Recurrent
 
 
@@ -69,6 +73,34 @@ class SequenceTaskModel(nn.Module):
         """Return the state after the sequences, without outputs."""
         return self.recurrent(sequences.inputs, state, lengths=sequences.lengths)[1]
 
+    def right(self, sequences: Sequences) -> tuple[Tensor, Tensor | None]:
+        """Return the symbols that the task feeds back (T, B), the right ones, and where they may be the model's own.
+
+        Raises ConfigError where the task feeds nothing back.
+        """
+        if sequences.fed is None:
+            feeding = ", ".join(name for name, kind in TASKS.items() if kind.feeds_back)
+            got = f"the task {type(self.task).__name__} feeds nothing back"
+            raise ConfigError("--feedback", got, f"Those that do: {feeding}", "Leave it out")
+        return sequences.inputs[..., self._place].argmax(-1), sequences.fed
+
+    def fed(self, sequences: Sequences, symbols: Tensor) -> Sequences:
+        """Return sequences that read `symbols` (T, B) where the task feeds back."""
+        assert sequences.fed is not None
+        own = F.one_hot(symbols, self.task.output_size).to(sequences.inputs)
+        inputs = sequences.inputs.clone()
+        inputs[..., self._place] = torch.where(sequences.fed[..., None], own, inputs[..., self._place])
+        return sequences._replace(inputs=inputs)
+
+    @property
+    def _place(self) -> slice:
+        """Where the inputs hold the symbol before."""
+        return slice(self.task.input_size - self.task.output_size, None)
+
+    def read(self, sequences: Sequences, state: State = None) -> tuple[Tensor, State]:
+        """Return the scores (T, B, V) of each step, and the state."""
+        return self(sequences.inputs, state)
+
     def initial_state(self, batch_size: int) -> State:
         """Return the state before the first step."""
         return self.recurrent.initial_state(batch_size)
@@ -87,6 +119,8 @@ def score(model: SequenceTaskModel, sequences: Sequences, at_once: int = 256) ->
     task = model.task
     total, numbers, wrong, sequences_wrong, outputs_asked = 0.0, 0, 0, 0, 0
     for part in _split(sequences, at_once):
+        if part.fed is not None:
+            part, _ = feed(model, part, None, None, chance=0.0, greedy=True)
         outputs, _ = model(part.inputs, lengths=part.lengths)
         targets = part.targets[part.counted]
         total += float(task.loss(outputs[part.counted].float(), targets))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Generator
 
 from ostinato.data.tasks import Sequences, SequenceTask
+from ostinato.training.feedback import inner
 from ostinato.training.gradient import Full, Method
 from ostinato.training.gradient.accumulated import Accumulated
 from ostinato.training.gradient.rows import rows_of
@@ -55,5 +56,6 @@ class Readings:
 
 def lanes_of(method: Method, task: SequenceTask, batch_size: int, seed: int) -> Drawn | Readings:
     """Return what a run with this method reads."""
-    inner = method.method if isinstance(method, Accumulated) else method
-    return Drawn(task, batch_size) if isinstance(inner, Full) else Readings(task, batch_size, seed)
+    found = inner(method)
+    found = found.method if isinstance(found, Accumulated) else found
+    return Drawn(task, batch_size) if isinstance(found, Full) else Readings(task, batch_size, seed)

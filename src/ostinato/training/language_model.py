@@ -37,7 +37,7 @@ from ostinato.training.config import (
 )
 from ostinato.training.course import read_written, run_to_end
 from ostinato.training.devices import is_follower, kept_threads, make_accelerator
-from ostinato.training.gradient import in_groups
+from ostinato.training.feedback import described, in_groups
 from ostinato.training.loop import Loop
 from ostinato.training.memory import explained
 from ostinato.training.optimizers import default_learning_rate
@@ -288,6 +288,7 @@ def _announce(run: Run, folder: RunFolder, vocabulary: Vocabulary, parts: _Parts
                 + (f"; {skipped:,} rows without text left out" if (skipped := parts.train.skipped_rows) else ""),
                 f"model   {run.model.num_layers} x {run.model.hidden_size} {_cell_name(run)}, "
                 f"{parameters:,} parameters, engine {engines(parts.model)}",
+                *described(training),
                 f"length  {training.steps:,} steps, {epochs:.2f} epochs, {round(symbols * epochs):,} symbols",
                 *in_words(training),
                 f"run     {folder.path}" + (f", from step {step:,} on" if step else ""),

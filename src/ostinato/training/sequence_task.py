@@ -23,7 +23,7 @@ from ostinato.training.config import TaskRun, above_zero, check_seed
 from ostinato.training.course import read_written, run_to_end
 from ostinato.training.devices import is_follower, kept_threads, make_accelerator
 from ostinato.training.drawn import lanes_of
-from ostinato.training.gradient import in_groups
+from ostinato.training.feedback import described, in_groups
 from ostinato.training.language_model import validation_period
 from ostinato.training.loop import Loop, move
 from ostinato.training.memory import explained
@@ -98,7 +98,9 @@ def _fit(run: TaskRun, folder: RunFolder, display: Display, accelerator: Acceler
     model = _model(run)
     name, value = goal_of(run)
     way = in_groups(run.training)
-    held_out = model.task.draw(run.task.test_sequences, torch.Generator().manual_seed(run.training.seed + OTHER_SEED))
+    held_out = model.task.tested().draw(
+        run.task.test_sequences, torch.Generator().manual_seed(run.training.seed + OTHER_SEED)
+    )
 
     def validate(model: Any) -> dict[str, float]:
         return score(model, move(held_out, model.outputs.weight.device))
@@ -147,6 +149,8 @@ def _model(run: TaskRun) -> SequenceTaskModel:
     settings = asdict(run.model)
     settings["initialisers"] = {"": settings["initialisers"], **settings.pop("starts")}
     model = SequenceTaskModel(task_of(run), **settings.pop("keywords"), **settings)
+    if run.training.feedback != "teacher":
+        model.right(model.task.draw(1))
     make_stepping(run.training, model)
     model.plans()
     return model
@@ -161,6 +165,7 @@ def _announce(run: TaskRun, folder: RunFolder, model: SequenceTaskModel, display
         "\n".join(
             [
                 f"task    {run.task.task}, length {task.length}; without memory the loss is {task.chance:.4f}",
+                *described(training),
                 f"model   {run.model.num_layers} x {run.model.hidden_size} {cell}, {parameters:,} parameters, "
                 f"engine {engines(model)}",
                 f"length  {training.steps:,} steps of {training.batch_size} sequences, "

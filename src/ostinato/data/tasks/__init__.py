@@ -2,6 +2,7 @@
 
 from ostinato.data.tasks.adding import Adding, Adding1997
 from ostinato.data.tasks.copying import Copying, CopyingBits
+from ostinato.data.tasks.noisy_copy import NoisyCopy
 from ostinato.data.tasks.reber import EmbeddedReber
 from ostinato.data.tasks.sequence_task import Sequences, SequenceTask
 from ostinato.data.tasks.temporal_order import TemporalOrder, TemporalOrder3
@@ -16,6 +17,7 @@ TASKS: dict[str, type[SequenceTask]] = {
     "copying-bits": CopyingBits,
     "embedded-reber": EmbeddedReber,
     "noise-free-lag": NoiseFreeLag,
+    "noisy-copy": NoisyCopy,
     "random-filler": RandomFiller,
     "temporal-order": TemporalOrder,
     "temporal-order-3": TemporalOrder3,

@@ -25,12 +25,16 @@ class Sequences(NamedTuple):
     """(B,), where the sequences differ in length."""
     possible: Tensor | None = None
     """Bool (T, B, O), where several classes are right: all of them must score above all others."""
+    fed: Tensor | None = None
+    """Bool (T, B), of a task that feeds back: where the last inputs are the symbol before, which may be the model's."""
 
     def steps(self, first: int, last: int) -> Sequences:
         """Return steps [first, last) of all sequences; some may be over before, and then have no steps left."""
         possible = None if self.possible is None else self.possible[first:last]
         lengths = None if self.lengths is None else (self.lengths - first).clamp(0, last - first)
-        return Sequences(self.inputs[first:last], self.targets[first:last], self.counted[first:last], lengths, possible)
+        fed = None if self.fed is None else self.fed[first:last]
+        part = self.inputs[first:last], self.targets[first:last], self.counted[first:last]
+        return Sequences(*part, lengths, possible, fed)
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,8 @@ class SequenceTask:
     least_length: ClassVar[int] = 1
     tolerance: ClassVar[float] = 0.5
     """Absolute error of an output (of classes and bits: of its probability) from which on it is wrong."""
+    feeds_back: ClassVar[bool] = False
+    """Whether it is tested on what the model writes, reading its own symbols, at twice the length."""
     goal: ClassVar[tuple[str, float]] = ("wrong", 1 / 2560)
     """Figure and value at or below which the task counts as solved."""
 
@@ -58,6 +64,10 @@ class SequenceTask:
     def draw(self, count: int, generator: Generator | None = None) -> Sequences:
         """Return `count` sequences; the same state of the generator (None: torch's own) gives the same ones."""
         raise TypeError(f"{type(self).__name__} does not define draw(count, generator)")
+
+    def tested(self) -> SequenceTask:
+        """Return the task of which sequences are kept to validate: itself, or where it feeds back, twice as long."""
+        return type(self)(2 * self.length) if self.feeds_back else self
 
     @property
     def chance(self) -> float:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ostinato.training.config.feeding import Feeding
 from ostinato.training.config.optimisation import Optimisation
 from ostinato.training.config.over_time import OverTime
 
 
 @dataclass(frozen=True)
-class Learning(Optimisation, OverTime):
+class Learning(Optimisation, OverTime, Feeding):
     """How it learns: what all models are told."""
 
     batch_size: int = 32

@@ -144,8 +144,8 @@ class Exercise:
 
     task: Positional[
         Literal[
-            "adding", "adding-1997", "copying", "copying-bits", "embedded-reber", "noise-free-lag", "random-filler",
-            "temporal-order", "temporal-order-3",
+            "adding", "adding-1997", "copying", "copying-bits", "embedded-reber", "noise-free-lag", "noisy-copy",
+            "random-filler", "temporal-order", "temporal-order-3",
         ]
     ] = "adding"  # fmt: skip
     """Task, by name."""
