@@ -11,8 +11,8 @@ from ostinato.training.config.over_time import OverTime
 
 
 @dataclass(frozen=True)
-class Learning(Optimisation, OverTime, Feeding):
-    """How it learns: what all models are told."""
+class Running:
+    """How much is done, where, and what is said of it."""
 
     batch_size: int = 32
     """Rows (lanes of a text, sequences of a task) read side by side."""
@@ -38,6 +38,11 @@ class Learning(Optimisation, OverTime, Feeding):
         "auto", "none", "tensorboard", "wandb", "mlflow", "aim", "comet_ml", "clearml", "dvclive", "swanlab", "trackio"
     ] = "auto"  # fmt: skip
     """Where the figures are sent beside metrics.jsonl: auto is TensorBoard where it is installed."""
+
+
+@dataclass(frozen=True)
+class Learning(Feeding, OverTime, Optimisation, Running):
+    """How it learns: what all models are told. The help lists the last of these classes first."""
 
 
 @dataclass(frozen=True)
