@@ -308,3 +308,14 @@ def test_a_cell_prints_its_class_and_sizes(name):
     cell = built(name)
     assert repr(cell).startswith(f"{type(cell).__name__}(")
     assert f"{cell.input_size}, {cell.hidden_size}" in repr(cell)
+
+
+@pytest.mark.parametrize("initialisers", ["uniform", {"": "uniform"}])
+def test_a_plain_cell_takes_the_start_that_all_have_unless_told(initialisers):
+    cell = CATALOGUE["mc-lstm"].build(3, 4, initialisers=initialisers)
+    assert cell.hidden_size == 4
+
+
+def test_a_keyword_that_a_plain_cell_does_not_know_is_named():
+    with pytest.raises(ConfigError, match="cell mc-lstm: unknown keyword .initialisers"):
+        CATALOGUE["mc-lstm"].build(3, 4, initialisers="orthogonal")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from inspect import getdoc, getmodule
+from inspect import getdoc, getmodule, signature
 from typing import Any
 
 from ostinato._errors import ConfigError, did_you_mean
@@ -40,9 +40,18 @@ class CellInfo:
     def build(self, input_size: int, hidden_size: int, **values) -> Any:
         """Return a cell; sizes it cannot do without default to half of `hidden_size`."""
         if not issubclass(self.kind, EquationCell):
-            return self.kind(input_size, hidden_size, **values)  # type: ignore[call-arg]
+            return self.kind(input_size, hidden_size, **self._known(values))  # type: ignore[call-arg]
         sizes: dict[str, Any] = dict.fromkeys(needed_sizes(program_of(self.kind)), max(1, hidden_size // 2))
         return self.kind(input_size, hidden_size, **sizes | values)
+
+    def _known(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Return the keywords of a plain cell, which draws its weights its own way. Raises ConfigError for another."""
+        given = {k: v for k, v in values.items() if k != "initialisers" or v not in ("uniform", {"": "uniform"})}
+        known = signature(self.kind).parameters
+        for key in given.keys() - known.keys():
+            near = did_you_mean(key, known)
+            raise ConfigError(f"cell {self.name}", f"unknown keyword '{key}'", f"Known are {', '.join(known)}", near)
+        return given
 
 
 FAMILIES = (foundations, gated, stable, diagonal, reservoir, convolutional)
