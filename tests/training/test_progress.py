@@ -1,6 +1,8 @@
 """What a run shows where output is piped."""
 
 import io
+import math
+from dataclasses import replace
 
 import pytest
 
@@ -15,6 +17,12 @@ FIGURES = Figures(
 def test_a_row_stands_under_its_heading():
     assert len(row(FIGURES)) == HEADING.index("  validation")
     assert row(FIGURES).split() == ["10/2000", "0.50", "1.5000", "2.1600", "0.30", "12,345", "0:01:15"]
+
+
+def test_a_loss_that_nothing_was_counted_for_is_a_dash():
+    line = row(replace(FIGURES, loss=math.nan, bits_per_character=math.nan))
+    assert "nan" not in line
+    assert line.split()[2:4] == ["-", "-"]
 
 
 def test_plain_lines_come_seldom_and_the_heading_once():

@@ -137,7 +137,7 @@ class Live:
         """Print the validation's score and the sample, and refresh the live line."""
         self.update(figures)
         place = f"epoch {figures.epoch:.2f}" if figures.sequences is None else f"{figures.sequences:,} sequences"
-        self.say(f"step {figures.step}, {place}: loss {figures.loss:.4f}," + _scores(scores, best))
+        self.say(f"step {figures.step}, {place}: loss {shown(figures.loss, '.4f')}," + _scores(scores, best))
         if sample:
             self._console.print(_indented(sample), markup=False, soft_wrap=True, style="dim")
 
@@ -163,22 +163,33 @@ def row(figures: Figures) -> str:
     step, left = f"{figures.step}/{figures.steps}", duration(figures.seconds_left)
     if figures.sequences is not None:
         return (
-            f"{step:>12} {figures.sequences:>9,} {figures.loss:>7.4f} {figures.norm:>6.2f} "
+            f"{step:>12} {figures.sequences:>9,} {shown(figures.loss, '.4f'):>7} {figures.norm:>6.2f} "
             f"{figures.read_per_s:>11,.0f} {left:>8}"
         )
+    bits = shown(math.nan if figures.bits_per_character is None else figures.bits_per_character, ".4f")
     return (
-        f"{step:>12} {figures.epoch:>7.2f} {figures.loss:>7.4f} {figures.bits_per_character:>9.4f} "
+        f"{step:>12} {figures.epoch:>7.2f} {shown(figures.loss, '.4f'):>7} {bits:>9} "
         f"{figures.norm:>6.2f} {figures.read_per_s:>9,.0f} {left:>8}"
     )
 
 
 def _described(figures: Figures) -> str:
-    bits = "" if figures.bits_per_character is None else f"{figures.bits_per_character:.3f} bits/char  "
+    known = figures.bits_per_character is not None and math.isfinite(figures.bits_per_character)
+    bits = f"{figures.bits_per_character:.3f} bits/char  " if known else ""
     read = "symbols" if figures.sequences is None else "sequences"
     return (
-        f"loss {figures.loss:.3f}  {bits}norm {figures.norm:.2f}  {figures.read_per_s:,.0f} {read}/s  "
+        f"loss {shown(figures.loss, '.3f')}  {bits}norm {figures.norm:.2f}  {figures.read_per_s:,.0f} {read}/s  "
         f"{duration(figures.seconds_left)} left"
     )
+
+
+def shown(number: float, form: str) -> str:
+    """Return a mean as text; a dash where there is nothing yet to take it of.
+
+    >>> shown(0.25, ".3f"), shown(math.nan, ".3f")
+    ('0.250', '-')
+    """
+    return "-" if math.isnan(number) else format(number, form)
 
 
 def duration(seconds: float) -> str:
@@ -213,5 +224,5 @@ def of_a_task(scores: dict[str, float]) -> str:
 
 
 def _indented(sample: str) -> str:
-    shown = "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in sample)
-    return "\n".join("    | " + line for line in shown.splitlines())
+    printable = "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in sample)
+    return "\n".join("    | " + line for line in printable.splitlines())
