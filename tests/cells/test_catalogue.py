@@ -102,10 +102,10 @@ def test_no_cell_is_missing_from_the_catalogue():
 
 
 @every_cell
-def test_a_cell_is_at_most_forty_lines(name):
+def test_a_cell_fits_a_screen(name):
     path = inspect.getsourcefile(CATALOGUE[name].kind)
     cells = [info for info in CATALOGUE.values() if inspect.getsourcefile(info.kind) == path]
-    assert len(Path(path).read_text().splitlines()) <= 40 * len(cells)
+    assert len(Path(path).read_text().splitlines()) <= 45 * len(cells)
 
 
 @every_cell

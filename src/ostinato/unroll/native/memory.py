@@ -73,7 +73,7 @@ def _taken(dtype: torch.dtype, count: int, shape: tuple[int, ...]) -> Tensor:
             found = _Block(_new(dtype, count))
             blocks.append(found)
         # no view of the block, for what is a result may be changed
-        return torch.empty(0, dtype=dtype).set_(found.storage, 0, shape)  # type: ignore[call-overload]
+        return torch.empty(0, dtype=dtype, device="cpu").set_(found.storage, 0, shape)  # type: ignore[call-overload]
 
 
 def _new(dtype: torch.dtype, count: int) -> Tensor:
