@@ -71,6 +71,11 @@ def test_an_average_begins_when_no_score_is_better_than_those_before(scores, ste
     assert shown(average) == pytest.approx(mean)
 
 
+def test_an_average_waits_for_more_scores_than_its_patience():
+    average = after({"average": "nt-asgd", "average_patience": 5}, [1.0, 2.0, 3.0, 4.0], [3.0, 2.0, 2.5, 3.5])
+    assert average.figures() == {"averaged_steps": 0}
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [

@@ -277,7 +277,15 @@ def test_a_piece_of_a_sequence_is_fed_as_in_the_whole():
     assert torch.equal(feed(model, sequences.steps(7, 11), state, draws[6], chance=1.0)[0].inputs, sequences.inputs[7:])
 
 
-@pytest.mark.parametrize("more", [{"gradient": "truncated", "k1": 4}, {"accumulate": 2}])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"gradient": "truncated", "k1": 4},
+        {"accumulate": 2},
+        {"accumulate": 2, "ar": 1.0},
+        {"gradient": "full", "tar": 1.0},
+    ],
+)
 def test_feeding_goes_with_windows_and_groups_of_rows(tmp_path, more):
     assert train_task("noisy-copy", out=tmp_path / "run", feedback="scheduled", **TASK, **more).step == 4
 

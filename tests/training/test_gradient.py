@@ -338,6 +338,45 @@ def test_a_random_estimate_is_unbiased(kind):
     assert drawn.std(0).max() > 0
 
 
+@pytest.mark.parametrize("kind", [RankOne, Kronecker])
+def test_every_reading_draws_other_signs_and_the_same_reading_the_same(kind):
+    network, piece, way = model("gru", 1, embedding=False), segment(4), Online(kind(), 4)
+    windows = [window for reading in (0, 0, 1) for window in way.windows(4, reading)]
+    first, again, other = (taken(way, network, piece, window)[0] for window in windows)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_signs_in_windows_are_those_of_the_whole():
+    network, piece = model("gru", 1), segment(6)
+    expected, _ = taken(Online(RankOne(), 6), network, piece)
+    found, state, way = 0, None, Online(RankOne(), 2)
+    for window in way.windows(6, 0):
+        part = cut(piece, window.position, window.position + window.length)
+        added, (_, _, state) = taken(way, network, part, window, state)
+        found = found + added / 3
+    torch.testing.assert_close(found, expected)
+
+
+def test_a_gradient_clipped_inside_is_refused_by_methods_that_go_forward():
+    with pytest.raises(ConfigError, match="a gradient that is clipped inside the recurrence"):
+        taken(Online(Exact()), model("gru", clip_inside=1.0), segment(2))
+    with pytest.raises(ConfigError, match="a gradient that is clipped inside the recurrence"):
+        taken(Online(Exact()), model("h' = tanh(W @ x + U @ clip_gradient(h, 1) + b)", 1), segment(2))
+
+
+@pytest.mark.parametrize("joined", ["residual", "highway"])
+def test_traces_follow_what_a_third_layer_reads(joined):
+    network, piece = model("h' = W @ x + u * h + b", 3, embedding=False, **{joined: True}), segment(1, rows=1)
+    _, (_, _, (_, kept)) = taken(Online(EProp(), 1), network, piece)
+    read = []
+    network.recurrent.observe = lambda seen: read.append(seen.inputs)
+    network.loss(piece)
+    for (of_state,), inputs in zip(kept, read, strict=True):
+        of_matrix = next(trace for trace in of_state if trace.dim() == 3)
+        torch.testing.assert_close(of_matrix[0], inputs[0].expand_as(of_matrix[0]))  # dh/dW of a first step is x
+
+
 def test_influence_is_carried_from_window_to_window():
     network, piece = model("gru", 1), segment(8)
     expected, _ = taken(Online(Exact(), 8), network, piece)

@@ -1,5 +1,6 @@
 """AR and TAR beside their definitions, and penalties in a run: the gradient has them, the loss shown has not."""
 
+import itertools
 import json
 
 import pytest
@@ -71,9 +72,15 @@ def test_without_a_penalty_the_method_is_left_as_it_is():
     assert penalised(method, Learning()) is method
 
 
-@pytest.mark.parametrize("penalty", ["ar", "tar", "omega"])
+RANDOM = {"gradient": "randomized", "spacing": 4}
+
+
 @pytest.mark.parametrize(
-    "more", [{}, {"k1": 4, "k2": 10}, {"gradient": "full"}, {"gradient": "randomized", "spacing": 4}, {"accumulate": 2}]
+    ("penalty", "more"),
+    [
+        *itertools.product(["ar", "tar", "omega"], [{}, {"k1": 4, "k2": 10}, {"gradient": "full"}, {"accumulate": 2}]),
+        ("ar", RANDOM),
+    ],
 )
 def test_a_run_with_a_penalty_goes_another_way_from_the_same_first_loss(tmp_path, text, small, penalty, more):
     settings = small | more | {"steps": 2, "validate_every": 1, "num_layers": 2, "hidden_size": 8, "cell": "gru"}
@@ -112,6 +119,10 @@ def test_windows_of_a_task_that_ask_for_nothing_have_no_penalty_to_weigh(tmp_pat
         ({"omega": 1.0, "zoneout": 0.1}, "--omega: a cell that draws by chance. Its steps are taken twice"),
         ({"omega": 1.0, "gradient": "rtrl"}, "omega beside --gradient rtrl. It goes with truncated, full, randomized"),
         ({"tar": 1.0, "gradient": "checkpointed"}, "tar beside --gradient checkpointed"),
+        ({"tar": 1.0, **RANDOM}, "tar beside --gradient randomized"),
+        ({"omega": 1.0, **RANDOM}, "omega beside --gradient randomized"),
+        ({"tar": 1.0, "k1": 1}, "--tar: windows of one step"),
+        ({"ar": float("inf")}, "--ar: ar is inf"),
     ],
 )
 def test_a_penalty_that_cannot_be_is_refused_before_a_folder_exists(tmp_path, text, small, settings, said):

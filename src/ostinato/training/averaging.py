@@ -74,7 +74,7 @@ class MovingAverage(Average):
         """
         if self.begun or self.patience is None:
             return
-        earlier = self.scores[: len(self.scores) - self.patience]
+        earlier = self.scores[: max(0, len(self.scores) - self.patience)]
         self.begun = bool(earlier) and score > min(earlier)
         self.scores.append(score)
         self.update()

@@ -5,10 +5,11 @@ from __future__ import annotations
 from torch import Generator
 
 from ostinato.data.tasks import Sequences, SequenceTask
-from ostinato.training.feedback import inner
+from ostinato.training.feedback import Fed
 from ostinato.training.gradient import Full, Method
 from ostinato.training.gradient.accumulated import Accumulated
 from ostinato.training.gradient.rows import rows_of
+from ostinato.training.penalties import Penalised
 
 
 class Drawn:
@@ -56,6 +57,7 @@ class Readings:
 
 def lanes_of(method: Method, task: SequenceTask, batch_size: int, seed: int) -> Drawn | Readings:
     """Return what a run with this method reads."""
-    found = inner(method)
-    found = found.method if isinstance(found, Accumulated) else found
+    found = method
+    while isinstance(found, (Fed, Penalised, Accumulated)):
+        found = found.method
     return Drawn(task, batch_size) if isinstance(found, Full) else Readings(task, batch_size, seed)

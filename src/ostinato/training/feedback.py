@@ -26,6 +26,7 @@ from ostinato.decoding.feeding import feed
 from ostinato.training import gradient
 from ostinato.training.config import Learning
 from ostinato.training.gradient import Backward, Learns, Method, State, Window
+from ostinato.training.penalties import penalised
 
 WITH_STATES = ("truncated", "full", "randomized", "checkpointed")
 """Methods whose state is the model's own, so that the model can go on from it."""
@@ -132,11 +133,11 @@ class Fed:
 
 
 def in_groups(training: Learning) -> Method:
-    """Return the gradient method of a run, in its groups of rows, over what the settings let the model read.
+    """Return the gradient method of a run: in its groups of rows, with its penalties, over what the model is let read.
 
     Raises ConfigError for a decay that is none, and for a method that keeps no state from which the model can go on.
     """
-    found = gradient.in_groups(training)
+    found = penalised(gradient.in_groups(training), training)
     if training.feedback == "teacher":
         return found
     if training.gradient not in WITH_STATES:
@@ -163,8 +164,3 @@ def described(training: Learning) -> list[str]:
         return ["reads   its own symbols only"]
     chance, half = chance_of(training), (training.steps or 0) // 2
     return [f"reads   its own symbols by {training.decay} decay: {chance(half):.0%} are right ones at step {half:,}"]
-
-
-def inner(found: Method) -> Method:
-    """Return the gradient method itself, without what it is fed."""
-    return found.method if isinstance(found, Fed) else found

@@ -41,7 +41,7 @@ from ostinato.training.feedback import described, in_groups
 from ostinato.training.loop import Loop
 from ostinato.training.memory import explained
 from ostinato.training.optimizers import default_learning_rate
-from ostinato.training.penalties import in_words, penalised
+from ostinato.training.penalties import in_words
 from ostinato.training.progress import Display, Silent, make_display
 from ostinato.training.resuming import refuse_other_settings
 from ostinato.training.run_folder import RunFolder, saved_settings, write_text
@@ -164,6 +164,7 @@ def _assemble(run: Run, folder: RunFolder, vocabulary: Vocabulary) -> tuple[Run,
     # what the loop would refuse is refused here, before a run folder exists
     make_stepping(training, model)
     model.plans()
+    in_groups(training).carried(model.initial_state(training.batch_size), model, lambda: lanes.segment(0, 1))
     every = (training.validate_every or 1) * lanes.length * training.batch_size // updates
     parts = _Parts(
         model, lanes, train, valid, updates,
@@ -261,7 +262,7 @@ def _task(run: Run, folder: RunFolder, vocabulary: Vocabulary, parts: _Parts) ->
 
     symbols_per_character = (len(parts.train) - 1) / max(1, parts.train.characters)
     return Task(
-        parts.model, parts.lanes, validate, penalised(in_groups(run.training), run.training), write_card,
+        parts.model, parts.lanes, validate, in_groups(run.training), write_card,
         sample=sample if run.training.sample_length else None,
         characters_per_symbol=1 / symbols_per_character,
     )  # fmt: skip

@@ -10,6 +10,7 @@ import torch
 
 from ostinato._errors import RunError
 from ostinato.training.config import Learning, Network
+from ostinato.training.gradient.names import DRAWN_TOGETHER
 
 _SAID = (
     "can't allocate memory", "Storage size calculation overflowed", "std::bad_alloc",
@@ -38,8 +39,14 @@ def _too_large(said: str, training: Learning, model: Network) -> RunError:
         stood.append(f"k1 {training.k1}, k2 {training.k1 if training.k2 is None else training.k2}")
     stood.append(f"hidden_size {model.hidden_size} in {model.num_layers} layers")
     lower = "--batch-size" + ", --k1, --k2" * steps + " or --hidden-size"
-    groups = min(training.batch_size, 2 * training.accumulate)
-    advice = f"Use --accumulate {groups}, which a run may go on with, or --gradient checkpointed; or lower {lower}"
+    groups, ways = min(training.batch_size, 2 * training.accumulate), []
+    if groups > training.accumulate and training.gradient not in DRAWN_TOGETHER:
+        ways.append(f"--accumulate {groups}, which a run may go on with")
+    if training.gradient == "checkpointed":
+        ways.append("a smaller --memory-budget")
+    elif training.gradient in ("truncated", "full", "randomized"):
+        ways.append("--gradient checkpointed")
+    advice = f"Use {', or '.join(ways)}; or lower {lower}" if ways else f"Lower {lower}"
     return RunError("memory", f"not enough: {_amount(said)}", ", ".join(stood), advice)
 
 

@@ -83,6 +83,6 @@ def refuse_non_finite(step: int, what: str, value: float, origin: Callable[[], s
         raise NonFiniteError(
             f"step {step}",
             f"the {what} is {value}{origin()}",
-            "The best checkpoint before it is kept",
+            "What was saved before it is kept",
             "Begin anew with a smaller --learning-rate or --clip-norm",
         )

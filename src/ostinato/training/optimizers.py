@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -84,14 +85,16 @@ def _options(training: Learning, rule: Rule) -> dict[str, Any]:
             takers = ", ".join(other for other, known in OPTIMIZERS.items() if name in known.takes)
             got = f"{name} is {value} beside --optimizer {training.optimizer}"
             raise ConfigError(f"--{name}", got, f"It is a setting of {takers}", "Leave it out, or take one of these")
+        if name in ("momentum", "smoothing") and not 0 <= value < 1:
+            raise ConfigError(f"--{name}", f"{name} is {value}", "It is a share: 0 or more, and below 1")
         options[rule.takes[name]] = value
     return options
 
 
 def _groups(training: Learning, model: nn.Module) -> list[dict[str, Any]]:
     """Return the parameters in groups of equal weight decay and equal share of the learning rate."""
-    if training.weight_decay < 0:
-        raise ConfigError("--weight-decay", f"weight_decay is {training.weight_decay}", "It is 0 or more")
+    if not 0 <= training.weight_decay < math.inf:
+        raise ConfigError("--weight-decay", f"weight_decay is {training.weight_decay}", "It is 0 or more, and finite")
     parameters = dict(model.named_parameters())
     shares = _by_pattern("rates", training.rates, parameters)
     decays = _by_pattern("decays", training.decays, parameters)

@@ -5,6 +5,7 @@ A penalty adds its gradient and leaves the loss that is reported as it is, so th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -89,11 +90,19 @@ def check_penalties(training: Learning, model: nn.Module) -> None:
     asked = [name for name in PENALTIES if getattr(training, name)]
     for name in asked:
         value = getattr(training, name)
-        if not value > 0:
-            raise ConfigError(f"--{name}", f"{name} is {value}", "It is 0 or more")
+        if not 0 < value < math.inf:
+            raise ConfigError(f"--{name}", f"{name} is {value}", "It is 0 or more, and finite")
     if asked and training.gradient not in METHODS:
         got = f"{asked[0]} beside --gradient {training.gradient}"
         raise ConfigError(f"--{asked[0]}", got, f"It goes with {', '.join(METHODS)}", "Take one of these")
+    if asked and training.gradient == "randomized" and (training.tar or training.omega):
+        got = f"{'tar' if training.tar else 'omega'} beside --gradient randomized"
+        advice = "Use --gradient truncated or full"
+        raise ConfigError(
+            f"--{got.split()[0]}", got, "It is taken from step to step, and random windows are cut", advice
+        )
+    if training.tar and training.gradient == "truncated" and training.k1 == 1 and training.k2 in (None, 1):
+        raise ConfigError("--tar", "windows of one step", "It is taken from step to step", "Use a larger --k1")
     if training.omega and any(getattr(module, "bidirectional", False) for module in model.modules()):
         raise ConfigError("--omega", "layers that read backwards", "It follows one direction", "Leave it out")
     if training.omega and any(getattr(module, "is_random", False) for module in model.modules()):

@@ -23,7 +23,7 @@ def refuse_other_settings(asked: AnyRun, saved: AnyRun, folder: RunFolder) -> No
                 raise RunError(
                     f"{folder.path} [{section}]",
                     f"{name} is {_shown(wanted[name])} now, the run began with {_shown(written[name])}",
-                    "A run goes on with the settings it began with, only epochs and steps may grow",
+                    f"A run goes on with the settings it began with, but {', '.join(sorted(MAY_DIFFER))}",
                     "Leave the setting out, or begin anew with --overwrite",
                 )
 

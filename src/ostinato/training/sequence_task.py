@@ -28,7 +28,7 @@ from ostinato.training.language_model import validation_period
 from ostinato.training.loop import Loop, move
 from ostinato.training.memory import explained
 from ostinato.training.optimizers import default_learning_rate
-from ostinato.training.penalties import in_words, penalised
+from ostinato.training.penalties import in_words
 from ostinato.training.progress import Display, Silent, make_display, of_a_task
 from ostinato.training.resuming import refuse_other_settings
 from ostinato.training.run_folder import RunFolder, write_text
@@ -110,7 +110,7 @@ def _fit(run: TaskRun, folder: RunFolder, display: Display, accelerator: Acceler
 
     task = Task(
         model, lanes_of(way, model.task, run.training.batch_size, run.training.seed), validate,
-        penalised(way, run.training), write_card,
+        way, write_card,
         score="mse" if model.task.target == "numbers" else "nats",
         sequences_a_step=run.training.batch_size,
         is_solved=lambda figures: figures[name] <= value,

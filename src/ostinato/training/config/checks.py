@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ostinato._errors import ConfigError
 from ostinato.training.config.runs import AnyRun
 
@@ -13,8 +15,8 @@ def refuse_two_ways(run: AnyRun) -> None:
 
 
 def above_zero(name: str, value: float | None) -> None:
-    """Refuse a setting that must be greater than zero (None passes)."""
-    if value is not None and not value > 0:
+    """Refuse a setting that must be greater than zero, and finite (None passes)."""
+    if value is not None and not 0 < value < math.inf:
         raise ConfigError(f"--{name.replace('_', '-')}", f"{name} is {value}", "It is greater than 0")
 
 

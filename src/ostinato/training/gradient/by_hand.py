@@ -9,6 +9,7 @@ The loop both stand for:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from inspect import signature
 from typing import Any, NamedTuple
 
 import torch
@@ -82,6 +83,7 @@ def gradients(
 
     Raises ConfigError for what the method cannot do.
     """
+    _check_inputs(inputs)
     parameters = {name: p for name, p in module.named_parameters() if p.requires_grad}
     before = {name: p.grad for name, p in parameters.items()}
     for p in parameters.values():
@@ -125,6 +127,7 @@ def backward_over_time(
     >>> len(losses)
     30
     """
+    _check_inputs(inputs)
     way = _method(method, settings, len(inputs))
     return _windows(module, loss, Steps(inputs, targets, reset, dt), state, way)
 
@@ -159,6 +162,9 @@ class Learner(nn.Module):
         if not isinstance(nats, Tensor) or nats.dim():
             got = f"shape {tuple(nats.shape)}" if isinstance(nats, Tensor) else f"a {type(nats).__name__}"
             raise ConfigError("loss", got, "It takes outputs to one number, a tensor without dimensions")
+        if torch.is_grad_enabled() and not nats.requires_grad:
+            got = "a number that does not depend on the outputs"
+            raise ConfigError("loss", got, "Its gradient is what is asked for", "Do not detach the outputs")
         return nats, self.count(segment), state
 
     def count(self, segment: Steps) -> int:
@@ -214,13 +220,27 @@ def _method(method: str | Method, settings: dict[str, Any], steps: int) -> Metho
     return names.method(override(base, "gradients", {"gradient": method, **settings}).training)
 
 
+def _check_inputs(inputs: Tensor) -> None:
+    if not torch.is_grad_enabled():
+        raise ConfigError("gradients", "torch.no_grad() is in force", "Gradients need a graph", "Call it outside")
+    if not isinstance(inputs, Tensor):
+        raise ConfigError("inputs", f"a {type(inputs).__name__}", "They are a tensor (T, B, ...): steps, rows")
+    if inputs.dim() < 2 or 0 in inputs.shape[:2]:
+        raise ConfigError(
+            "inputs", f"shape {tuple(inputs.shape)}", "They are (T, B, ...): steps, rows, at least one of each"
+        )
+
+
 def _check(steps: Steps, module: nn.Module, way: Method) -> None:
-    if steps.inputs.dim() < 2 or not len(steps.inputs):
-        raise ConfigError("inputs", f"shape {tuple(steps.inputs.shape)}", "They are (T, B, ...): steps, rows, T >= 1")
     for name, part in zip(steps._fields, steps, strict=True):
         if part is not None and part.shape[:2] != steps.inputs.shape[:2]:
             got, wanted = tuple(part.shape), tuple(steps.inputs.shape[:2])
             raise ConfigError(name, f"shape {got}", f"It begins with {wanted}, steps and rows, as the inputs do")
+    try:
+        signature(module.forward).bind(steps.inputs, None)
+    except TypeError:
+        got = f"a {type(module).__name__}, which does not take (inputs, state)"
+        raise ConfigError("gradients", got, "A module over time returns (outputs, state)", "Wrap it") from None
     if not any(p.requires_grad for p in module.parameters()):
         raise ConfigError("gradients", "a module whose weights all stay", "At least one parameter wants a gradient", "")
     if getattr(module, "batch_first", False):

@@ -143,7 +143,7 @@ def fit(steps: int, cost: Cost, memory: int | None) -> Pieces:
             length = lengths[fitting - 1]
             return Pieces(length, _branches(steps, length, depth), depth)
     raise ConfigError(
-        "memory",
+        "--memory-budget",
         f"{memory:,} bytes for {steps:,} steps",
         f"A step keeps {cost.step:,.0f} bytes and a state has {cost.state:,}: {math.ceil(least):,} bytes are the least",
         "Give more, or a smaller batch size or model",

@@ -80,14 +80,13 @@ class RankOne:
     seed: int = 0
 
     def begin(self, steps: RowSteps) -> State:
-        """Return (s̃ (B, N), θ̃ (B, P), how often signs were drawn (B, 1))."""
+        """Return (s̃ (B, N), θ̃ (B, P))."""
         like = steps.leaves[0]
-        zeros = like.new_zeros(steps.batch, steps.width), like.new_zeros(steps.batch, sum(steps.sizes))
-        return *zeros, like.new_zeros(steps.batch, 1)
+        return like.new_zeros(steps.batch, steps.width), like.new_zeros(steps.batch, sum(steps.sizes))
 
     def credit(self, kept: State, credit: Tensor, steps: RowSteps) -> dict[str, Tensor]:
         """Return (∂L/∂s · s̃) θ̃, summed over rows."""
-        state, parameters, _ = kept
+        state, parameters = kept
         return steps.shaped(((credit * state).sum(1, keepdim=True) * parameters).sum(0))
 
     def over_window(self, kept: State, steps: RowSteps, segment: Any, state: State) -> State | None:
@@ -96,8 +95,8 @@ class RankOne:
 
     def follow(self, kept: State, steps: RowSteps, segment: Any, state: Tensor) -> State:
         """Return ρ0 D s̃ + ρ1 ν and θ̃/ρ0 + νᵀI/ρ1, the ρ balancing the sizes of both sides."""
-        before, parameters, drawn = kept
-        generator = torch.Generator().manual_seed(hash((self.seed, int(drawn[0, 0]))) % 2**63)
+        before, parameters = kept
+        generator = torch.Generator().manual_seed(hash((self.seed, *steps.place)) % 2**63)
         signs = torch.randint(0, 2, state.shape, generator=generator).to(state) * 2 - 1
         rows, axes = steps.rows(segment)
         values = steps.values
@@ -113,7 +112,7 @@ class RankOne:
 
         pushed, pulled = vmap(one, in_dims=(axes, 0, 0, 0))(rows, state, before, signs)
         first, second = _balance(parameters, pushed), _balance(pulled, signs)
-        return first * pushed + second * signs, parameters / first + pulled / second, drawn + 1
+        return first * pushed + second * signs, parameters / first + pulled / second
 
 
 def _balance(of_parameters: Tensor, of_state: Tensor) -> Tensor:

@@ -31,20 +31,20 @@ class Kronecker:
     seed: int = 0
 
     def begin(self, steps: RowSteps) -> State:
-        """Return zeros, and how often signs were drawn."""
+        """Return zeros."""
         cell = _only_cell(steps)
         found = []
         for stack in layer_of(cell).parameters:
             tensor = getattr(cell, stack)
             parts = [tensor.new_zeros(steps.batch, steps.width, tensor.shape[0])]
             found.append((tensor.new_zeros(steps.batch, tensor.shape[1]), *parts) if tensor.dim() == 2 else (*parts,))
-        return tuple(found), steps.leaves[0].new_zeros(steps.batch, 1)
+        return tuple(found)
 
     def credit(self, kept: State, credit: Tensor, steps: RowSteps) -> dict[str, Tensor]:
         """Return (∂L/∂s A) ⊗ u, summed over rows."""
         cell, found = _only_cell(steps), {}
         names = {id(p): name for name, p in steps.parameters.items()}
-        for stack, parts in zip(layer_of(cell).parameters, kept[0], strict=True):
+        for stack, parts in zip(layer_of(cell).parameters, kept, strict=True):
             name = names.get(id(getattr(cell, stack)))
             if name is not None:
                 arriving = torch.einsum("bn,bnr->br", credit, parts[-1])
@@ -58,12 +58,12 @@ class Kronecker:
     def follow(self, kept: State, steps: RowSteps, segment: Any, state: Tensor) -> State:
         """Return what is kept after the step."""
         cell = _only_cell(steps)
-        layer, (parts, drawn) = layer_of(cell), kept
-        generator = torch.Generator().manual_seed(hash((self.seed, int(drawn[0, 0]))) % 2**63)
+        layer = layer_of(cell)
+        generator = torch.Generator().manual_seed(hash((self.seed, *steps.place)) % 2**63)
         inputs = steps.model.inputs(segment)[0].detach()  # type: ignore[operator]
         through, of_products, of_vectors, operands = self._jacobians(cell, inputs, steps, state)
         after = []
-        for stack, own in zip(layer.parameters, parts, strict=True):
+        for stack, own in zip(layer.parameters, kept, strict=True):
             if len(own) == 1:
                 biases = [z for (_, _, bias), z in zip(layer.products, of_products, strict=True) if bias == stack]
                 after.append((through @ own[0] + of_vectors[stack] + sum(biases),))
@@ -73,7 +73,7 @@ class Kronecker:
                 if name == stack:
                     factor, matrix = _merged((factor, matrix), (operand, z), generator)
             after.append((factor, matrix))
-        return tuple(after), drawn + 1
+        return tuple(after)
 
     def _jacobians(self, cell: EquationCell, inputs: Tensor, steps: RowSteps, state: Tensor):
         """Return ∂s'/∂s (B, N, N), ∂s'/∂z of each product (B, N, R), ∂s'/∂(each vector) (B, N, n), and the operands."""

@@ -25,6 +25,8 @@ class Window:
     """How many steps, the last ones, the gradient goes back through."""
     following: int
     """After how many steps the next window begins: the state there is carried on."""
+    reading: int = 0
+    """How many times the lane was read before."""
 
 
 class Learns(Protocol):
@@ -76,9 +78,9 @@ class Method(Protocol):
         ...
 
 
-def whole(length: int, position: int = 0) -> Window:
+def whole(length: int, position: int = 0, reading: int = 0) -> Window:
     """Return a window that learns from all of its steps, followed by the next without overlap."""
-    return Window(position, length, length, length, length)
+    return Window(position, length, length, length, length, reading)
 
 
 def cut(segment: Any, first: int, last: int) -> Any:

@@ -43,7 +43,7 @@ METHODS: dict[str, Callable[[Settings], Method]] = {
     "randomized": lambda t: Randomized(t.k1 if t.k2 is None else t.k2, t.lengths, t.spacing, t.seed),
     "checkpointed": lambda t: Checkpointed(t.memory_budget),
     "rtrl": lambda t: Online(RealTime(), t.k1),
-    "snap": lambda t: Online(SnAp(t.k2 or 1), t.k1),
+    "snap": lambda t: Online(SnAp(1 if t.k2 is None else t.k2), t.k1),
     "uoro": lambda t: Online(RankOne(t.seed), t.k1),
     "kf-rtrl": lambda t: Online(Kronecker(t.seed), t.k1),
     "e-prop": lambda t: Online(EProp(), t.k1),

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ostinato._errors import ConfigError
+from ostinato.cells.wrappers.gradient_clip import GradientClip
 from ostinato.training.config import above_zero
 from ostinato.training.gradient.method import Backward, Learns, State, Window, cut, leaves_of, map_state, whole
 
@@ -67,7 +68,7 @@ class Online:
     def windows(self, lane_length: int, epoch: int) -> Iterator[Window]:
         """Yield windows of k1 steps, the last one as short as it is."""
         for position in range(0, lane_length, self.k1):
-            yield whole(min(self.k1, lane_length - position), position)
+            yield whole(min(self.k1, lane_length - position), position, epoch)
 
     def carried(self, initial: State, model: Learns, first_step: Callable[[], Any]) -> State:
         """Return the model's own state with the influence of the parameters on it."""
@@ -89,6 +90,7 @@ class Online:
         if after is not None:
             return self._at_once(model, segment, (carried, kept), after, backward, scale, steps)
         for t in range(window.length):
+            steps.place = window.reading, window.position + t
             piece = cut(segment, t, t + 1)
             if getattr(piece, "reset", None) is not None:
                 carried, kept = steps.restarted(piece.reset[0], carried, kept, self.influence.begin(steps))
@@ -129,7 +131,9 @@ class RowSteps:
 
     def __init__(self, model: nn.Module, segment: Any):
         _refuse_chance(model)
+        _refuse_clips(model)
         self.model, self.batch, self.first = model, segment.inputs.shape[1], cut(segment, 0, 1)
+        self.place: tuple[int, int] = 0, 0  # reading of the lane, step in it: where chance is drawn from
         self.initial = map_state(Tensor.detach, model.initial_state(self.batch))  # type: ignore[operator]
         self.leaves = leaves_of(self.initial)
         self.width = sum(leaf.shape[1] for leaf in self.leaves)
@@ -211,6 +215,19 @@ def _refuse_chance(model: nn.Module) -> None:
         got = "dropout between layers" if drops else "a cell that draws by chance"
         raise ConfigError(
             "gradient", got, "Forward methods need a step that is the same twice", "Use --dropout 0 and no masks"
+        )
+
+
+def _refuse_clips(model: nn.Module) -> None:
+    """ConfigError where a step clips the gradient: its Jacobian would be clipped, and not what it carries."""
+    programs = (getattr(module, "program", None) for module in model.modules())
+    by_equation = any(op.fn == "clip_gradient" for program in programs if program is not None for op in program.ops)
+    if by_equation or any(isinstance(module, GradientClip) for module in model.modules()):
+        raise ConfigError(
+            "gradient",
+            "a gradient that is clipped inside the recurrence",
+            "Forward methods have none that goes back through it",
+            "Leave out --clip-inside, or use --gradient truncated",
         )
 
 

@@ -75,7 +75,10 @@ class Randomized:
             raise ConfigError("lengths", f"'{self.lengths}'", f"Known are {', '.join(_LENGTHS)}", "")
         if self.mean_length <= self.spacing:
             raise ConfigError(
-                "mean_length", f"{self.mean_length} steps", f"It is more than the spacing of cuts, {self.spacing}", ""
+                "--gradient randomized",
+                f"windows of {self.mean_length} steps on average (--k2, or --k1)",
+                f"They are longer than the spacing of cuts, {self.spacing}",
+                "Give longer ones, or a smaller --spacing",
             )
 
     @property

@@ -79,14 +79,21 @@ class EProp:
         for cell, own, traces in zip(cells_of(model), steps.unflat(state), kept, strict=True):
             layer = layer_of(cell)
             after.append(layer.follow(cell, self.through, inputs, leaves_of(own), traces))
-            output = cell.step(inputs, own)[0]
-            inputs = output + inputs if model.recurrent.residual and len(after) > 1 else output  # type: ignore[union-attr]
+            inputs = _joined(model.recurrent, len(after) - 1, inputs, cell.step(inputs, own)[0])
         return tuple(after)
 
     def _zeros(self, cell: EquationCell, batch: int) -> State:
         layer = layer_of(cell)
         tensors = [getattr(cell, stack) for stack in layer.parameters]
         return tuple(tuple(t.new_zeros(batch, *t.shape) for t in tensors) for _ in cell.definition.states)
+
+
+def _joined(recurrent: Any, depth: int, inputs: Tensor, output: Tensor) -> Tensor:
+    """Return what the next layer reads, as `run_stack` has it."""
+    if depth and len(recurrent.gates):
+        share = torch.sigmoid(recurrent.gates[depth - 1](inputs))
+        return share * output + (1 - share) * inputs
+    return output + inputs if depth and recurrent.residual else output
 
 
 @dataclass(frozen=True)
