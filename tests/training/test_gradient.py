@@ -218,7 +218,7 @@ def every_cut(way: Randomized, lane: int):
 def test_lengths_that_are_not_known_or_too_short_are_refused():
     with pytest.raises(ConfigError, match="Known are geometric, heavy-tailed"):
         Randomized(10, "even")
-    with pytest.raises(ConfigError, match="more than the spacing"):
+    with pytest.raises(ConfigError, match="longer than the spacing"):
         Randomized(4, spacing=4)
 
 
