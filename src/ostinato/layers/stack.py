@@ -73,11 +73,16 @@ def run_stack(
             last.append(result[1])
             every.extend(result[2:])
         output = torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0]
-        if depth and gates:
-            share = torch.sigmoid(gates[depth - 1](inputs))
-            output = share * output + (1 - share) * inputs
-        inputs = output + inputs if residual and depth else output
+        inputs = passed_on(depth, inputs, output, gates, residual=residual)
     return inputs, tuple(last), tuple(every)
+
+
+def passed_on(depth: int, inputs: Tensor, output: Tensor, gates: Sequence[nn.Module], *, residual: bool) -> Tensor:
+    """Return what the layer above reads, or the stack gives: a layer's output, joined with what it read itself."""
+    if depth and len(gates):
+        share = torch.sigmoid(gates[depth - 1](inputs))
+        output = share * output + (1 - share) * inputs
+    return output + inputs if residual and depth else output
 
 
 def dropped(inputs: Tensor, share: float, variational: bool) -> Tensor:

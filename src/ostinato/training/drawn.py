@@ -5,11 +5,9 @@ from __future__ import annotations
 from torch import Generator
 
 from ostinato.data.tasks import Sequences, SequenceTask
-from ostinato.training.feedback import Fed
 from ostinato.training.gradient import Full, Method
-from ostinato.training.gradient.accumulated import Accumulated
+from ostinato.training.gradient.method import Around
 from ostinato.training.gradient.rows import rows_of
-from ostinato.training.penalties import Penalised
 
 
 class Drawn:
@@ -58,6 +56,6 @@ class Readings:
 def lanes_of(method: Method, task: SequenceTask, batch_size: int, seed: int) -> Drawn | Readings:
     """Return what a run with this method reads."""
     found = method
-    while isinstance(found, (Fed, Penalised, Accumulated)):
+    while isinstance(found, Around):
         found = found.method
     return Drawn(task, batch_size) if isinstance(found, Full) else Readings(task, batch_size, seed)

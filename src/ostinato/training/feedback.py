@@ -26,6 +26,7 @@ from ostinato.decoding.feeding import feed
 from ostinato.training import gradient
 from ostinato.training.config import Learning
 from ostinato.training.gradient import Backward, Learns, Method, State, Window
+from ostinato.training.gradient.method import Around
 from ostinato.training.penalties import penalised
 
 WITH_STATES = ("truncated", "full", "randomized", "checkpointed")
@@ -95,20 +96,11 @@ class Numbered(Window):
 
 
 @dataclass(frozen=True)
-class Fed:
+class Fed(Around):
     """A gradient method over what a model read, some of it its own; the state carries its last draw with it."""
 
-    method: Method
     chance: Callable[[int], float]
     """ε of a step."""
-
-    def updates(self, lane_length: int) -> int:
-        """As many as the method's."""
-        return self.method.updates(lane_length)
-
-    def period(self, lane_length: int) -> int:
-        """The method's."""
-        return self.method.period(lane_length)
 
     def windows(self, lane_length: int, epoch: int) -> Iterator[Window]:
         """Yield the method's windows, numbered from the beginning of the run."""

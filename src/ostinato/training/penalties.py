@@ -6,7 +6,7 @@ A penalty adds its gradient and leaves the loss that is reported as it is, so th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ from ostinato.layers.recurrent import Recurrent
 from ostinato.layers.stack import Seen
 from ostinato.training.config import Learning
 from ostinato.training.gradient.accumulated import Accumulated
-from ostinato.training.gradient.method import Backward, Method, State, Window
+from ostinato.training.gradient.method import Around, Backward, Method, State, Window
 from ostinato.training.vanishing import vanishing, wide
 
 PENALTIES = ("ar", "tar", "omega")
@@ -28,27 +28,10 @@ METHODS = ("truncated", "full", "randomized")
 
 
 @dataclass(frozen=True)
-class Penalised:
+class Penalised(Around):
     """A gradient method whose model's loss has penalties added."""
 
-    method: Method
     training: Learning
-
-    def updates(self, lane_length: int) -> int:
-        """As many as of the method."""
-        return self.method.updates(lane_length)
-
-    def period(self, lane_length: int) -> int:
-        """As long as of the method."""
-        return self.method.period(lane_length)
-
-    def windows(self, lane_length: int, epoch: int) -> Iterator[Window]:
-        """Yield the method's windows."""
-        return self.method.windows(lane_length, epoch)
-
-    def carried(self, initial: State, model: Any, first_step: Callable[[], Any]) -> State:
-        """Return what the method carries."""
-        return self.method.carried(initial, model, first_step)
 
     def accumulate(
         self, model: Any, segment: Any, window: Window, state: State, backward: Backward

@@ -7,7 +7,7 @@ that is unrolled over time knows no gradient before the last: there is nothing t
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,8 @@ from accelerate import Accelerator
 from torch import Tensor, distributed, nn
 
 from ostinato._errors import RunError
-from ostinato.training.gradient import Backward, Learns, Method, State, Window, map_state
+from ostinato.training.gradient import Backward, Learns, State, Window, map_state
+from ostinato.training.gradient.method import Around
 
 _GONE = ("Connection closed by peer", "Connection reset by peer", "Broken pipe")
 """What gloo says, in a RuntimeError, when another process is gone."""
@@ -125,27 +126,10 @@ def others_lost(processes: Processes, folder: Path) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Shared:
+class Shared(Around):
     """A gradient method whose rows lie in several processes: each takes it of its own, then they add them up."""
 
-    method: Method
     processes: Processes
-
-    def updates(self, lane_length: int) -> int:
-        """As many as the method's."""
-        return self.method.updates(lane_length)
-
-    def period(self, lane_length: int) -> int:
-        """The method's."""
-        return self.method.period(lane_length)
-
-    def windows(self, lane_length: int, epoch: int) -> Iterator[Window]:
-        """Yield the method's windows, the same in every process."""
-        return self.method.windows(lane_length, epoch)
-
-    def carried(self, initial: State, model: Learns, first_step: Callable[[], Any]) -> State:
-        """Return what the method carries, of the rows it is given."""
-        return self.method.carried(initial, model, first_step)
 
     def accumulate(
         self, model: Learns, segment: Any, window: Window, state: State, backward: Backward

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,36 +10,19 @@ from torch import Tensor, nn
 
 from ostinato._errors import ConfigError
 from ostinato.training.config import above_zero
-from ostinato.training.gradient.method import Backward, Learns, Method, State, Window
+from ostinato.training.gradient.method import Around, Backward, Learns, Method, State, Window
 from ostinato.training.gradient.rows import count_rows, joined, rows_of, rows_of_state
 
 
 @dataclass(frozen=True)
-class Accumulated:
+class Accumulated(Around):
     """A gradient method that takes `groups` groups of rows one after the other, and their mean as the gradient.
 
     It is the gradient of all rows at once: a group with more symbols weighs more, g = Σ count_k g_k / Σ count_k. What a
     model draws by chance (dropout), it draws for each group anew.
     """
 
-    method: Method
     groups: int
-
-    def updates(self, lane_length: int) -> int:
-        """As many as the method's."""
-        return self.method.updates(lane_length)
-
-    def period(self, lane_length: int) -> int:
-        """The method's."""
-        return self.method.period(lane_length)
-
-    def windows(self, lane_length: int, epoch: int) -> Iterator[Window]:
-        """Yield the method's windows."""
-        return self.method.windows(lane_length, epoch)
-
-    def carried(self, initial: State, model: Learns, first_step: Callable[[], Any]) -> State:
-        """Return what the method carries, of all rows."""
-        return self.method.carried(initial, model, first_step)
 
     def accumulate(
         self, model: Learns, segment: Any, window: Window, state: State, backward: Backward

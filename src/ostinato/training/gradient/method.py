@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -26,7 +27,7 @@ class Window:
     following: int
     """After how many steps the next window begins: the state there is carried on."""
     reading: int = 0
-    """How many times the lane was read before."""
+    """Of methods that draw at each step: how many times the lane was read before, so that each reading draws anew."""
 
 
 class Learns(Protocol):
@@ -76,6 +77,35 @@ class Method(Protocol):
         loss of the learned steps, how many symbols it sums, and the state before the next window, cut from the graph.
         """
         ...
+
+
+@dataclass(frozen=True)
+class Around(ABC):
+    """A method around another, whose cuts and what it carries are the other's; `accumulate` is its own."""
+
+    method: Method
+
+    def updates(self, lane_length: int) -> int:
+        """As many as the method's."""
+        return self.method.updates(lane_length)
+
+    def period(self, lane_length: int) -> int:
+        """The method's."""
+        return self.method.period(lane_length)
+
+    def windows(self, lane_length: int, epoch: int) -> Iterator[Window]:
+        """Yield the method's windows."""
+        return self.method.windows(lane_length, epoch)
+
+    def carried(self, initial: State, model: Learns, first_step: Callable[[], Any]) -> State:
+        """Return what the method carries."""
+        return self.method.carried(initial, model, first_step)
+
+    @abstractmethod
+    def accumulate(
+        self, model: Learns, segment: Any, window: Window, state: State, backward: Backward
+    ) -> tuple[Tensor, int, State]:
+        """Add the gradient of one window to `.grad`, as `Method` says."""
 
 
 def whole(length: int, position: int = 0, reading: int = 0) -> Window:

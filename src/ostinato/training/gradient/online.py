@@ -9,6 +9,7 @@ and the loss of step t adds ∂L_t/∂θ + (∂L_t/∂s_{t-1}) J_{t-1} to the gr
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -47,11 +48,19 @@ class Influence(Protocol):
         ...
 
 
+class Choice(ABC):
+    """Which influence is kept depends on the model."""
+
+    @abstractmethod
+    def choose(self, steps: RowSteps) -> Influence:
+        """Return what fits the model."""
+
+
 @dataclass(frozen=True)
 class Online:
     """A forward-mode method: one update every `k1` steps, each with the gradient of the mean loss of its steps."""
 
-    influence: Influence
+    influence: Influence | Choice
     k1: int = 1
 
     def __post_init__(self):
@@ -74,7 +83,7 @@ class Online:
         """Return the model's own state with the influence of the parameters on it."""
         assert isinstance(model, nn.Module)
         steps = RowSteps(model, first_step())
-        return steps.initial, self.influence.begin(steps)
+        return steps.initial, self._influence(steps).begin(steps)
 
     def accumulate(
         self, model: Learns, segment: Any, window: Window, state: State, backward: Backward
@@ -82,29 +91,33 @@ class Online:
         """Add the gradient of the window's loss; the state carried is (the model's, its influence)."""
         assert isinstance(model, nn.Module)
         steps = RowSteps(model, segment)
+        influence = self._influence(steps)
         carried, kept = self.carried(None, model, lambda: steps.first) if state is None else state
         total, symbols = segment.inputs.new_zeros((), dtype=torch.float64), model.count(segment)
         # a mean over what all steps of the window count, as in back-propagation over it
         scale = window.length / (max(1, symbols) * self.k1)
-        after = self.influence.over_window(kept, steps, segment, carried)
+        after = influence.over_window(kept, steps, segment, carried)
         if after is not None:
             return self._at_once(model, segment, (carried, kept), after, backward, scale, steps)
         for t in range(window.length):
             steps.place = window.reading, window.position + t
             piece = cut(segment, t, t + 1)
             if getattr(piece, "reset", None) is not None:
-                carried, kept = steps.restarted(piece.reset[0], carried, kept, self.influence.begin(steps))
+                carried, kept = steps.restarted(piece.reset[0], carried, kept, influence.begin(steps))
             piece = without(piece, "reset", "lengths")
             after = None
             if model.count(piece):
                 nats, credit, after = self._learned(model, piece, carried, backward, scale)
                 total = total + nats
-                for name, found in self.influence.credit(kept, credit, steps).items():
+                for name, found in influence.credit(kept, credit, steps).items():
                     add_gradient(steps.learned[name], found)
-            kept = self.influence.follow(kept, steps, piece, flat(leaves_of(carried)))
+            kept = influence.follow(kept, steps, piece, flat(leaves_of(carried)))
             with torch.no_grad():
                 carried = map_state(Tensor.detach, model.advance(piece, carried) if after is None else after)
         return total, symbols, (carried, kept)
+
+    def _influence(self, steps: RowSteps) -> Influence:
+        return self.influence.choose(steps) if isinstance(self.influence, Choice) else self.influence
 
     def _at_once(
         self, model: Learns, segment: Any, state: State, after: State, backward: Backward, scale: float, steps
@@ -112,7 +125,7 @@ class Online:
         """Add the gradient of a window whose influence `after` it is known, as `over_window` says."""
         carried, kept = state
         nats, credit, last = self._learned(model, segment, carried, backward, scale)
-        for name, found in self.influence.credit(kept, credit, steps).items():
+        for name, found in self._influence(steps).credit(kept, credit, steps).items():
             add_gradient(steps.learned[name], found)
         return nats, model.count(segment), (map_state(Tensor.detach, last), after)
 

@@ -31,10 +31,11 @@ from ostinato.cells.equation_cell import EquationCell
 from ostinato.equations.program import PRODUCTS
 from ostinato.equations.structure import mixes
 from ostinato.equations.torch_reader import Linear, compile_torch
+from ostinato.layers.stack import passed_on
 from ostinato.training.config import above_zero
 from ostinato.training.gradient.influence import Exact, Sparse
 from ostinato.training.gradient.method import State, leaves_of
-from ostinato.training.gradient.online import Influence, RowSteps
+from ostinato.training.gradient.online import Choice, Influence, RowSteps
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ class EProp:
         for cell, own, traces in zip(cells_of(model), steps.unflat(state), kept, strict=True):
             layer = layer_of(cell)
             after.append(layer.follow(cell, self.through, inputs, leaves_of(own), traces))
-            inputs = _joined(model.recurrent, len(after) - 1, inputs, cell.step(inputs, own)[0])
+            output, recurrent = cell.step(inputs, own)[0], model.recurrent
+            inputs = passed_on(len(after) - 1, inputs, output, recurrent.gates, residual=recurrent.residual)  # type: ignore[union-attr]
         return tuple(after)
 
     def _zeros(self, cell: EquationCell, batch: int) -> State:
@@ -88,16 +90,8 @@ class EProp:
         return tuple(tuple(t.new_zeros(batch, *t.shape) for t in tensors) for _ in cell.definition.states)
 
 
-def _joined(recurrent: Any, depth: int, inputs: Tensor, output: Tensor) -> Tensor:
-    """Return what the next layer reads, as `run_stack` has it."""
-    if depth and len(recurrent.gates):
-        share = torch.sigmoid(recurrent.gates[depth - 1](inputs))
-        return share * output + (1 - share) * inputs
-    return output + inputs if depth and recurrent.residual else output
-
-
 @dataclass(frozen=True)
-class SnAp:
+class SnAp(Choice):
     """The influence of a parameter on the units it reaches within `n` steps: traces for n = 1, where each parameter
     reaches its own unit alone, and `Sparse` otherwise.
 
@@ -110,23 +104,8 @@ class SnAp:
     def __post_init__(self):
         above_zero("n", self.n)
 
-    def begin(self, steps: RowSteps) -> State:
-        """Return the influence on the initial state."""
-        return self._chosen(steps).begin(steps)
-
-    def credit(self, kept: State, credit: Tensor, steps: RowSteps) -> dict[str, Tensor]:
-        """Return what the loss adds to each parameter's gradient."""
-        return self._chosen(steps).credit(kept, credit, steps)
-
-    def over_window(self, kept: State, steps: RowSteps, segment: Any, state: State) -> State | None:
-        """Return the influence after a window, where it can be had at once."""
-        return self._chosen(steps).over_window(kept, steps, segment, state)
-
-    def follow(self, kept: State, steps: RowSteps, segment: Any, state: Tensor) -> State:
-        """Return the influence after the step."""
-        return self._chosen(steps).follow(kept, steps, segment, state)
-
-    def _chosen(self, steps: RowSteps) -> Influence:
+    def choose(self, steps: RowSteps) -> Influence:
+        """Return what fits the model."""
         if self.n > 1 or why_no_traces(steps.model):
             return Sparse(self.n)
         return (
@@ -135,7 +114,7 @@ class SnAp:
 
 
 @dataclass(frozen=True)
-class RealTime:
+class RealTime(Choice):
     """The whole influence: traces where they are exact, as in one diagonal layer, and `Exact` otherwise.
 
     Raises ConfigError where all of it would take more than `memory` bytes.
@@ -143,23 +122,8 @@ class RealTime:
 
     memory: int = 4 << 30
 
-    def begin(self, steps: RowSteps) -> State:
-        """Return the influence on the initial state."""
-        return self._chosen(steps).begin(steps)
-
-    def credit(self, kept: State, credit: Tensor, steps: RowSteps) -> dict[str, Tensor]:
-        """Return what the loss adds to each parameter's gradient."""
-        return self._chosen(steps).credit(kept, credit, steps)
-
-    def over_window(self, kept: State, steps: RowSteps, segment: Any, state: State) -> State | None:
-        """Return the influence after a window, where it can be had at once."""
-        return self._chosen(steps).over_window(kept, steps, segment, state)
-
-    def follow(self, kept: State, steps: RowSteps, segment: Any, state: Tensor) -> State:
-        """Return the influence after the step."""
-        return self._chosen(steps).follow(kept, steps, segment, state)
-
-    def _chosen(self, steps: RowSteps) -> Influence:
+    def choose(self, steps: RowSteps) -> Influence:
+        """Return what fits the model."""
         reason = why_no_traces(steps.model) or why_not_exact(steps)
         if reason is None:
             return EProp()
