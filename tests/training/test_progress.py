@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ostinato.training.progress import HEADING, Figures, Plain, duration, row
+from ostinato.training.progress import Figures, Plain, duration, heading, row
 
 FIGURES = Figures(
     step=10, steps=2000, epoch=0.5, loss=1.5, bits_per_character=2.16, norm=0.3, read_per_s=12345.0,
@@ -15,7 +15,7 @@ FIGURES = Figures(
 
 
 def test_a_row_stands_under_its_heading():
-    assert len(row(FIGURES)) == HEADING.index("  validation")
+    assert len(row(FIGURES)) == heading(FIGURES).index("  validation")
     assert row(FIGURES).split() == ["10/2000", "0.50", "1.5000", "2.1600", "0.30", "12,345", "0:01:15"]
 
 
@@ -30,9 +30,9 @@ def test_plain_lines_come_seldom_and_the_heading_once():
     display = Plain(stream)
     display.update(FIGURES)
     display.update(FIGURES)
-    display.validated(FIGURES, {"nats": 1.25, "bits_per_character": 1.8}, True, "To be\nor not")
+    display.validated(FIGURES, {"nats": 1.25}, "1.2500 nats, 1.8000 bits/char", True, "To be\nor not")
     lines = stream.getvalue().splitlines()
-    assert lines[0] == HEADING
+    assert lines[0] == heading(FIGURES)
     assert len(lines) == 5
     assert lines[2].endswith("1.2500 nats, 1.8000 bits/char, the best so far")
     assert lines[3:] == ["    | To be", "    | or not"]
@@ -40,7 +40,7 @@ def test_plain_lines_come_seldom_and_the_heading_once():
 
 def test_plain_lines_hold_no_control_characters_of_a_sample():
     stream = io.StringIO()
-    Plain(stream).validated(FIGURES, {"nats": 1.25, "bits_per_character": 1.8}, True, "a\x1b[2Jb")
+    Plain(stream).validated(FIGURES, {"nats": 1.25}, "1.2500 nats, 1.8000 bits/char", True, "a\x1b[2Jb")
     assert "\x1b" not in stream.getvalue()
 
 

@@ -53,6 +53,7 @@ class Lanes:
         self.stream = stream
         self.batch_size = batch_size
         self.length = (len(stream) - 1) // batch_size
+        self.rows = batch_size
         self.first, self.last = 0, batch_size
 
     def part(self, first: int, last: int) -> Lanes:

@@ -16,18 +16,18 @@ class Drawn:
     length = 1  # of a reading, after which the state is the initial one
 
     def __init__(self, task: SequenceTask, batch_size: int, rows: tuple[int, int] | None = None):
-        self.task, self.batch_size, self.rows = task, batch_size, rows or (0, batch_size)
+        self.task, self.rows, self.own = task, batch_size, rows or (0, batch_size)
 
     def begin(self, reading: int) -> None:
         """Do nothing: what is drawn follows from the generator alone."""
 
     def segment(self, position: int, length: int) -> Sequences:
         """Return fresh sequences."""
-        return rows_of(self.task.draw(self.batch_size), *self.rows)
+        return rows_of(self.task.draw(self.rows), *self.own)
 
     def part(self, first: int, last: int) -> Drawn:
         """Return rows [first, last) alone; all are drawn, so that each is the one it is among all."""
-        return Drawn(self.task, self.batch_size, (first, last))
+        return Drawn(self.task, self.rows, (first, last))
 
 
 class Readings:
@@ -35,13 +35,13 @@ class Readings:
     finds the same ones."""
 
     def __init__(self, task: SequenceTask, batch_size: int, seed: int, rows: tuple[int, int] | None = None):
-        self.task, self.batch_size, self.seed, self.rows = task, batch_size, seed, rows or (0, batch_size)
+        self.task, self.rows, self.seed, self.own = task, batch_size, seed, rows or (0, batch_size)
         self.begin(0)
 
     def begin(self, reading: int) -> None:
         """Draw the sequences of a reading."""
         generator = Generator().manual_seed(hash((self.seed, reading)) % 2**63)
-        self.sequences = rows_of(self.task.draw(self.batch_size, generator), *self.rows)
+        self.sequences = rows_of(self.task.draw(self.rows, generator), *self.own)
         self.length = self.sequences.inputs.shape[0]
 
     def segment(self, position: int, length: int) -> Sequences:
@@ -50,7 +50,7 @@ class Readings:
 
     def part(self, first: int, last: int) -> Readings:
         """Return rows [first, last) alone; all are drawn, so that each is the one it is among all."""
-        return Readings(self.task, self.batch_size, self.seed, (first, last))
+        return Readings(self.task, self.rows, self.seed, (first, last))
 
 
 def lanes_of(method: Method, task: SequenceTask, batch_size: int, seed: int) -> Drawn | Readings:

@@ -190,9 +190,9 @@ class Loop:
 
     def _read_by(self, window: Window, count: int) -> int:
         """Return how many symbols a window read; of a task, how many sequences it ended."""
-        if self.task.sequences_a_step is None:
+        if self.task.counts == "symbols":
             return count
-        return self.task.sequences_a_step * (window.position + window.length >= self.lanes.length)
+        return self.lanes.rows * (window.position + window.length >= self.lanes.length)
 
     def _due(self) -> int:
         """Return what the clock of the first process asks for."""
@@ -235,7 +235,7 @@ class Loop:
         if self.processes.is_first:
             self._record(figures, best)
         self.stepping.report(score)
-        self.display.validated(figures, self.figures, best, sample)
+        self.display.validated(figures, self.figures, self.task.in_words(self.figures), best, sample)
         self.meter.restart()
         self._speed.restart()
 
@@ -252,7 +252,7 @@ class Loop:
         return {
             "step": figures.step,
             "epoch": round(figures.epoch, 4),
-            ("sequences" if self.task.sequences_a_step else "symbols"): self.counters.symbols,
+            self.task.counts: self.counters.symbols,
             f"train_{self.task.score}": None if math.isnan(figures.loss) else figures.loss,
             "gradient_norm": figures.norm,
             "clipped_steps": self.meter.clipped,
@@ -270,10 +270,12 @@ class Loop:
         return Figures(
             step=counters.step,
             steps=self.total,
-            epoch=counters.epoch + counters.update / self.updates,
+            epoch=(counters.epoch + counters.update / self.updates) / (self.task.readings_an_epoch or 1),
             loss=mean,
             bits_per_character=mean / math.log(2) / per_symbol if per_symbol else None,
-            sequences=counters.symbols if self.task.sequences_a_step else None,
+            unit=self.task.counts,
+            read=counters.symbols,
+            endless=self.task.readings_an_epoch is None,
             norm=self.meter.norm,
             read_per_s=speed,
             seconds_left=(self.total - counters.step) * per_step / speed if speed else math.nan,

@@ -15,7 +15,8 @@ PLAIN_EVERY_S = 10.0
 class Figures:
     """The figures of a moment. `loss` is the mean training loss since the last validation.
 
-    Of a text, `bits_per_character` is given, and symbols are read; of a task, `sequences` says how many were.
+    `bits_per_character` is given of a text. `unit` is what is counted in `read` and `read_per_s`; `endless` says that
+    there are no epochs.
     """
 
     step: int
@@ -26,7 +27,9 @@ class Figures:
     norm: float
     read_per_s: float
     seconds_left: float
-    sequences: int | None = None
+    unit: str = "symbols"
+    read: int = 0
+    endless: bool = False
 
 
 class Display(Protocol):
@@ -40,8 +43,8 @@ class Display(Protocol):
         """Show the figures of a moment."""
         ...
 
-    def validated(self, figures: Figures, scores: dict[str, float], best: bool, sample: str) -> None:
-        """Show the scores of a validation, and a sample of text."""
+    def validated(self, figures: Figures, scores: dict[str, float], words: str, best: bool, sample: str) -> None:
+        """Show the scores of a validation, which `words` says in a line, and a sample of text."""
         ...
 
     def close(self) -> None:
@@ -58,7 +61,7 @@ class Silent:
     def update(self, figures: Figures) -> None:
         """Show nothing."""
 
-    def validated(self, figures: Figures, scores: dict[str, float], best: bool, sample: str) -> None:
+    def validated(self, figures: Figures, scores: dict[str, float], words: str, best: bool, sample: str) -> None:
         """Show nothing."""
 
     def close(self) -> None:
@@ -82,9 +85,9 @@ class Plain:
         if time.monotonic() - self._said_at >= PLAIN_EVERY_S:
             self._line(figures, "")
 
-    def validated(self, figures: Figures, scores: dict[str, float], best: bool, sample: str) -> None:
+    def validated(self, figures: Figures, scores: dict[str, float], words: str, best: bool, sample: str) -> None:
         """Print a line with the validation's score, then the sample."""
-        self._line(figures, _scores(scores, best))
+        self._line(figures, f"  {words}{_mark(best)}")
         if sample:
             self.say(_indented(sample))
 
@@ -94,7 +97,7 @@ class Plain:
     def _line(self, figures: Figures, tail: str) -> None:
         if not self._headed:
             self._headed = True
-            self.say(HEADING if figures.sequences is None else TASK_HEADING)
+            self.say(heading(figures))
         self._said_at = time.monotonic()
         self.say(row(figures) + tail)
 
@@ -133,11 +136,11 @@ class Live:
             refresh=True,
         )
 
-    def validated(self, figures: Figures, scores: dict[str, float], best: bool, sample: str) -> None:
+    def validated(self, figures: Figures, scores: dict[str, float], words: str, best: bool, sample: str) -> None:
         """Print the validation's score and the sample, and refresh the live line."""
         self.update(figures)
-        place = f"epoch {figures.epoch:.2f}" if figures.sequences is None else f"{figures.sequences:,} sequences"
-        self.say(f"step {figures.step}, {place}: loss {shown(figures.loss, '.4f')}," + _scores(scores, best))
+        place = f"{figures.read:,} {figures.unit}" if figures.endless else f"epoch {figures.epoch:.2f}"
+        self.say(f"step {figures.step}, {place}: loss {shown(figures.loss, '.4f')},  {words}{_mark(best)}")
         if sample:
             self._console.print(_indented(sample), markup=False, soft_wrap=True, style="dim")
 
@@ -154,32 +157,36 @@ def make_display(stream: TextIO | None = None) -> Display:
     return Plain(stream or sys.stdout)
 
 
-HEADING = "        step   epoch    loss bits/char   norm symbols/s     left  validation"
-TASK_HEADING = "        step sequences    loss   norm sequences/s     left  validation"
+def heading(figures: Figures) -> str:
+    """Return what stands above `row`."""
+    return "".join(f"{name:>{width}}" for name, width, _ in _columns(figures)) + "  validation"
 
 
 def row(figures: Figures) -> str:
-    """Return the figures as one aligned line under `HEADING`, those of a task under `TASK_HEADING`."""
-    step, left = f"{figures.step}/{figures.steps}", duration(figures.seconds_left)
-    if figures.sequences is not None:
-        return (
-            f"{step:>12} {figures.sequences:>9,} {shown(figures.loss, '.4f'):>7} {figures.norm:>6.2f} "
-            f"{figures.read_per_s:>11,.0f} {left:>8}"
-        )
-    bits = shown(math.nan if figures.bits_per_character is None else figures.bits_per_character, ".4f")
-    return (
-        f"{step:>12} {figures.epoch:>7.2f} {shown(figures.loss, '.4f'):>7} {bits:>9} "
-        f"{figures.norm:>6.2f} {figures.read_per_s:>9,.0f} {left:>8}"
-    )
+    """Return the figures as one aligned line under `heading`."""
+    return "".join(f"{text:>{width}}" for _, width, text in _columns(figures))
+
+
+def _columns(figures: Figures) -> list[tuple[str, int, str]]:
+    """Return the name, width and text of each column."""
+    bits, speed = figures.bits_per_character, f"{figures.unit}/s"
+    return [
+        ("step", 12, f"{figures.step}/{figures.steps}"),
+        (figures.unit, 10, f"{figures.read:,}") if figures.endless else ("epoch", 8, f"{figures.epoch:.2f}"),
+        ("loss", 8, shown(figures.loss, ".4f")),
+        *([] if bits is None else [("bits/char", 10, shown(bits, ".4f"))]),
+        ("norm", 7, f"{figures.norm:.2f}"),
+        (speed, len(speed) + 1, f"{figures.read_per_s:,.0f}"),
+        ("left", 9, duration(figures.seconds_left)),
+    ]
 
 
 def _described(figures: Figures) -> str:
     known = figures.bits_per_character is not None and math.isfinite(figures.bits_per_character)
     bits = f"{figures.bits_per_character:.3f} bits/char  " if known else ""
-    read = "symbols" if figures.sequences is None else "sequences"
     return (
-        f"loss {shown(figures.loss, '.3f')}  {bits}norm {figures.norm:.2f}  {figures.read_per_s:,.0f} {read}/s  "
-        f"{duration(figures.seconds_left)} left"
+        f"loss {shown(figures.loss, '.3f')}  {bits}norm {figures.norm:.2f}  "
+        f"{figures.read_per_s:,.0f} {figures.unit}/s  {duration(figures.seconds_left)} left"
     )
 
 
@@ -205,11 +212,17 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}"
 
 
-def _scores(scores: dict[str, float], best: bool) -> str:
-    mark = ", the best so far" if best else ""
-    if "wrong" in scores:
-        return f"  {of_a_task(scores)}{mark}"
-    return f"  {scores['nats']:.4f} nats, {scores['bits_per_character']:.4f} bits/char{mark}"
+def _mark(best: bool) -> str:
+    return ", the best so far" if best else ""
+
+
+def of_a_text(scores: dict[str, float]) -> str:
+    """Return the scores of a text as a line shows them.
+
+    >>> of_a_text({"nats": 1.25, "bits_per_character": 1.8})
+    '1.2500 nats, 1.8000 bits/char'
+    """
+    return f"{scores['nats']:.4f} nats, {scores['bits_per_character']:.4f} bits/char"
 
 
 def of_a_task(scores: dict[str, float]) -> str:

@@ -51,6 +51,7 @@ class RunFolder:
         self.state = self.path / "state"
         self.last = self.state / "last.safetensors"
         self.tokens = self.state / "tokens"
+        self.items = self.state / "items"
         self.tensorboard = self.path / "tensorboard"
 
     def is_run(self) -> bool:

@@ -112,7 +112,9 @@ def _fit(run: TaskRun, folder: RunFolder, display: Display, accelerator: Acceler
         model, lanes_of(way, model.task, run.training.batch_size, run.training.seed), validate,
         way, write_card,
         score="mse" if model.task.target == "numbers" else "nats",
-        sequences_a_step=run.training.batch_size,
+        in_words=of_a_task,
+        counts="sequences",
+        readings_an_epoch=None,
         is_solved=lambda figures: figures[name] <= value,
     )  # fmt: skip
     loop = Loop(task, run.training, folder, display, accelerator)

@@ -6,15 +6,18 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from ostinato.training.gradient import Method
+from ostinato.training.progress import of_a_text
 
 
 class Lanes(Protocol):
     """Rows of a stream, read side by side. `length` is in steps."""
 
     length: int
+    rows: int
+    """How many rows a reading has, in all processes."""
 
     def begin(self, reading: int) -> None:
         """Be ready for reading `reading`, counted from 0; `length` is its own from now on."""
@@ -55,15 +58,19 @@ class Task:
     """Of a text: turns nats a symbol into bits a character."""
     score: str = "nats"
     """The figure that decides which weights are best; the smaller the better."""
-    sequences_a_step: int | None = None
-    """Of a task: what a step reads is counted in sequences. Of a text it is counted in symbols."""
+    in_words: Callable[[dict[str, float]], str] = of_a_text
+    """Says the figures of a validation in a line."""
+    counts: Literal["symbols", "sequences"] = "symbols"
+    """In what it is counted how much was read."""
+    readings_an_epoch: int | None = 1
+    """Readings of the lanes that make up an epoch; None where sequences are drawn anew, without end."""
     is_solved: Callable[[dict[str, float]], bool] = lambda figures: False
     """Whether figures are good enough to stop."""
 
     @property
     def row_name(self) -> str:
         """What a row of a batch is called."""
-        return "sequence" if self.sequences_a_step else "lane"
+        return "sequence" if self.counts == "sequences" else "lane"
 
 
 @dataclass
@@ -105,3 +112,5 @@ class Outcome:
     metrics: dict[str, float] = field(default_factory=dict)
     skipped: int = 0
     read: int = 0
+    tested: dict[str, float] = field(default_factory=dict)
+    """Figures of the best weights over a test part, where there is one."""

@@ -96,7 +96,7 @@ class _Reporting(Silent):
         self.trial, self.metrics, self.figure = trial, metrics, figure
         self.reported = set(trial.study.trials[trial.number].intermediate_values)
 
-    def validated(self, figures: Figures, scores: dict[str, float], best: bool, sample: str) -> None:
+    def validated(self, figures: Figures, scores: dict[str, float], words: str, best: bool, sample: str) -> None:
         """Report the figure under the number of the validation, which a run that goes on counts from its beginning."""
         name = self.figure or next(iter(scores))
         if name not in scores:

@@ -1,0 +1,1 @@
+"""What classifiers, taggers and forecasters share: the course of a run, its batches, its folder, its predictions."""
