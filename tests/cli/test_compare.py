@@ -22,7 +22,6 @@ def test_runs_are_compared_where_they_lie_unless_told(main, runs):
 
 
 def test_a_picture_figure_and_axis_are_chosen(main, runs, folder):
-    pytest.importorskip("matplotlib", reason="the extra `pictures` is not installed")
     code, out, _ = main("compare", "--figure", "errors", "--axis", "seconds", "--log", "--out", "both.svg")
     assert code == 0
     assert "task, validation errors" in out

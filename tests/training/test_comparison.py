@@ -224,7 +224,6 @@ def test_of_many_curves_the_best_are_drawn(runs):
 
 
 def test_a_picture_shows_each_run_with_the_settings_that_differ(runs, tmp_path):
-    pytest.importorskip("matplotlib", reason="the extra `pictures` is not installed")
     compare(runs).draw(tmp_path / "new" / "runs.svg")
     drawn = (tmp_path / "new" / "runs.svg").read_text()
     assert "gru (cell gru, seed 0)" in drawn
@@ -234,17 +233,13 @@ def test_a_picture_shows_each_run_with_the_settings_that_differ(runs, tmp_path):
 
 @pytest.mark.parametrize(("suffix", "begins"), [("png", b"\x89PNG"), ("pdf", b"%PDF"), ("svg", b"<?xml")])
 def test_a_picture_is_of_the_format_its_name_says(runs, tmp_path, suffix, begins):
-    pytest.importorskip("matplotlib", reason="the extra `pictures` is not installed")
     compare(runs).draw(tmp_path / f"runs.{suffix}", axis="seconds", log=True)
     assert (tmp_path / f"runs.{suffix}").read_bytes().startswith(begins)
 
 
-def test_a_picture_that_cannot_be_drawn_says_why(runs, tmp_path, monkeypatch):
+def test_a_picture_that_cannot_be_drawn_says_why(runs, tmp_path):
     with pytest.raises(ConfigError, match=r"A picture is called \*.svg, \*.png, \*.pdf"):
         compare(runs).draw(tmp_path / "runs.doc")
     (runs / "gru" / "metrics.jsonl").unlink()
     with pytest.raises(ConfigError, match="there is no curve to draw"):
         compare(runs / "gru").draw(tmp_path / "runs.svg")
-    monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
-    with pytest.raises(ConfigError, match=r"pip install 'ostinato\[pictures\]'"):
-        compare(runs).draw(tmp_path / "runs.svg")

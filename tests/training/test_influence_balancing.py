@@ -1,7 +1,6 @@
 """Influence balancing: what truncation sees of the one number, and which methods find its best value."""
 
 import json
-import sys
 from dataclasses import replace
 
 import pytest
@@ -81,17 +80,9 @@ def test_what_was_reached_stands_in_the_folder(tmp_path):
 
 
 def test_the_way_is_drawn(tmp_path):
-    pytest.importorskip("matplotlib", reason="the picture needs matplotlib")
     settings = run(tmp_path / "run")
     picture = draw(train(settings, Silent()), settings)
     assert "<svg" in picture.read_text()
-
-
-def test_without_matplotlib_there_is_no_picture(tmp_path, monkeypatch):
-    settings = run(tmp_path / "run")
-    found = train(settings, Silent())
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    assert draw(found, settings) is None
 
 
 def test_seeds_draw_other_windows():

@@ -20,8 +20,7 @@ def run(arguments: list[str], program: str) -> int:
     if found.diverged:
         reached = f"diverged: |θ| is {abs(found.theta):.3g} at step {found.path[-1][0]:,}"
     picture = draw(found, settings)
-    drawn = "no picture: matplotlib is not installed (pip install 'ostinato[pictures]')" if picture is None else picture
     print(f"Done in {found.seconds:,.1f} s, {len(found.path) - 1:,} updates: {reached}.")
-    print(f"picture    {drawn}")
+    print(f"picture    {picture}")
     print_beside_published(settings, reached)
     return 0

@@ -89,13 +89,11 @@ def learn(run: BalancingRun) -> tuple[list[tuple[int, float]], InfluenceBalancin
     return path, system
 
 
-def draw(found: Balanced, run: BalancingRun) -> Path | None:
-    """Draw the effect of θ by the steps that truncation sees, and the way of θ; None without matplotlib."""
-    try:
-        import matplotlib
-        from matplotlib.figure import Figure
-    except ImportError:
-        return None
+def draw(found: Balanced, run: BalancingRun) -> Path:
+    """Draw the effect of θ by the steps that truncation sees, and the way of θ."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
     from ostinato.training.comparison.picture import STYLE
 
     path = found.folder / "theta.svg"

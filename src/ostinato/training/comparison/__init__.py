@@ -39,8 +39,8 @@ class Comparison:
         return described(self, columns, axis, log)
 
     def draw(self, path: str | Path, *, axis: str = "step", log: bool = False) -> None:
-        """Draw the curves into a picture: SVG, PNG or PDF, by its name. Raises ConfigError without matplotlib."""
-        from ostinato.training.comparison.picture import draw  # imports matplotlib, an extra
+        """Draw the curves into a picture: SVG, PNG or PDF, by its name. Raises ConfigError for another name."""
+        from ostinato.training.comparison.picture import draw  # imports matplotlib
 
         draw(self, Path(path), axis, log)
 

@@ -24,15 +24,12 @@ STYLE: dict[Any, Any] = {
 
 
 def draw(comparison: Comparison, path: Path, axis: str, log: bool) -> None:
-    """Write the picture. Raises ConfigError for a name of another format, or where matplotlib is missing."""
+    """Write the picture. Raises ConfigError for a name of another format."""
     if path.suffix.lower() not in FORMATS:
         raise ConfigError("--out", f"'{path}' was given", f"A picture is called {', '.join('*' + f for f in FORMATS)}")
-    try:
-        import matplotlib
-        from matplotlib.figure import Figure
-    except ImportError:
-        advice = "Type: pip install 'ostinato[pictures]'"
-        raise ConfigError("--out", "matplotlib is not installed", "The text needs nothing else", advice) from None
+    import matplotlib
+    from matplotlib.figure import Figure
+
     groups = [group for group in comparison.groups if drawn(group, axis)]
     if not groups:
         raise ConfigError("--out", "there is no curve to draw", "A run has one after two measurements")
