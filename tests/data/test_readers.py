@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ostinato._errors import ConfigError, DataError
-from ostinato.data import readers
+from ostinato.data import lines
 from ostinato.data.readers import byte_documents, documents, has_documents
 
 TRICKY = "naïve 🎼 ä̈ 日本\r\nCRLF\rlone\n\x00NUL\ufeff\r\n\r\r\n"
@@ -56,7 +56,7 @@ def test_any_other_suffix_is_plain_text(tmp_path, name):
 
 @pytest.mark.parametrize("block", [1, 2, 3, 5, 1 << 20])
 def test_where_a_block_ends_does_not_matter(tmp_path, monkeypatch, block):
-    monkeypatch.setattr(readers, "_BLOCK", block)
+    monkeypatch.setattr(lines, "BLOCK", block)
     assert texts(write(tmp_path / "book.txt", TRICKY)) == [READ]
 
 
@@ -65,7 +65,7 @@ def test_where_a_block_ends_does_not_matter(tmp_path, monkeypatch, block):
 def test_only_pairs_of_carriage_return_and_newline_are_changed(tmp_path, text, block):
     path = write(tmp_path / "book.txt", text)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(readers, "_BLOCK", block)
+        patch.setattr(lines, "BLOCK", block)
         assert texts(path) == [text.replace("\r\n", "\n")]
 
 
@@ -82,12 +82,12 @@ def test_a_byte_order_mark_is_left_out(tmp_path):
 
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "utf-32-le", "cp1252", "UTF8", "utf-8-sig"])
 def test_other_encodings_are_read(tmp_path, monkeypatch, encoding):
-    monkeypatch.setattr(readers, "_BLOCK", 3)
+    monkeypatch.setattr(lines, "BLOCK", 3)
     assert texts(write(tmp_path / "book.txt", "café\r\nnoir".encode(encoding)), encoding=encoding) == ["café\nnoir"]
 
 
 def test_an_encoding_of_several_bytes_is_read_across_blocks(tmp_path, monkeypatch):
-    monkeypatch.setattr(readers, "_BLOCK", 1)
+    monkeypatch.setattr(lines, "BLOCK", 1)
     path = write(tmp_path / "book.txt", "日本語".encode("shift_jis"))
     assert texts(path, encoding="shift_jis") == ["日本語"]
 
@@ -109,7 +109,7 @@ def test_a_column_is_chosen_by_name(tmp_path):
 
 @pytest.mark.parametrize("block", [1, 7, 1 << 20])
 def test_lines_of_jsonl_may_be_cut_by_blocks(tmp_path, monkeypatch, block):
-    monkeypatch.setattr(readers, "_BLOCK", block)
+    monkeypatch.setattr(lines, "BLOCK", block)
     path = write(tmp_path / "docs.jsonl", '{"text": "é\\u2028\u2028x"}\r\n\n  \n{"text": "no newline at the end"}')
     assert texts(path) == ["é\u2028\u2028x", "no newline at the end"]
 
@@ -138,7 +138,7 @@ def test_every_type_of_text_in_parquet_is_read(tmp_path, kind):
 
 
 def test_a_long_row_comes_in_pieces(tmp_path, monkeypatch):
-    monkeypatch.setattr(readers, "_BLOCK", 4)
+    monkeypatch.setattr(lines, "BLOCK", 4)
     [pieces] = documents(parquet(tmp_path / "docs.parquet", text=["abcdefghi"]))
     assert list(pieces) == ["abcd", "efgh", "i"]
 
@@ -207,7 +207,7 @@ def test_a_file_without_permission_is_an_error(tmp_path):
 @pytest.mark.parametrize("block", [1, 4, 1 << 20])
 @pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8])
 def test_a_wrong_byte_is_named_with_its_offset(tmp_path, monkeypatch, block, mark):
-    monkeypatch.setattr(readers, "_BLOCK", max(block, len(mark) + 1))
+    monkeypatch.setattr(lines, "BLOCK", max(block, len(mark) + 1))
     error = failure(write(tmp_path / "book.txt", mark + "日本".encode() + b"caf\xe9 noir"))
     assert error.got == f"not UTF-8: byte 0xe9 at offset {len(mark) + 9} (invalid continuation byte)"
     assert "--encoding latin-1" in error.possible
@@ -221,7 +221,7 @@ def test_a_character_cut_by_the_end_is_named_with_its_offset(tmp_path):
 
 
 def test_a_wrong_byte_of_another_encoding_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(readers, "_BLOCK", 3)
+    monkeypatch.setattr(lines, "BLOCK", 3)
     error = failure(write(tmp_path / "book.txt", "日本".encode("shift_jis") + b"\xff"), encoding="shift_jis")
     assert error.got.startswith("not SHIFT_JIS: byte 0xff at offset 4")
 
@@ -314,7 +314,7 @@ def test_a_column_without_any_text_is_an_error(tmp_path, rows):
 
 
 def test_a_line_without_end_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(readers, "_LONGEST_LINE", 100)
+    monkeypatch.setattr(lines, "LONGEST_LINE", 100)
     error = failure(write(tmp_path / "docs.jsonl", '{"text": "' + "a" * 200 + '"}'))
     assert error.where.endswith("line 1")
     assert "one object a line" in error.possible

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from ostinato._errors import ConfigError, DataError, RunError
-from ostinato.data import readers
+from ostinato.data import lines
 from ostinato.data.readers import documents
 from ostinato.data.streams import Lanes, TokenStream, write_stream, write_whole
 from ostinato.data.vocabulary import Vocabulary
@@ -69,7 +69,7 @@ def test_where_a_block_ends_does_not_matter_to_the_split(book, folder, monkeypat
     vocabulary = learn(kind, book)
     write_stream(folder, book, vocabulary, validation=0.25)
     whole = [part.tokens.tolist() for part in open_parts(folder)]
-    monkeypatch.setattr(readers, "_BLOCK", block)
+    monkeypatch.setattr(lines, "BLOCK", block)
     write_stream(folder, book, vocabulary, validation=0.25)
     assert [part.tokens.tolist() for part in open_parts(folder)] == whole
 
@@ -193,8 +193,8 @@ def test_a_writer_that_was_killed_is_simply_repeated(book, folder):
     vocabulary = learn("char", book)
     code = (
         "import os, signal, sys, pathlib\n"
-        "from ostinato.data import readers, streams, vocabulary\n"
-        "readers._BLOCK, book, folder = 64, *map(pathlib.Path, sys.argv[1:])\n"
+        "from ostinato.data import lines, readers, streams, vocabulary\n"
+        "lines.BLOCK, book, folder = 64, *map(pathlib.Path, sys.argv[1:])\n"
         "def kill(done, total):\n"
         "    if done > total / 2: os.kill(os.getpid(), signal.SIGKILL)\n"
         "learned = vocabulary.Vocabulary.learn('char', readers.documents(book))\n"
@@ -245,7 +245,7 @@ def test_a_file_that_changes_while_it_is_read_is_an_error(book, folder):
         book.write_text("the", encoding="utf-8")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(readers, "_BLOCK", 100)
+        patch.setattr(lines, "BLOCK", 100)
         with pytest.raises(DataError, match="changed while it was read"):
             write_stream(folder, book, vocabulary, progress=shorten)
     assert not (folder / "stream.json").exists()

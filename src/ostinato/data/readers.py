@@ -5,7 +5,6 @@ A plain text file (any suffix) is one document; in `.jsonl` every line is one, i
 
 from __future__ import annotations
 
-import codecs
 import difflib
 import json
 import os
@@ -14,20 +13,13 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from ostinato._errors import ConfigError, DataError, did_you_mean
+from ostinato.data import lines
+from ostinato.data.lines import clean, text_encoding
 
 DEFAULT_COLUMN = "text"
-_BLOCK = 1 << 20  # bytes read at once
-_LONGEST_LINE = 1 << 28  # a JSONL document is parsed whole, so its line must fit in memory
 _JSONL = (".jsonl", ".ndjson")
 _PARQUET = (".parquet",)
-_FIRST_BYTES = {  # files that are taken for text by mistake
-    b"\x1f\x8b": "It looks like gzip: unpack it first",
-    b"PK\x03\x04": "It looks like a zip archive: unpack it first",
-    b"PAR1": "It looks like Parquet: give it the suffix .parquet",
-    b"%PDF": "It looks like a PDF: take its text out first",
-    b"\xff\xfe": "It looks like UTF-16: use --encoding utf-16",
-    b"\xfe\xff": "It looks like UTF-16: use --encoding utf-16",
-}
+_BYTES_READ_ALL = "--tokens byte reads any file"
 
 Piece = TypeVar("Piece", str, bytes)
 
@@ -61,7 +53,7 @@ def documents(path: Path, *, column: str | None = None, encoding: str = "utf-8")
     check_file(path)
     if _is_parquet(path):
         return Documents(lambda d: _parquet_documents(path, column or DEFAULT_COLUMN, d))
-    encoding = _text_encoding(encoding)
+    encoding = text_encoding(encoding)
     if has_documents(path):
         return Documents(lambda d: _jsonl_documents(path, column or DEFAULT_COLUMN, encoding, d))
     _refuse_column(path, column)
@@ -143,139 +135,25 @@ def _refuse_column(path: Path, column: str | None) -> None:
         )
 
 
-def _text_encoding(name: str) -> str:
-    try:
-        info = codecs.lookup(name)
-    except (LookupError, ValueError):  # ValueError: a NUL in the name
-        info = None
-    # "hex" and its like are codecs from bytes to bytes.
-    if info is None or not getattr(info, "_is_text_encoding", True):
-        known = [
-            "utf-8",
-            "utf-16",
-            "utf-32",
-            "latin-1",
-            "cp1252",
-            "ascii",
-            "gb18030",
-            "big5",
-            "shift_jis",
-            "euc-kr",
-        ]
-        raise ConfigError(
-            "encoding",
-            f"'{name}' is no text encoding",
-            f"Possible: {', '.join(known)} and all others of Python",
-            did_you_mean(name, known),
-        )
-    # The reader leaves a byte order mark out by itself, and then knows where every byte stands.
-    return info.name.removesuffix("-sig")
-
-
 def _blocks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
+        while block := file.read(lines.BLOCK):
             yield block
 
 
 def _text_pieces(path: Path, encoding: str) -> Iterator[str]:
-    """Decode a file block by block; a "\\r" at a block's end waits for what follows it."""
-    carry = ""
-    found = False
-    for text in _decoded(path, encoding):
-        text = carry + text
-        carry = "\r" if text.endswith("\r") else ""
-        text = _clean(text[: len(text) - len(carry)])
-        if text:
-            found = True
-            yield text
-    if carry:
-        yield carry
-    elif not found:
-        raise DataError(
-            str(path),
-            "the file holds no text, only a byte order mark",
-            "A model needs text to learn from",
-            "Check how it was made",
-        )
-
-
-def _decoded(path: Path, encoding: str) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder(encoding)("strict")
-    read = 0
     with path.open("rb") as file:
-        while True:
-            block = file.read(_BLOCK)
-            skip = 3 if read == 0 and encoding == "utf-8" and block.startswith(codecs.BOM_UTF8) else 0
-            try:
-                text = decoder.decode(block[skip:], final=not block)
-            except UnicodeDecodeError as error:
-                # The decoder had kept the bytes of an unfinished character in front of this block.
-                offset = read + error.start - (len(error.object) - len(block))
-                raise _wrong_encoding(path, encoding, offset, error) from None
-            except UnicodeError as error:  # utf-16 without its mark, and the like: no byte is to blame
-                possible = "Possible: the encoding it has; --tokens byte reads any file"
-                raise DataError(
-                    str(path), f"not {encoding.upper()} ({error})", possible, "Name it with --encoding"
-                ) from None
-            if not block:
-                yield text
-                return
-            read += len(block)
-            yield text
-
-
-def _wrong_encoding(path: Path, encoding: str, offset: int, error: UnicodeDecodeError) -> DataError:
-    with path.open("rb") as file:
-        first = file.read(4)
-    hints = [hint for start, hint in _FIRST_BYTES.items() if first.startswith(start)]
-    possible = "Possible: --encoding latin-1, or the encoding it has"
-    if not has_documents(path):
-        possible += "; --tokens byte reads any file"
-    return DataError(
-        str(path),
-        f"not {encoding.upper()}: byte 0x{error.object[error.start]:02x} at offset {offset} ({error.reason})",
-        possible,
-        hints[0] if hints else "Open it in an editor to see which encoding it has",
-    )
-
-
-def _clean(text: str) -> str:
-    """Return `text` with "\\n" for "\\r\\n", and without lone surrogates, which are no characters."""
-    text = text.replace("\r\n", "\n")
-    if text.isascii():
-        return text
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
+        yield from lines.text_pieces(file, str(path), encoding, otherwise=_BYTES_READ_ALL)
 
 
 def _lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
-    """Give the lines of a file with their numbers from 1; only "\\n" ends a line."""
-    number, begun, length = 1, [], 0
-    for piece in _text_pieces(path, encoding):
-        *whole, rest = piece.split("\n")
-        for line in whole:
-            yield number, "".join([*begun, line])
-            number, begun, length = number + 1, [], 0
-        begun.append(rest)
-        length += len(rest)
-        if length > _LONGEST_LINE:
-            raise DataError(
-                f"{path}, line {number}",
-                f"longer than {_LONGEST_LINE >> 20} million characters",
-                "A JSONL file holds one object a line",
-                "Write each document on its own line, or give plain text the suffix .txt",
-            )
-    if length:
-        yield number, "".join(begun)
+    with path.open("rb") as file:
+        yield from lines.numbered_lines(file, str(path), encoding)
 
 
 def _jsonl_documents(path: Path, column: str, encoding: str, found: Documents) -> Iterator[Iterator[str]]:
-    lines = ((number, line) for number, line in _lines(path, encoding) if line.strip())
-    texts = (_json_text(line, column, f"{path}, line {number}") for number, line in lines)
+    filled = ((number, line) for number, line in _lines(path, encoding) if line.strip())
+    texts = (_json_text(line, column, f"{path}, line {number}") for number, line in filled)
     yield from _filled(texts, path, column, found)
 
 
@@ -285,7 +163,7 @@ def _filled(texts: Iterable[str | None], path: Path, column: str, found: Documen
     for text in texts:
         if text:
             any_text = True
-            yield _pieces(_clean(text))
+            yield _pieces(clean(text))
         else:
             found.skipped += 1
     if not any_text:
@@ -396,7 +274,7 @@ def _not_parquet(where: str, error: Exception) -> DataError:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    return (text[start : start + _BLOCK] for start in range(0, len(text), _BLOCK))
+    return (text[start : start + lines.BLOCK] for start in range(0, len(text), lines.BLOCK))
 
 
 def _encoded(texts: Documents[str], found: Documents[bytes]) -> Iterator[Iterator[bytes]]:
