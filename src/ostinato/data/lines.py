@@ -77,6 +77,11 @@ def numbered_lines(file: BinaryIO, where: str, encoding: str, *, otherwise: str 
         yield number, "".join(begun)
 
 
+def mistaken_for_text(first: bytes) -> str:
+    """Say what a file that begins with `first` is and what to do about it; nothing where it may be text."""
+    return next((hint for start, hint in _FIRST_BYTES.items() if first.startswith(start)), "")
+
+
 def clean(text: str) -> str:
     """Return `text` with "\\n" for "\\r\\n", and without lone surrogates, which are no characters."""
     text = text.replace("\r\n", "\n")
@@ -115,12 +120,11 @@ def _decoded(file: BinaryIO, where: str, encoding: str, otherwise: str) -> Itera
 def _wrong_encoding(
     where: str, encoding: str, offset: int, error: UnicodeDecodeError, first: bytes, otherwise: str
 ) -> DataError:
-    hints = [hint for start, hint in _FIRST_BYTES.items() if first.startswith(start)]
     return DataError(
         where,
         f"not {encoding.upper()}: byte 0x{error.object[error.start]:02x} at offset {offset} ({error.reason})",
         _joined("Possible: --encoding latin-1, or the encoding it has", otherwise),
-        hints[0] if hints else "Open it in an editor to see which encoding it has",
+        mistaken_for_text(first) or "Open it in an editor to see which encoding it has",
     )
 
 

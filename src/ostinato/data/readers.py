@@ -6,7 +6,6 @@ A plain text file (any suffix) is one document; in `.jsonl` every line is one, i
 from __future__ import annotations
 
 import difflib
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Generic, TypeVar
 from ostinato._errors import ConfigError, DataError, did_you_mean
 from ostinato.data import lines
 from ostinato.data.lines import clean, text_encoding
+from ostinato.data.objects import json_object, json_type
 
 DEFAULT_COLUMN = "text"
 _JSONL = (".jsonl", ".ndjson")
@@ -171,39 +171,18 @@ def _filled(texts: Iterable[str | None], path: Path, column: str, found: Documen
 
 
 def _json_text(line: str, column: str, where: str) -> str | None:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        shown = repr(line[:60]) + ("…" if len(line) > 60 else "")  # repr: no control characters
-        raise DataError(
-            where,
-            f"not JSON: {shown} ({error})",
-            f'A line reads {{"{column}": "…"}}',
-            "Correct or remove the line",
-        ) from None
-    if not isinstance(row, dict):
-        raise DataError(
-            where,
-            f"{_json_type(row)}, not an object",
-            f'A line reads {{"{column}": "…"}}',
-            "Write one object a line",
-        )
+    row = json_object(line, where, f'{{"{column}": "…"}}')
     if column not in row:
         raise _no_column(where, column, list(row))
     text = row[column]
     if text is not None and not isinstance(text, str):
         raise DataError(
             where,
-            f"'{column}' holds {_json_type(text)}",
+            f"'{column}' holds {json_type(text)}",
             "A column of text holds strings or null",
             "Name another with --column",
         )
     return text
-
-
-def _json_type(value: object) -> str:
-    names = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
-    return names.get(type(value), "a number")
 
 
 def _no_column(where: str, column: str, columns: list[str]) -> DataError:

@@ -1,0 +1,111 @@
+"""Which column is which: by the name asked for, by a usual name, or because there is no other choice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from ostinato._errors import DataError
+from ostinato.data.rows.row import Rows, no_column
+
+Purpose = Literal["text", "label", "part", "time", "item"]
+
+NAMES: dict[str, tuple[str, ...]] = {  # the usual names, the surest first
+    "text": (
+        "text",
+        "sentence",
+        "review",
+        "content",
+        "body",
+        "comment",
+        "message",
+        "tweet",
+        "document",
+        "utterance",
+        "question",
+        "headline",
+        "description",
+        "title",
+        "name",
+        "word",
+    ),
+    "label": (
+        "label",
+        "labels",
+        "class",
+        "target",
+        "sentiment",
+        "category",
+        "polarity",
+        "rating",
+        "score",
+        "stars",
+        "topic",
+        "intent",
+        "language",
+        "tag",
+        "y",
+    ),
+    "part": ("split", "part", "subset", "set"),
+    "time": ("date", "time", "timestamp", "datetime", "ds", "year", "month"),
+    "item": ("item", "item_id", "series", "unique_id", "id"),
+}
+
+
+class Choice(NamedTuple):
+    """A column and why it was taken."""
+
+    column: str
+    reason: str
+    """In words, to be printed: "by its name", "asked for"."""
+
+
+def column_of(
+    rows: Rows, asked: str | None, purpose: Purpose, *, taken: Sequence[str] = (), flag: str | None = None
+) -> Choice:
+    """Return which column of `rows` holds the text, the label and so on, with the reason.
+
+    `asked` is the user's word, None to choose: a usual name, else the one of two columns that is left or fits
+    better. `taken` are columns chosen for something else; `flag` is how the user names a column, "--text".
+    Raises DataError, with the columns there are, for one that is missing and where nothing can be chosen.
+    """
+    flag = flag or f"--{purpose}"
+    if asked is not None:
+        if asked not in rows.columns:
+            raise no_column(rows.name, asked, list(rows.columns), f"Name it with {flag}")
+        return Choice(asked, "asked for")
+    free = [column for column in rows.columns if column not in taken]
+    lowered = {column.strip().lower(): column for column in reversed(free)}
+    for name in NAMES[purpose]:
+        if name in lowered:
+            return Choice(lowered[name], "by its name")
+    if purpose in ("text", "label") and len(free) in (1, 2) and len(rows.columns) <= 2:
+        return _one_of_two(rows, free, purpose)
+    names = ", ".join(repr(column) for column in rows.columns) or "none"
+    got = f"no column is known to be the {purpose}"
+    raise DataError(rows.name, got, f"Columns: {names}", f"Name one with {flag}")
+
+
+def is_a_usual_name(field: str) -> bool:
+    """Say whether `field` is what a column is usually called."""
+    return any(field.strip().lower() in names for names in NAMES.values())
+
+
+def _one_of_two(rows: Rows, free: list[str], purpose: Purpose) -> Choice:
+    if len(free) == 1:
+        if purpose == "text" or len(rows.columns) == 2:
+            return Choice(free[0], "the only column" if len(rows.columns) == 1 else "the other of two columns")
+        possible = f"Its only column is '{free[0]}'"
+        advice = "A label needs a column of its own, or a file for each label in a folder"
+        raise DataError(rows.name, f"no column for the {purpose}", possible, advice)
+    variety = {column: _variety(rows, column) for column in free}
+    if purpose == "text":
+        return Choice(
+            max(free, key=lambda column: variety[column]), "the one of two columns with more different values"
+        )
+    return Choice(min(free, key=lambda column: variety[column]), "the one of two columns with fewer different values")
+
+
+def _variety(rows: Rows, column: str) -> tuple[int, int]:
+    values = [str(row.values.get(column)) for row in rows.first]
+    return len(set(values)), sum(map(len, values))

@@ -1,0 +1,87 @@
+"""Opens rows of any kind: what a file is comes from its suffix, else from its first lines, else from the user."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal, get_args
+
+from ostinato._errors import ConfigError, did_you_mean
+from ostinato.data.lines import text_encoding
+from ostinato.data.rows.delimited import delimited_rows
+from ostinato.data.rows.dialect import dialect_of, separates
+from ostinato.data.rows.jsonl import jsonl_rows
+from ostinato.data.rows.labelled import begins_with_labels, folder_rows, labelled_rows, plain_rows
+from ostinato.data.rows.row import Rows
+from ostinato.data.rows.source import Source, first_lines, source_of
+
+Format = Literal["csv", "tsv", "jsonl", "labelled", "lines"]
+_SUFFIXES: dict[str, Format] = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+}
+
+
+def open_rows(
+    source: str | Path,
+    *,
+    format: Format | None = None,
+    encoding: str = "utf-8",
+    delimiter: str | None = None,
+    header: bool | None = None,
+) -> Rows:
+    """Open the rows of a file, of a folder with a file for each label, or of standard input ("-").
+
+    What is None is sniffed, and `Rows.format` says in words as what. `format` is one of
+
+        csv, tsv    fields with a `delimiter` between them, with a `header` that names them or without
+        jsonl       an object a line
+        labelled    a label, a space, tab or "|", and a text a line
+        lines       a text a line
+
+    >>> from pathlib import Path; from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "reviews.csv")
+    ...     _ = path.write_text("text;label\\nwhat a film;good\\n")
+    ...     rows = open_rows(path)
+    ...     rows.format, next(iter(rows)).values
+    ("CSV, separated by ';', with a header of 2 columns", {'text': 'what a film', 'label': 'good'})
+
+    Raises DataError for a file that is missing, empty or damaged, naming the line; ConfigError for an unknown
+    format, encoding or delimiter.
+    """
+    if format is not None and format not in get_args(Format):
+        possible = f"Possible: {', '.join(get_args(Format))}"
+        raise ConfigError(
+            "format", f"'{format}' is none that is known", possible, did_you_mean(format, get_args(Format))
+        )
+    encoding = text_encoding(encoding)
+    if format is None and os.path.isdir(source):
+        return folder_rows(Path(source), encoding)
+    opened = source_of(source)
+    kind = (
+        format
+        or _SUFFIXES.get(opened.suffix)
+        or ("csv" if (delimiter, header) != (None, None) else _sniffed(opened, encoding))
+    )
+    if kind == "jsonl":
+        return jsonl_rows(opened, encoding)
+    if kind in ("csv", "tsv"):
+        delimiter = "\t" if kind == "tsv" and delimiter is None else delimiter
+        return delimited_rows(opened, encoding, delimiter, header)
+    return labelled_rows(opened, encoding) if kind == "labelled" else plain_rows(opened, encoding)
+
+
+def _sniffed(source: Source, encoding: str) -> Format:
+    """Tell what a source without a telling suffix is from its first lines."""
+    lines = [line for line in first_lines(source, encoding) if line.strip()]
+    if lines and lines[0].lstrip().startswith("{"):
+        return "jsonl"
+    table = separates(lines)
+    if begins_with_labels(lines) and not (table and dialect_of(lines, None, None).header):
+        return "labelled"
+    return "csv" if table else "lines"
