@@ -108,13 +108,18 @@ def _decoded(file: BinaryIO, where: str, encoding: str, otherwise: str) -> Itera
             offset = read + error.start - (len(error.object) - len(block))
             raise _wrong_encoding(where, encoding, offset, error, first, otherwise) from None
         except UnicodeError as error:  # utf-16 without its mark, and the like: no byte is to blame
-            possible = _joined("Possible: the encoding it has", otherwise)
-            raise DataError(where, f"not {encoding.upper()} ({error})", possible, "Name it with --encoding") from None
+            raise wrong_beginning(where, encoding, error, otherwise) from None
         if not block:
             yield text
             return
         read += len(block)
         yield text
+
+
+def wrong_beginning(where: str, encoding: str, error: UnicodeError, otherwise: str = "") -> DataError:
+    """Return the error that text does not begin as `encoding` does."""
+    possible = _joined("Possible: the encoding it has", otherwise)
+    return DataError(where, f"not {encoding.upper()} ({error})", possible, "Name it with --encoding")
 
 
 def _wrong_encoding(

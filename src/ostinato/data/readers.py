@@ -15,6 +15,7 @@ from ostinato._errors import ConfigError, DataError, did_you_mean
 from ostinato.data import lines
 from ostinato.data.lines import clean, text_encoding
 from ostinato.data.objects import json_object, json_type
+from ostinato.data.parquet import parquet_columns, parquet_schema
 
 DEFAULT_COLUMN = "text"
 _JSONL = (".jsonl", ".ndjson")
@@ -201,55 +202,24 @@ def _no_documents(path: Path, column: str, skipped: int) -> DataError:
 
 
 def _parquet_documents(path: Path, column: str, found: Documents) -> Iterator[Iterator[str]]:
-    import pyarrow as pa  # 50 MB that plain text does not need
-    import pyarrow.parquet as pq
-
-    where = str(path)
-    try:
-        file = pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
-        raise _not_parquet(where, error) from None
-    with file:
-        schema = file.schema_arrow
-        if column not in schema.names:
-            raise _no_column(where, column, schema.names)
-        kind = schema.field(column).type
-        if pa.types.is_dictionary(kind):
-            kind = kind.value_type
-        if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
-            texts = [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
-            raise DataError(
-                where,
-                f"column '{column}' holds {kind}, not text",
-                f"Columns of text: {', '.join(texts) or 'none'}",
-                "Name one with --column",
-            )
-        yield from _filled(_parquet_column(file, column, where), path, column, found)
-
-
-def _parquet_column(file, column: str, where: str) -> Iterator[str | None]:
     import pyarrow as pa
 
-    # Few rows at once: a row may be a whole book.
-    batches = file.iter_batches(batch_size=64, columns=[column], use_threads=False)
-    while True:
-        try:
-            batch = next(batches, None)
-            texts = [] if batch is None else batch.column(0).to_pylist()
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            raise _not_parquet(where, error) from None
-        if batch is None:
-            return
-        yield from texts
-
-
-def _not_parquet(where: str, error: Exception) -> DataError:
-    return DataError(
-        where,
-        f"not a Parquet file, or a damaged one ({str(error).splitlines()[0]})",
-        "The suffix .parquet stands for Apache Parquet",
-        "Give plain text the suffix .txt and JSON lines .jsonl, or fetch the file again",
-    )
+    schema = parquet_schema(path)
+    if column not in schema.names:
+        raise _no_column(str(path), column, schema.names)
+    kind = schema.field(column).type
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
+        texts = [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
+        raise DataError(
+            str(path),
+            f"column '{column}' holds {kind}, not text",
+            f"Columns of text: {', '.join(texts) or 'none'}",
+            "Name one with --column",
+        )
+    rows = (text for [texts] in parquet_columns(path, [column]) for text in texts)
+    yield from _filled(rows, path, column, found)
 
 
 def _pieces(text: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from ostinato._errors import ConfigError, DataError
 from ostinato.data.place import Place
 from ostinato.data.rows.dialect import Dialect, dialect_of
-from ostinato.data.rows.row import Row, Rows, beginning
+from ostinato.data.rows.row import Row, Rows, beginning, distinct
 from ostinato.data.rows.source import Source, first_lines, lines_of
 
 LONGEST_RECORD = 1 << 24  # characters: a quote that is never closed must not swallow a file
@@ -48,19 +48,8 @@ def _columns(lines: list[str], name: str, dialect: Dialect) -> tuple[str, ...]:
     for _, fields in _records(enumerate(lines, 1), name, dialect):
         titles = fields if dialect.header else [""] * len(fields)
         named = [title.strip() or f"column {number}" for number, title in enumerate(titles, 1)]
-        return tuple(_distinct([_ROW_ID, *named] if dialect.extra == "row id" else named))
+        return distinct([_ROW_ID, *named] if dialect.extra == "row id" else named)
     return ()
-
-
-def _distinct(names: list[str]) -> Iterator[str]:
-    seen: set[str] = set()
-    for name in names:
-        number, free = 1, name
-        while free in seen:
-            number += 1
-            free = f"{name} ({number})"
-        seen.add(free)
-        yield free
 
 
 def _words(dialect: Dialect, columns: tuple[str, ...]) -> str:

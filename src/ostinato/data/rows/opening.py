@@ -10,12 +10,14 @@ from ostinato._errors import ConfigError, did_you_mean
 from ostinato.data.lines import text_encoding
 from ostinato.data.rows.delimited import delimited_rows
 from ostinato.data.rows.dialect import dialect_of, separates
+from ostinato.data.rows.hub import HUB, hub_rows
 from ostinato.data.rows.jsonl import jsonl_rows
 from ostinato.data.rows.labelled import begins_with_labels, folder_rows, labelled_rows, plain_rows
+from ostinato.data.rows.parquet import parquet_rows
 from ostinato.data.rows.row import Rows
 from ostinato.data.rows.source import Source, first_lines, source_of
 
-Format = Literal["csv", "tsv", "jsonl", "labelled", "lines"]
+Format = Literal["csv", "tsv", "jsonl", "parquet", "labelled", "lines"]
 _SUFFIXES: dict[str, Format] = {
     ".csv": "csv",
     ".tsv": "tsv",
@@ -23,6 +25,8 @@ _SUFFIXES: dict[str, Format] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".json": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
 }
 
 
@@ -34,12 +38,16 @@ def open_rows(
     delimiter: str | None = None,
     header: bool | None = None,
 ) -> Rows:
-    """Open the rows of a file, of a folder with a file for each label, or of standard input ("-").
+    """Open the rows of a file, of a folder with a file for each label, of standard input ("-"), or of the Hub.
+
+    "hf://owner/name", "hf://owner/name/config" and "hf://owner/name?split=test" name a data set of the Hugging
+    Face Hub, which is streamed; "hf:///a/folder" and "hf://./folder" a folder in the form of one.
 
     What is None is sniffed, and `Rows.format` says in words as what. `format` is one of
 
         csv, tsv    fields with a `delimiter` between them, with a `header` that names them or without
         jsonl       an object a line
+        parquet     a Parquet file
         labelled    a label, a space, tab or "|", and a text a line
         lines       a text a line
 
@@ -60,6 +68,8 @@ def open_rows(
             "format", f"'{format}' is none that is known", possible, did_you_mean(format, get_args(Format))
         )
     encoding = text_encoding(encoding)
+    if str(source).startswith(HUB):
+        return hub_rows(str(source))
     if format is None and os.path.isdir(source):
         return folder_rows(Path(source), encoding)
     opened = source_of(source)
@@ -68,6 +78,8 @@ def open_rows(
         or _SUFFIXES.get(opened.suffix)
         or ("csv" if (delimiter, header) != (None, None) else _sniffed(opened, encoding))
     )
+    if kind == "parquet":
+        return parquet_rows(opened)
     if kind == "jsonl":
         return jsonl_rows(opened, encoding)
     if kind in ("csv", "tsv"):
@@ -78,6 +90,8 @@ def open_rows(
 
 def _sniffed(source: Source, encoding: str) -> Format:
     """Tell what a source without a telling suffix is from its first lines."""
+    if source.head.startswith(b"PAR1"):
+        return "parquet"
     lines = [line for line in first_lines(source, encoding) if line.strip()]
     if lines and lines[0].lstrip().startswith("{"):
         return "jsonl"

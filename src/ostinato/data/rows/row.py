@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
 from typing import Any, NamedTuple
@@ -77,6 +77,18 @@ def no_column(where: str, column: str, columns: list[str], advice: str = "") -> 
     """Return the error that `column` is not among `columns`, with the nearest of them."""
     possible = f"Columns: {', '.join(repr(name) for name in columns) or 'none'}"
     return DataError(where, f"no column '{column}'", possible, f"{did_you_mean(column, columns)} {advice}".strip())
+
+
+def distinct(names: Iterable[str]) -> tuple[str, ...]:
+    """Return `names` with "a (2)" for the second "a": no column hides another."""
+    seen: dict[str, None] = {}
+    for name in names:
+        number, free = 1, name
+        while free in seen:
+            number += 1
+            free = f"{name} ({number})"
+        seen[free] = None
+    return tuple(seen)
 
 
 def beginning(rows: Iterator[Row]) -> tuple[Row, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from ostinato._errors import DataError
-from ostinato.data.lines import mistaken_for_text, numbered_lines, text_encoding
+from ostinato.data.lines import mistaken_for_text, numbered_lines, text_encoding, wrong_beginning
 from ostinato.data.readers import check_file
 
 STANDARD_INPUT = "-"
@@ -105,7 +105,11 @@ def first_lines(source: Source, encoding: str) -> list[str]:
     hint = mistaken_for_text(source.head)
     if hint and not ("UTF-16" in hint and encoding.startswith(("utf-16", "utf-32"))):
         raise DataError(source.name, "not text", "A table is text: CSV, TSV, JSONL, lines; or Parquet", hint)
-    text = codecs.getincrementaldecoder(text_encoding(encoding))("replace").decode(source.head, source.whole)
+    decoder = codecs.getincrementaldecoder(text_encoding(encoding))("replace")
+    try:
+        text = decoder.decode(source.head, source.whole)
+    except UnicodeError as error:  # utf-16 without its mark
+        raise wrong_beginning(source.name, encoding, error) from None
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
     last = lines.pop()
     return lines if lines and not (source.whole and last) else [*lines, last]
