@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from ostinato import ConfigError, DataError, RunError
 from ostinato.training.language_model import train_language_model
 from ostinato.training.meter import NonFiniteError
-from ostinato.training.trained import load
+from ostinato.training.trained import open_language_model as load
 
 
 def tensors(run, name: str) -> dict[str, torch.Tensor]:

@@ -9,7 +9,7 @@ import torch
 from ostinato import ConfigError, DataError, RunError
 from ostinato.decoding.sampling import Sampling
 from ostinato.training.language_model import train_language_model
-from ostinato.training.trained import load
+from ostinato.training.trained import open_language_model as load
 
 
 @pytest.fixture

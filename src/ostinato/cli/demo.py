@@ -30,7 +30,7 @@ from ostinato.training.config import Data, Model, Run, Training
 from ostinato.training.language_model import train
 from ostinato.training.optimizers import make_optimizer
 from ostinato.training.progress import make_display
-from ostinato.training.trained import build_model, load, write
+from ostinato.training.trained import build_model, open_language_model, write
 
 TEXT = Path("runs/python-source.txt")
 RUN = Path("runs/demo")
@@ -66,7 +66,7 @@ def main() -> int:
     if outcome.best is None:
         print(f"Too slow today to get anywhere. To go on: ostinato train language-model --out {RUN} --resume")
         return 0
-    trained = load(RUN)
+    trained = open_language_model(RUN)
     pieces = [prompt + "".join(trained.write(prompt, length=400, sampling=BOLD, seed=2)) for prompt in PROMPTS]
     _show("Trained, it writes:", "\n".join(pieces))
     print(NEXT)

@@ -1,37 +1,67 @@
-"""`ostinato evaluate`: calls `TrainedLanguageModel.evaluate` and prints the scores."""
+"""`ostinato evaluate`: scores a file with any trained model, by the `evaluate` of its kind, and prints the figures."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import tyro
+
+if TYPE_CHECKING:
+    from ostinato.training.classifier.trained import TrainedClassifier
+    from ostinato.training.trained import TrainedLanguageModel
 
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Score a text with a trained language model: every symbol counts, the state is carried."""
+    """Score a file with a trained model: a text, or labelled sequences as it was trained on."""
 
     run: tyro.conf.Positional[Path]
     """Folder of a run."""
-    file: tyro.conf.Positional[Path]
-    """Text to score."""
+    file: tyro.conf.Positional[str]
+    """File to score."""
     column: str | None = None
-    """Column of a JSONL or Parquet file that holds the text (default: that of the run)."""
+    """Column that holds the text (default: that of the run)."""
+    label: str | None = None
+    """Column that holds the answer (default: that of the run)."""
     encoding: str | None = None
-    """Encoding of a plain text file (default: that of the run)."""
+    """Encoding of a text file (default: that of the run)."""
+    report: Path | None = None
+    """Folder for tables and pictures of what was scored (default: none are written)."""
 
 
 def run(arguments: list[str], program: str) -> int:
-    """Print one score a line."""
+    """Print one figure a line."""
     asked = tyro.cli(Evaluate, prog=program, args=arguments)
 
-    from ostinato.training.trained import load  # imports torch, which --help does without
+    from ostinato.training.opening import kind_of, load  # imports torch, which --help does without
 
-    scores = load(asked.run).evaluate(asked.file, column=asked.column, encoding=asked.encoding)
-    lanes = f" (read in {scores['lanes']} lanes)" if scores["lanes"] > 1 else ""
-    print(f"nats a symbol     {scores['nats']:.4f}")
-    print(f"bits a character  {scores['bits_per_character']:.4f}")
-    print(f"perplexity        {scores['perplexity']:.4f}")
-    print(f"symbols           {scores['symbols']:,}{lanes}")
+    for line in KINDS[kind_of(asked.run)](load(asked.run), asked):
+        print(line)
     return 0
+
+
+def _language_model(model: TrainedLanguageModel, asked: Evaluate) -> list[str]:
+    scores = model.evaluate(asked.file, column=asked.column, encoding=asked.encoding)
+    lanes = f" (read in {scores['lanes']} lanes)" if scores["lanes"] > 1 else ""
+    return [
+        f"nats a symbol     {scores['nats']:.4f}",
+        f"bits a character  {scores['bits_per_character']:.4f}",
+        f"perplexity        {scores['perplexity']:.4f}",
+        f"symbols           {scores['symbols']:,}{lanes}",
+    ]
+
+
+def _classifier(model: TrainedClassifier, asked: Evaluate) -> list[str]:
+    from ostinato.training.classifier.report import judged_lines
+
+    given = {"text": asked.column, "label": asked.label, "encoding": asked.encoding}
+    return judged_lines(model, asked.file, asked.report, {k: v for k, v in given.items() if v is not None})
+
+
+KINDS: dict[str, Callable[[Any, Evaluate], list[str]]] = {
+    "language-model": _language_model,
+    "classifier": _classifier,
+}

@@ -37,7 +37,7 @@ def run(arguments: list[str], program: str) -> int:
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
     )
 
-    from ostinato.training.trained import load  # imports torch, which --help does without
+    from ostinato.training.trained import open_language_model as load  # imports torch, which --help does without
 
     text = load(asked.run).write(
         asked.prompt, length=asked.length, sampling=asked.sampling, seed=asked.seed, stop=asked.stop

@@ -17,11 +17,13 @@ from ostinato._version import __version__
 # command → module, what it does. The module is imported when its command is given.
 COMMANDS = {
     "train language-model": ("train_language_model", "train a language model on a text"),
+    "train classifier": ("train_classifier", "train a classifier of texts, series or images"),
     "train task": ("train_task", "train on a synthetic task, until it is solved"),
     "train reservoir": ("train_reservoir", "fit the readout of a reservoir"),
     "train influence-balancing": ("train_influence_balancing", "learn one number that truncation gets wrong"),
     "generate": ("generate", "write text with a trained model"),
-    "evaluate": ("evaluate", "score a text with a trained model"),
+    "predict": ("predict", "answer texts, series or a file of them with a trained model"),
+    "evaluate": ("evaluate", "score a file with a trained model"),
     "tune language-model": ("tune", "search the settings of a language model"),
     "tune task": ("tune", "search the settings on a synthetic task"),
     "compare": ("compare", "show runs side by side: scores, settings that differ, curves"),

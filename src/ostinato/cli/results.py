@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,19 @@ def print_beside_published(settings: AnyRun, reached: str) -> None:
     if control:
         command = f"ostinato train --recipe {settings.recipe} --control"
         print(f"control    {command} ({control.get('expected', 'must not reach that')})")
+
+
+def end_of_supervised(settings: AnyRun, outcome: Outcome, given: str) -> int:
+    """Print how a run over labelled sequences went and what to type next; return the exit code."""
+    folder = shlex.quote(str(outcome.folder))  # to be typed as it is printed
+    if outcome.stopped:
+        print(f"Stopped at step {outcome.step:,} of {outcome.steps:,}; everything is saved. To go on:")
+        print(f"  ostinato train {settings.kind} --out {folder} --resume")
+        return code_of(outcome.stopped)
+    print_beside_published(settings, f"{outcome.reached} after {outcome.seconds:,.0f} s")
+    print(f"Done: {outcome.step:,} steps in {outcome.seconds:,.0f} s{of_updates(outcome)}. To use the model:")
+    print(f"  ostinato predict {folder} {given}")
+    return 0
 
 
 def of_updates(outcome: Outcome) -> str:

@@ -101,7 +101,7 @@ class Store:
             rows = int(ends[-1]) if len(ends) else 0
             if len(ends) != self._count or size != rows * self.columns[name].row_bytes:
                 raise RunError(str(folder / f"{name}.values"), f"damaged: it has {size} bytes", "", advice)
-        self._open: dict[str, NDArray | BinaryIO] = {}
+        self._columns: dict[str, NDArray | None] = {}
 
     def __len__(self) -> int:
         return self._count
@@ -114,23 +114,23 @@ class Store:
         """Return an item of a column, (n,) or (n, width); it may be a view and is not to be changed."""
         column, ends = self.columns[name], self._ends[name]
         first, last = int(ends[index - 1]) if index else 0, int(ends[index])
-        source = self._source(name)
-        if isinstance(source, np.ndarray):
-            return source[first:last]
-        source.seek(first * column.row_bytes)
-        return _shaped(np.frombuffer(source.read((last - first) * column.row_bytes), column.dtype), column)
+        if (kept := self._kept(name)) is not None:
+            return kept[first:last]
+        # a memory map would count all that was ever touched as resident
+        with open(self.folder / f"{name}.values", "rb") as file:
+            file.seek(first * column.row_bytes)
+            return _shaped(np.frombuffer(file.read((last - first) * column.row_bytes), column.dtype), column)
 
     def column(self, name: str) -> NDArray:
         """Return all rows of a column, one item after the other; meant for what is small."""
         return _shaped(np.fromfile(self.folder / f"{name}.values", self.columns[name].dtype), self.columns[name])
 
-    def _source(self, name: str) -> NDArray | BinaryIO:
-        if name not in self._open:
-            path = self.folder / f"{name}.values"
-            small = path.stat().st_size <= IN_MEMORY
-            # a memory map would count all that was ever touched as resident
-            self._open[name] = self.column(name) if small else open(path, "rb")  # noqa: SIM115 (as long as the store)
-        return self._open[name]
+    def _kept(self, name: str) -> NDArray | None:
+        """Return a column that is kept in memory; None for one that is too large."""
+        if name not in self._columns:
+            small = (self.folder / f"{name}.values").stat().st_size <= IN_MEMORY
+            self._columns[name] = self.column(name) if small else None
+        return self._columns[name]
 
 
 def _column(kind: Any) -> Column:

@@ -123,12 +123,15 @@ class Vocabulary:
         """Return the content of `tokenizer.json`, which `tokenizers.Tokenizer.from_str` reads as well."""
         return self._tokenizer.to_str(pretty=True)
 
-    def encode(self, text: Text, where: str = "the prompt") -> np.ndarray:
+    def encode(self, text: Text, where: str = "the prompt", *, whatever: bool = False) -> np.ndarray:
         """Return the symbols of `text` as an array (N,) of `dtype`; no boundary is added.
 
         Bytes are read by the byte vocabulary only. `where` names the text in errors: DataError when the
-        vocabulary lacks a character, or when the text is not Unicode (a lone surrogate).
+        vocabulary lacks a character (with `whatever`, the boundary stands for it), or when the text is not
+        Unicode (a lone surrogate).
         """
+        if self.kind == "char" and whatever:
+            return self._table.take(code_points(as_unicode(_as_text(text, where), where)), mode="clip")
         if self.kind == "char":
             return self._encode_characters(_as_text(text, where), where)
         if self.kind == "byte":

@@ -229,7 +229,7 @@ class Loop:
         score, counters = self.figures[self.task.score], self.counters
         refuse_non_finite(counters.step, "validation loss", score)
         self.solved = self.task.is_solved(self.figures)
-        best = counters.best is None or score < counters.best or self.solved
+        best = counters.best is None or score <= counters.best or self.solved
         if best:
             counters.best, counters.best_step = score, counters.step
         if self.processes.is_first:
@@ -253,7 +253,7 @@ class Loop:
             "step": figures.step,
             "epoch": round(figures.epoch, 4),
             self.task.counts: self.counters.symbols,
-            f"train_{self.task.score}": None if math.isnan(figures.loss) else figures.loss,
+            f"train_{self.task.loss or self.task.score}": None if math.isnan(figures.loss) else figures.loss,
             "gradient_norm": figures.norm,
             "clipped_steps": self.meter.clipped,
             "skipped_steps": self.counters.skipped,

@@ -7,6 +7,8 @@
     README.md            the model card
     state/               all that resuming needs: last.safetensors, tokens/, lock
     tensorboard/         the same measurements for TensorBoard, where it is installed
+    schema.json          of labelled sequences: labels, channels, scaling
+    report/              what the best weights reach: tables and pictures
 
 A file is replaced whole or not at all; nothing is ever pickled.
 """
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,6 +56,8 @@ class RunFolder:
         self.tokens = self.state / "tokens"
         self.items = self.state / "items"
         self.tensorboard = self.path / "tensorboard"
+        self.schema = self.path / "schema.json"
+        self.report = self.path / "report"
 
     def is_run(self) -> bool:
         """Whether a run was begun here."""
@@ -158,7 +163,7 @@ class RunFolder:
                 os.replace(self.path, old.path)
                 os.replace(staging.path, self.path)
             parts = (old.config, old.model, old.tokenizer, old.metrics, old.card, old.state, old.tensorboard)
-            own = {part.name for part in parts}
+            own = {part.name for part in (*parts, old.schema, old.report)}
             for entry in old.path.iterdir():
                 if entry.name not in own and not (self.path / entry.name).exists():
                     os.replace(entry, self.path / entry.name)
@@ -248,6 +253,18 @@ def load_weights(path: Path, model: torch.nn.Module, tensors: dict[str, torch.Te
     if extra:
         raise RunError(str(path), f"tensor '{extra[0]}' is not in the model", "", advice)
     model.load_state_dict(tensors)
+
+
+def load_best(parts: RunFolder, model: torch.nn.Module) -> None:
+    """Copy the best weights of a run into `model`. Raises RunError where there are none yet."""
+    if not parts.model.exists():
+        raise RunError(
+            str(parts.path),
+            "the run has no model yet, it is written at the first validation",
+            "",
+            f"Go on with it: ostinato train {parts.kind} --out {shlex.quote(str(parts.path))} --resume",
+        )
+    load_weights(parts.model, model, read_tensors(parts.model, kind=parts.kind)[0])
 
 
 def _unshared(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -57,7 +57,9 @@ class Task:
     characters_per_symbol: float | None = None
     """Of a text: turns nats a symbol into bits a character."""
     score: str = "nats"
-    """The figure that decides which weights are best; the smaller the better."""
+    """The figure that decides which weights are best, the first of `validate`; the smaller the better."""
+    loss: str | None = None
+    """What the mean loss of training is called; None where it is that figure."""
     in_words: Callable[[dict[str, float]], str] = of_a_text
     """Says the figures of a validation in a line."""
     counts: Literal["symbols", "sequences"] = "symbols"
@@ -113,4 +115,6 @@ class Outcome:
     skipped: int = 0
     read: int = 0
     tested: dict[str, float] = field(default_factory=dict)
-    """Figures of the best weights over a test part, where there is one."""
+    """Figures of the best weights over the test part, or where there is none, over the one kept to validate."""
+    reached: str = ""
+    """These in words."""

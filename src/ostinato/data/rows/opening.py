@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -37,6 +38,7 @@ def open_rows(
     encoding: str = "utf-8",
     delimiter: str | None = None,
     header: bool | None = None,
+    unlabelled: str | None = None,
 ) -> Rows:
     """Open the rows of a file, of a folder with a file for each label, of standard input ("-"), or of the Hub.
 
@@ -50,6 +52,9 @@ def open_rows(
         parquet     a Parquet file
         labelled    a label, a space, tab or "|", and a text a line
         lines       a text a line
+
+    `unlabelled` says that texts without labels are expected, and the column they stand in where there is one: only
+    an object, or a header with that column, then makes lines something else than texts.
 
     >>> from pathlib import Path; from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -76,7 +81,7 @@ def open_rows(
     kind = (
         format
         or _SUFFIXES.get(opened.suffix)
-        or ("csv" if (delimiter, header) != (None, None) else _sniffed(opened, encoding))
+        or ("csv" if (delimiter, header) != (None, None) else _sniffed(opened, encoding, unlabelled))
     )
     if kind == "parquet":
         return parquet_rows(opened)
@@ -88,13 +93,16 @@ def open_rows(
     return labelled_rows(opened, encoding) if kind == "labelled" else plain_rows(opened, encoding)
 
 
-def _sniffed(source: Source, encoding: str) -> Format:
+def _sniffed(source: Source, encoding: str, unlabelled: str | None) -> Format:
     """Tell what a source without a telling suffix is from its first lines."""
     if source.head.startswith(b"PAR1"):
         return "parquet"
     lines = [line for line in first_lines(source, encoding) if line.strip()]
     if lines and lines[0].lstrip().startswith("{"):
         return "jsonl"
+    if unlabelled is not None:
+        fields = re.split(r"[\t;|,]", lines[0]) if lines else []
+        return "csv" if unlabelled in (field.strip().strip('"') for field in fields) else "lines"
     table = separates(lines)
     if begins_with_labels(lines) and not (table and dialect_of(lines, None, None).header):
         return "labelled"

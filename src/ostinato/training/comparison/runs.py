@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ostinato._errors import RunError
-from ostinato.training.config import AnyRun, ReservoirRun, Run, TaskRun, parse_yaml, sections
+from ostinato.training.config import AnyRun, ClassifierRun, ReservoirRun, Run, TaskRun, parse_yaml, sections
 from ostinato.training.run_folder import RunFolder
 
-KINDS: dict[str, AnyRun] = {kind.kind: kind() for kind in (Run, TaskRun, ReservoirRun)}
+KINDS: dict[str, AnyRun] = {kind.kind: kind() for kind in (Run, TaskRun, ReservoirRun, ClassifierRun)}
 AXES = ("step", "epoch", "symbols", "sequences", "seconds")
 """What a line of `metrics.jsonl` counts beside its figures."""
 Point = tuple[float, float]
@@ -32,9 +32,9 @@ class ReadRun:
 
     @property
     def score(self) -> str | None:
-        """The figure that decides which weights are best, or None where nothing was measured, or no step taken."""
-        trained = [name for name in (self.lines[-1] if self.lines else {}) if name.startswith("train_")]
-        return "valid_" + trained[0].removeprefix("train_") if trained else None
+        """The figure that decides which weights are best, the first of a validation; None where none was measured."""
+        names = self.lines[-1] if self.lines else {}
+        return next((name for name in names if name.startswith("valid_")), None)
 
     @property
     def figures(self) -> list[str]:
@@ -44,7 +44,7 @@ class ReadRun:
     @property
     def steps(self) -> int | None:
         """Steps the run is to take, or None for a kind that takes none."""
-        return self.settings.get("steps") if self.kind in (Run.kind, TaskRun.kind) else None
+        return self.settings.get("steps") if self.kind != ReservoirRun.kind else None
 
     def reached(self, axis: str) -> float | None:
         """Return the last count on an axis, as `step` or `seconds`."""
@@ -103,7 +103,8 @@ def _state(run: Any, folder: RunFolder, lines: list[dict[str, float]]) -> str:
         return "running"
     if not lines:
         return "not begun" if run.kind != ReservoirRun.kind else "stopped"
-    if run.kind == ReservoirRun.kind or lines[-1]["step"] >= (run.training.steps or math.inf):
+    fitted = run.kind == ReservoirRun.kind or not lines[-1]["step"]  # a baseline that takes no steps writes step 0
+    if fitted or lines[-1]["step"] >= (run.training.steps or math.inf):
         return "done"
     return "solved" if isinstance(run, TaskRun) and _is_solved(run, lines[-1]) else "stopped"
 

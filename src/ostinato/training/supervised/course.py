@@ -96,6 +96,7 @@ def _fit(run: Any, shape: Shape, folder: RunFolder, display: Display, accelerato
     task = Task(
         parts.model, parts.batches, parts.validate, in_groups(run.training), write_card,
         score=parts.score,
+        loss=parts.loss,
         in_words=parts.in_words,
         counts="sequences",
         readings_an_epoch=parts.batches.count,
@@ -104,7 +105,8 @@ def _fit(run: Any, shape: Shape, folder: RunFolder, display: Display, accelerato
     initial = parts.model.initial_state(run.training.batch_size)
     outcome = run_to_end(loop, run, initial, lambda step: _announce(run, folder, parts, display, step))
     if outcome.stopped is None and loop.processes.is_first:
-        return replace(outcome, tested=shape.report(run, folder, display))
+        tested = shape.report(run, folder, display)
+        return replace(outcome, tested=tested, reached=parts.in_words(tested))
     return outcome
 
 
@@ -123,7 +125,8 @@ def _solve(run: Any, shape: Shape, folder: RunFolder, parts: Parts, display: Dis
     write_text(folder.card, shape.card(run, folder, parts.model, {"step": 0, "steps": 0, "read": 0, **figures}))
     display.say(f"fitted  in {seconds:,.1f} s: {parts.in_words(figures)}")
     tested = shape.report(run, folder, display)
-    return Outcome(folder.path, 0, 0, figures[parts.score], 0, seconds, metrics=figures, tested=tested)
+    reached = parts.in_words(tested)
+    return Outcome(folder.path, 0, 0, figures[parts.score], 0, seconds, metrics=figures, tested=tested, reached=reached)
 
 
 def _check(training: SetLearning) -> None:

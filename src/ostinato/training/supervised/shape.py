@@ -26,6 +26,8 @@ class Parts:
     """Says these figures in a line."""
     score: str
     """The figure that decides which weights are best; the smaller the better."""
+    loss: str
+    """What the mean loss of training is called: nats, mse."""
     said: list[str]
     """Lines that announce the data and the model."""
     fit: Callable[[], None] | None = None
@@ -58,5 +60,6 @@ class Shape(Protocol):
         ...
 
     def report(self, run: Any, folder: RunFolder, display: Display) -> dict[str, float]:
-        """Judge the best weights: write tables and pictures into the folder, say the figures, return those of tests."""
+        """Judge the best weights: write tables and pictures into the folder, say the figures, and return those of the
+        test part; where there is none, those of the part kept to validate."""
         ...

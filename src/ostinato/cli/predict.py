@@ -1,0 +1,66 @@
+"""`ostinato predict`: what a trained model answers to arguments, a file or standard input, line by line."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+import tyro
+
+from ostinato._errors import ConfigError, RunError
+
+
+@dataclass(frozen=True)
+class Predict:
+    """Answer sequences with a trained model, any number of them in constant memory."""
+
+    run: tyro.conf.Positional[Path]
+    """Folder of a run."""
+    texts: tyro.conf.Positional[tuple[str, ...]] = ()
+    """Texts to answer, one an argument."""
+    file: str | None = None
+    """File to answer instead, or - for standard input."""
+    column: str | None = None
+    """Column that holds the text (default: that of the run)."""
+    encoding: str | None = None
+    """Encoding of a text file (default: that of the run)."""
+    format: str | None = None
+    """Format of the answers (default: the first that the model has; jsonl is known to all)."""
+    out: Path | None = None
+    """File to write the answers to (default: standard output)."""
+
+
+def run(arguments: list[str], program: str) -> int:
+    """Print one answer a line."""
+    asked = tyro.cli(Predict, prog=program, args=arguments)
+    if (asked.file is None) == (not asked.texts):
+        got = "texts and a file" if asked.texts else "nothing to answer"
+        raise ConfigError("ostinato predict", got, "", "Give texts, or --file FILE, or --file - for standard input")
+
+    from ostinato.training.opening import load  # imports torch, which --help does without
+
+    model = load(asked.run)
+    if not hasattr(model, "lines"):
+        advice = f"To write with it: ostinato generate {asked.run}"
+        raise RunError(str(asked.run), "a language model answers nothing", "Others do", advice)
+    given = {"text": asked.column, "encoding": asked.encoding}
+    form = asked.format or model.formats[0]
+    lines = model.lines(asked.texts, asked.file, form, **{k: v for k, v in given.items() if v is not None})
+    if asked.out is None:
+        _write(lines, sys.stdout)
+        return 0
+    part = asked.out.with_name(f".{asked.out.name}.part")
+    try:
+        with open(part, "w", encoding="utf-8") as file:
+            _write(lines, file)
+        part.replace(asked.out)
+    finally:
+        part.unlink(missing_ok=True)
+    return 0
+
+
+def _write(lines, stream: TextIO) -> None:
+    for line in lines:
+        print(line, file=stream)

@@ -1,0 +1,188 @@
+"""A trained classifier, opened from its run folder: it answers texts and frames, and scores files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ostinato._errors import ConfigError, did_you_mean
+from ostinato.data.vocabulary import Vocabulary
+from ostinato.models.classifier import Classifier
+from ostinato.training.classifier.building import build_model
+from ostinato.training.classifier.encoding import (
+    ClassifierSchema,
+    Encoder,
+    UnseenLabel,
+    has_answer,
+    padded,
+)
+from ostinato.training.classifier.scoring import Tally, chosen
+from ostinato.training.classifier.shape import opened
+from ostinato.training.classifier.source import Raw, open_source
+from ostinato.training.config import ClassifierRun
+from ostinato.training.run_folder import RunFolder, load_best
+from ostinato.training.supervised.skipped import Skipped
+
+AT_ONCE = 512
+"""Sequences that are read ahead and sorted by length; they are answered in their own order."""
+FORMATS = ("csv", "jsonl")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a classifier answers to one sequence."""
+
+    answer: Any
+    """A label, a list of labels, or a list of numbers."""
+    scores: dict[str, float]
+    """Probability of each label; empty of numbers."""
+    place: str = ""
+    """Where the sequence stood."""
+
+
+class TrainedClassifier:
+    """A run, opened for use. `model`, `schema` and `vocabulary` are there for what this class does not do."""
+
+    formats = FORMATS
+
+    def __init__(self, run: ClassifierRun, model: Classifier, schema: ClassifierSchema, vocabulary: Vocabulary | None):
+        self.run, self.model, self.schema, self.vocabulary = run, model, schema, vocabulary
+
+    def predict(self, sequences: Iterable[str | NDArray]) -> Iterator[Answer]:
+        """Yield an answer for each text, or frames (T, D), in their order; any number of them in constant memory.
+
+        Raises DataError for what the model does not read.
+        """
+        numbered = (Raw(f"sequence {k}", s, None) for k, s in enumerate(sequences, 1))
+        yield from self._answers(numbered)
+
+    def evaluate(self, file: Path | str, **data: Any) -> dict[str, float]:
+        """Score a labelled file; `data` are settings of the data (`text="review"`, …) that differ from the run's.
+
+        Returns the figures of training, `items`, and `skipped`: items without an answer, or whose label the run does
+        not know. Raises DataError as training does.
+        """
+        return self.judge(file, **data)[0]
+
+    def judge(self, file: Path | str, **data: Any) -> tuple[dict[str, float], Any, Skipped]:
+        """Return the figures of a labelled file, the counts they come from, and what was left out."""
+        encoder, tally, skipped = self._encoder(data), Tally(self.model, self.schema), Skipped("item")
+        for group in _groups(open_source(self._columns(encoder.data), str(file)), AT_ONCE):
+            kept = []
+            for raw in group:
+                if not has_answer(raw, encoder.data):
+                    skipped.add("without a label", raw.place)
+                    continue
+                try:
+                    kept.append((encoder.inputs(raw), encoder.target(raw)))
+                except UnseenLabel as label:
+                    skipped.add(f"with the label '{label}', which the run does not know", raw.place)
+            for part in _by_length([inputs for inputs, _ in kept]):
+                tally.add([kept[k][0] for k in part], np.stack([kept[k][1] for k in part]))
+        figures = tally.figures() | {"items": tally.items, "skipped": sum(skipped.counts.values())}
+        return figures, tally.counts, skipped
+
+    def lines(
+        self, texts: Sequence[str] = (), file: str | None = None, form: str = "csv", **data: Any
+    ) -> Iterator[str]:
+        """Yield predictions as lines of a CSV table or of JSONL, for `texts` or for the sequences of a file."""
+        if form not in FORMATS:
+            raise ConfigError("--format", f"'{form}'", f"Possible: {', '.join(FORMATS)}", did_you_mean(form, FORMATS))
+        if file is None:
+            raws: Iterable[Raw] = (Raw(f"argument {k}", text, None) for k, text in enumerate(texts, 1))
+        else:
+            raws = open_source(self._columns(self._encoder(data).data), file, labelled=False)
+        answers = self._answers(raws, data)
+        return self._as_csv(answers) if form == "csv" else self._as_jsonl(answers)
+
+    def _as_jsonl(self, answers: Iterable[Answer]) -> Iterator[str]:
+        for answer in answers:
+            scores = {name: round(score, 6) for name, score in answer.scores.items()}
+            yield json.dumps({"place": answer.place, "answer": answer.answer, "scores": scores}, ensure_ascii=False)
+
+    def _as_csv(self, answers: Iterable[Answer]) -> Iterator[str]:
+        numbers = self.schema.answer == "numbers"
+        names = self.schema.labels
+        yield _record(["place", *names] if numbers else ["place", "label", *(f"score {name}" for name in names)])
+        for answer in answers:
+            if numbers:
+                yield _record([answer.place, *(f"{number:.6g}" for number in answer.answer)])
+            else:
+                label = self.run.data.between.join(answer.answer) if isinstance(answer.answer, list) else answer.answer
+                yield _record([answer.place, label, *(f"{answer.scores[name]:.6f}" for name in names)])
+
+    def _answers(self, raws: Iterable[Raw], data: dict[str, Any] | None = None) -> Iterator[Answer]:
+        encoder = self._encoder(data or {})
+        for group in _groups(raws, AT_ONCE):
+            inputs = [encoder.inputs(raw) for raw in group]
+            found: dict[int, Answer] = {}
+            for part in _by_length(inputs):
+                scores = self.scores([inputs[k] for k in part])
+                rows = zip(part, chosen(self.schema, scores), self._probabilities(scores), strict=True)
+                found |= {k: self._answer(answer, row, str(group[k].place)) for k, answer, row in rows}
+            yield from (found[k] for k in range(len(group)))
+
+    @torch.no_grad()
+    def scores(self, inputs: list[NDArray]) -> Tensor:
+        """Return the scores (B, O) of encoded sequences."""
+        values, lengths = padded(inputs)
+        device = next(self.model.parameters()).device
+        return self.model(values.to(device), lengths.to(device))[0].float()
+
+    def _probabilities(self, scores: Tensor) -> NDArray:
+        return (scores.softmax(-1) if self.schema.answer == "label" else scores.sigmoid()).numpy(force=True)
+
+    def _answer(self, answer: Any, scores: NDArray, place: str) -> Answer:
+        names = self.schema.labels
+        if self.schema.answer == "numbers":
+            return Answer(answer.tolist(), {}, place)
+        told = dict(zip(names, scores.tolist(), strict=True))
+        if self.schema.answer == "label":
+            return Answer(names[int(answer)], told, place)
+        return Answer([name for name, yes in zip(names, answer, strict=True) if yes], told, place)
+
+    def _encoder(self, data: dict[str, Any]) -> Encoder:
+        return Encoder(self.schema, replace(self.run.data, **data), self.vocabulary)
+
+    def _columns(self, data: Any) -> Any:
+        """Return the settings with the columns that the run found, where none are named."""
+        label = ",".join(self.schema.columns) or None
+        return replace(data, text=data.text or self.schema.text, label=data.label or label, part=None)
+
+
+def open_classifier(folder: Path | str) -> TrainedClassifier:
+    """Open the best model of a run. Raises RunError for what is missing, damaged or of another kind."""
+    parts = RunFolder(Path(folder), ClassifierRun())
+    run = parts.read_config()
+    schema, vocabulary = opened(parts)
+    model = build_model(run, schema, vocabulary)
+    load_best(parts, model)
+    return TrainedClassifier(run, model.eval(), schema, vocabulary)
+
+
+def _groups(raws: Iterable[Raw], size: int) -> Iterator[list[Raw]]:
+    iterator = iter(raws)
+    while group := list(islice(iterator, size)):
+        yield group
+
+
+def _by_length(inputs: list[NDArray], size: int = 64) -> Iterator[list[int]]:
+    order = sorted(range(len(inputs)), key=lambda k: len(inputs[k]))
+    yield from (order[k : k + size] for k in range(0, len(order), size))
+
+
+def _record(fields: list[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(fields)
+    return text.getvalue()

@@ -1,0 +1,40 @@
+"""Opens the model of any run: which kind it is stands in its `config.yaml`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from ostinato._errors import RunError
+from ostinato.training.config import parse_yaml
+from ostinato.training.run_folder import RunFolder
+
+OPENERS = {
+    "language-model": ("ostinato.training.trained", "open_language_model"),
+    "classifier": ("ostinato.training.classifier.trained", "open_classifier"),
+}
+"""Kind of run → module and function that opens its model."""
+
+
+def load(folder: Path | str) -> Any:
+    """Open the best model of a run: a `TrainedLanguageModel`, `TrainedClassifier`, … by the kind of the run.
+
+    Raises RunError for what is missing, damaged, or of a kind that has no such model.
+    """
+    module, function = OPENERS[kind_of(folder)]
+    return getattr(import_module(module), function)(folder)
+
+
+def kind_of(folder: Path | str) -> str:
+    """Return the kind of the run in a folder, one of `OPENERS`. Raises RunError where there is none."""
+    parts = RunFolder(Path(folder))
+    if not parts.is_run():
+        parts.read_config()  # which says what is wrong
+    try:
+        kind = parse_yaml(str(parts.config), parts.config.read_text(encoding="utf-8")).get("kind")
+    except UnicodeDecodeError as error:
+        raise RunError(str(parts.config), f"damaged at byte {error.start}", "", "Train anew") from None
+    if kind not in OPENERS:
+        raise RunError(str(folder), f"a run of kind {kind!r}", f"Kinds that are opened: {', '.join(OPENERS)}")
+    return kind

@@ -1,0 +1,207 @@
+"""Training a classifier on a person's own files: a whole run, its folder, going on, using it, and what is refused."""
+
+import csv
+import json
+import random
+import signal
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import ostinato
+from ostinato import ConfigError, DataError, RunError
+from ostinato.data.store import Store
+from ostinato.training import config
+from ostinato.training.classifier import train, train_classifier
+from ostinato.training.config import ClassifierRun
+from ostinato.training.interrupts import StopRequest
+from ostinato.training.progress import Silent
+from ostinato.training.run_folder import RunFolder, read_tensors
+
+GOOD, BAD = ["lovely", "fine", "great", "warm"], ["awful", "dull", "cold", "grim"]
+SMALL = {"hidden_size": 8, "embedding_size": 8, "batch_size": 8, "epochs": 4, "threads": 1}
+
+
+def reviews(count=60, seed=0) -> list[tuple[str, str]]:
+    draw = random.Random(seed)
+    rows = []
+    for k in range(count):
+        word = draw.choice(GOOD if k % 2 else BAD)
+        rest = [f"word{draw.randrange(40)}" for _ in range(draw.randrange(1, 9))]
+        rows.append((" ".join(sorted([word, *rest], key=lambda _: draw.random())), "good" if k % 2 else "bad"))
+    return rows
+
+
+def write(path, rows, header=("review", "sentiment")):
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header, *rows])
+    return path
+
+
+@pytest.fixture
+def file(tmp_path):
+    return write(tmp_path / "reviews.csv", reviews())
+
+
+def begin(folder, file, **settings) -> ClassifierRun:
+    made = config.override(ClassifierRun(), "test", {"file": str(file), **SMALL, **settings})
+    return replace(made, out=folder)
+
+
+def test_one_call_leaves_a_folder_that_explains_itself(tmp_path, file):
+    outcome = train_classifier(file, out=tmp_path / "run", progress=False, test="0.1", **SMALL)
+    folder = RunFolder(tmp_path / "run")
+    assert "of 2 labels (bad, good)" in folder.card.read_text()
+    assert json.loads(folder.schema.read_text())["labels"] == ["bad", "good"]
+    assert outcome.tested == json.loads((folder.report / "figures.json").read_text())["test"]
+    written = {path.name for path in folder.report.iterdir()}
+    assert written >= {"test-confusion.png", "test-classes.csv", "steps.html", "validation-confusion.png"}
+    _, facts = read_tensors(folder.model, kind="classifier")
+    assert facts["errors"] == outcome.best
+
+
+def test_learning_finds_the_words_that_decide(tmp_path, file):
+    write(file, reviews(300))
+    outcome = train(begin(tmp_path / "run", file, epochs=12, learning_rate=0.02), Silent())
+    assert outcome.metrics["accuracy"] == 1.0
+    answers = list(ostinato.load(tmp_path / "run").predict(["a lovely one", "dull and grim"]))
+    assert [answer.answer for answer in answers] == ["good", "bad"]
+    assert sum(answers[0].scores.values()) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_a_run_that_was_stopped_comes_to_the_same_bits(tmp_path, file, monkeypatch):
+    whole = train(begin(tmp_path / "whole", file, symbol_dropout=0.1), Silent())
+    monkeypatch.setattr(StopRequest, "__enter__", lambda self: SimpleNamespace(signal=signal.SIGTERM))
+    run = begin(tmp_path / "parts", file, symbol_dropout=0.1)
+    assert train(run, Silent()).step == 1
+    monkeypatch.undo()
+    finished = train(replace(run, resume=True), Silent())
+    assert (finished.step, finished.best) == (whole.step, whole.best)
+    first, second = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "parts"))
+    assert first == second
+
+
+def test_a_run_that_is_resumed_may_be_longer_but_not_other(tmp_path, file):
+    run = begin(tmp_path / "run", file)
+    steps = train(run, Silent()).step
+    longer = train_classifier(out=tmp_path / "run", resume=True, epochs=8, progress=False)
+    assert longer.step == 2 * steps
+    with pytest.raises(RunError, match="hidden_size is 9 now, the run began with 8"):
+        train(replace(config.override(run, "test", {"hidden_size": 9}), resume=True), Silent())
+
+
+@pytest.mark.parametrize("baseline", ["majority", "ngram", "bag", "mlp", "convolution"])
+def test_a_baseline_runs_as_any_model_does(tmp_path, file, baseline):
+    outcome = train(begin(tmp_path / "run", file, baseline=baseline, tokens="char"), Silent())
+    assert set(outcome.tested) >= {"accuracy", "macro_f1", "nats"}
+    trained = ostinato.load(tmp_path / "run")
+    assert trained.evaluate(file)["items"] == 60
+    assert {answer.answer for answer in trained.predict(["lovely"])} <= {"good", "bad"}
+
+
+def test_the_majority_is_known_from_the_shares_alone(tmp_path):
+    file = write(tmp_path / "r.csv", [(f"text {k}", "rare" if k % 4 == 0 else "usual") for k in range(80)])
+    outcome = train(begin(tmp_path / "run", file, baseline="majority", validation="0.5"), Silent())
+    assert outcome.tested["accuracy"] == 0.75
+    assert outcome.tested["nats"] == pytest.approx(-(0.75 * np.log(0.75) + 0.25 * np.log(0.25)), abs=0.01)
+
+
+def test_gradients_in_pieces_need_one_direction(tmp_path, file):
+    pieces = {"gradient": "truncated", "k1": 3}
+    with pytest.raises(ConfigError, match="--directions 1"):
+        train(begin(tmp_path / "run", file, **pieces), Silent())
+    outcome = train(begin(tmp_path / "run", file, directions=1, pooling="mean", **pieces), Silent())
+    assert outcome.step > 0
+
+
+def test_several_labels_are_answered_together(tmp_path):
+    rows = [(f"{w} {v}", ";".join(sorted({w, v}))) for w in GOOD for v in GOOD for _ in range(3)]
+    file = write(tmp_path / "topics.csv", [*rows, ("nothing", "")], header=("text", "topics"))
+    settings = {"answer": "labels", "between": ";", "label": "topics", "epochs": 60, "learning_rate": 0.02}
+    outcome = train(begin(tmp_path / "run", file, **settings), Silent())
+    assert outcome.metrics["subset_accuracy"] > 0.9
+    (answer,) = ostinato.load(tmp_path / "run").predict(["warm great"])
+    assert answer.answer == ["great", "warm"]
+
+
+def test_numbers_are_answered_in_their_own_units(tmp_path):
+    rows = [("one " * n, 1000 + n, -n) for n in range(1, 9) for _ in range(8)]
+    file = write(tmp_path / "n.csv", rows, header=("text", "length", "minus"))
+    settings = {"answer": "numbers", "label": "length,minus", "epochs": 60, "learning_rate": 0.02, "hidden_size": 16}
+    outcome = train(begin(tmp_path / "run", file, pooling="last", dropout=0.0, **settings), Silent())
+    assert outcome.metrics["mae"] < 1.0
+    (answer,) = ostinato.load(tmp_path / "run").predict(["one one one one"])
+    assert answer.answer == pytest.approx([1004, -4], abs=1.5)
+
+
+def test_frames_are_classified_and_scaled_as_in_the_run(tmp_path):
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=(40, 12, 3)).astype(np.float32) * 100 + 500
+    y = np.arange(40) % 2
+    x[y == 1, :, 1] += 300
+    np.savez(tmp_path / "x.npz", x=x, y=y)
+    outcome = train(begin(tmp_path / "run", tmp_path / "x.npz", epochs=20, learning_rate=0.01), Silent())
+    assert outcome.metrics["accuracy"] == 1.0
+    answers = [answer.answer for answer in ostinato.load(tmp_path / "run").predict(list(x))]
+    assert answers == [str(label) for label in y]
+
+
+def test_rows_without_text_or_label_are_left_out_and_counted(tmp_path, capsys):
+    file = write(tmp_path / "r.csv", [*reviews(), ("", "good"), ("fine", ""), ("fine", "")])
+    train_classifier(file, out=tmp_path / "run", **SMALL)
+    said = capsys.readouterr().out
+    assert "left out 2 items without a label (the first:" in said
+    assert "left out 1 item without a text (the first:" in said
+
+
+def test_a_label_that_training_has_not_is_counted_and_named(tmp_path, file):
+    other = write(tmp_path / "other.csv", [*reviews(8), ("strange", "odd")])
+    train(begin(tmp_path / "run", file, validation=str(other)), Silent())
+    figures, _, skipped = ostinato.load(tmp_path / "run").judge(other)
+    assert (figures["items"], figures["skipped"]) == (8, 1)
+    assert "with the label 'odd', which the run does not know" in skipped.lines()[0]
+
+
+def test_the_parts_may_be_named_by_a_column(tmp_path):
+    parts = ["train"] * 40 + ["dev"] * 12 + ["test"] * 8
+    rows = [(*row, part) for row, part in zip(reviews(), parts, strict=True)]
+    file = write(tmp_path / "r.csv", rows, header=("review", "sentiment", "fold"))
+    train(begin(tmp_path / "run", file, part="fold"), Silent())
+    items = RunFolder(tmp_path / "run").items
+    assert [len(Store(items / name)) for name in ("train", "valid", "test")] == [40, 12, 8]
+
+
+def test_without_a_part_to_validate_the_model_is_judged_on_what_it_learns(tmp_path, file):
+    outcome = train(begin(tmp_path / "run", file, validation="0", select="nats"), Silent())
+    assert outcome.best == outcome.metrics["nats"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "settings", "message"),
+    [
+        (reviews(), {"label": "sentimnt"}, "no column 'sentimnt'.*sentiment"),
+        (reviews(), {"text": "text"}, "no column 'text'"),
+        ([("a", "x"), ("b", "x"), ("c", "x")], {"validation": "0"}, "one class only"),
+        (reviews(3), {"validation": "0.01"}, "no item in the part 'valid'"),
+        (reviews(), {"validation": "1.5"}, "Possible: a share from 0 to below 1"),
+        (reviews(), {"validation": "nowhere.csv"}, "there is no such file"),
+        (reviews(), {"answer": "numbers"}, "'bad' is no number|'good' is no number"),
+        (reviews(), {"longest": 0}, "--longest"),
+        (reviews(), {"epochs": 0.0}, "--epochs"),
+        (reviews(), {"select": "mse"}, "--select"),
+        (reviews(), {"part": "fold", "test": "0.1"}, "--part"),
+        (reviews(), {"baseline": "ngram", "answer": "labels"}, "--baseline: ngram"),
+    ],
+)
+def test_what_cannot_be_learned_from_is_refused_and_leaves_no_folder(tmp_path, rows, settings, message):
+    file = write(tmp_path / "r.csv", rows)
+    with pytest.raises((ConfigError, DataError), match=message):
+        train(begin(tmp_path / "run", file, **settings), Silent())
+    assert not (tmp_path / "run").exists()
+
+
+def test_texts_are_cut_to_the_steps_that_are_read(tmp_path, file, capsys):
+    train_classifier(file, out=tmp_path / "run", longest=2, **SMALL)
+    assert "to their first 2 steps" in capsys.readouterr().out
