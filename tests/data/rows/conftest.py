@@ -21,5 +21,6 @@ def whole(tmp_path_factory):
     pq.write_table(pa.table({"text": ["a", "b"], "label": [1, 2]}), folder / "a.parquet")
     (folder / "a.idx").write_bytes(_IDX)
     (folder / "a.idx.gz").write_bytes(gzip.compress(_IDX))
+    (folder / "a.csv.gz").write_bytes(gzip.compress(b"text,label\na,1\nb,2\n"))
     (folder / "a.ts").write_bytes(_TS)
     return lambda name: (folder / name).read_bytes()

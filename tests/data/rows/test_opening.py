@@ -202,8 +202,21 @@ def test_a_nul_is_refused_with_its_line(tmp_path, name):
     assert error.got == "a NUL character at column 2"
 
 
-def test_an_archive_is_no_table(tmp_path):
-    assert "unpack" in failure(write(tmp_path / "a.csv", gzip.compress(b"text,label\n"))).advice
+def test_what_is_packed_with_gzip_is_read(tmp_path):
+    path = write(tmp_path / "a.CSV.gz", gzip.compress(b"text,label\na,good\n" * 100_000))
+    assert open_rows(path).format == "CSV with a header of 2 columns"
+    assert len(values(path)) == 199_999
+
+
+@pytest.mark.parametrize("cut", [5, 30, -4])
+def test_damaged_gzip_is_refused(tmp_path, cut):
+    packed = gzip.compress(b"".join(b"%d,%d\n" % (n, n * n) for n in range(9999)))
+    assert failure(write(tmp_path / "a.csv.gz", packed[:cut])).got.startswith("damaged gzip (")
+
+
+@pytest.mark.parametrize(("name", "advice"), [("a.csv", "unpack"), ("a.xlsx", "save it as CSV")])
+def test_an_archive_is_no_table(tmp_path, name, advice):
+    assert advice in failure(write(tmp_path / name, b"PK\x03\x04....")).advice
 
 
 def test_an_empty_file_is_refused(tmp_path):

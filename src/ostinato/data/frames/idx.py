@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
 import math
 import re
 import struct
-import zlib
 from collections.abc import Iterator
 from itertools import repeat
 from pathlib import Path
@@ -19,6 +17,7 @@ from ostinato.data.frames.gaps import without_gaps
 from ostinato.data.frames.recordings import Frames, Recordings
 from ostinato.data.place import Place
 from ostinato.data.readers import check_file
+from ostinato.data.unpacking import open_unpacked
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _ADVICE = "Fetch the file again; an idx file begins with two zero bytes"
@@ -60,7 +59,7 @@ def idx_recordings(path: Path, *, pixels: bool = False, downsample: int | None =
 
 def _layout(path: Path) -> _Layout:
     check_file(path)
-    with _opened(path) as file:
+    with open_unpacked(path) as file:
         head = _read(file, 4, path)
         if head[:2] != b"\0\0" or head[2] not in _TYPES or not head[3]:
             raise DataError(str(path), f"not an idx file (it begins with {head.hex()})", "", _ADVICE)
@@ -70,17 +69,8 @@ def _layout(path: Path) -> _Layout:
     return _Layout(np.dtype(_TYPES[head[2]]), shape)
 
 
-def _opened(path: Path) -> BinaryIO:
-    with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    return gzip.open(path, "rb") if packed else path.open("rb")  # pyright: ignore[reportReturnType]
-
-
 def _read(file: BinaryIO, size: int, path: Path) -> bytes:
-    try:
-        block = file.read(size)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(str(path), f"it is damaged ({error})", "", "Fetch the file again") from None
+    block = file.read(size)
     if len(block) != size:
         raise DataError(str(path), "it ends before all of its items", "", "Fetch the file again")
     return block
@@ -89,7 +79,7 @@ def _read(file: BinaryIO, size: int, path: Path) -> bytes:
 def _numbers(path: Path, layout: _Layout) -> Iterator[np.ndarray]:
     """Give the items of an array one after the other; one number for each where it has one dimension."""
     size = layout.dtype.itemsize * math.prod(layout.shape[1:])
-    with _opened(path) as file:
+    with open_unpacked(path) as file:
         _read(file, 4 + 4 * len(layout.shape), path)
         for _ in range(layout.shape[0]):
             yield np.frombuffer(_read(file, size, path), layout.dtype).reshape(layout.shape[1:])

@@ -12,8 +12,10 @@ from typing import BinaryIO, Protocol
 from ostinato._errors import DataError
 from ostinato.data.lines import mistaken_for_text, numbered_lines, text_encoding, wrong_beginning
 from ostinato.data.readers import check_file
+from ostinato.data.unpacking import open_unpacked
 
 STANDARD_INPUT = "-"
+_SHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 _HEAD = 1 << 18  # bytes looked at to tell what a file is
 
 
@@ -35,18 +37,19 @@ class Source(Protocol):
 
 
 class File:
-    """A file on a disk; DataError for one that is missing, empty or not to be read."""
+    """A file on a disk, unpacked where it is gzip; DataError for one that is missing, empty or not to be read."""
 
     def __init__(self, path: Path):
         check_file(path)
-        self.path, self.name, self.suffix = path, str(path), path.suffix.lower()
-        with path.open("rb") as file:
+        self.path, self.name = path, str(path)
+        self.suffix = Path(path.name.lower().removesuffix(".gz")).suffix
+        with open_unpacked(path) as file:
             self.head = file.read(_HEAD)
             self.whole = not file.read(1)
 
     def open(self) -> BinaryIO:
         """Open the file anew."""
-        return self.path.open("rb")
+        return open_unpacked(self.path)
 
 
 class Stream:
@@ -103,6 +106,8 @@ def first_lines(source: Source, encoding: str) -> list[str]:
     Raises DataError for what is no text in it: an archive, or UTF-16 where another encoding is asked for.
     """
     hint = mistaken_for_text(source.head)
+    if hint and source.suffix in _SHEETS:
+        hint = "It looks like a spreadsheet: save it as CSV"
     if hint and not ("UTF-16" in hint and encoding.startswith(("utf-16", "utf-32"))):
         raise DataError(source.name, "not text", "A table is text: CSV, TSV, JSONL, lines; or Parquet", hint)
     decoder = codecs.getincrementaldecoder(text_encoding(encoding))("replace")
