@@ -8,13 +8,15 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 import pytest
 import torch
-from benchmarks import endurance, gradients, kills, report, streaming, table, torch_peer, unbiased
+from benchmarks import dtw, endurance, gradients, kills, report, streaming, table, torch_peer, unbiased
 from benchmarks.__main__ import RESULTS
 from benchmarks.problem import problem
 from benchmarks.settings import Settings, find_peers
 from benchmarks.suites import SUITES
 from benchmarks.texts import GRU, LSTM, OTHERS, TORCH_HAS, products
 
+from ostinato.data.frames import Frames
+from ostinato.data.place import Place
 from ostinato.training.gradient import METHODS
 
 SIZE = (3, 5, 8)
@@ -220,3 +222,30 @@ def test_a_stream_is_learned_and_asks_for_the_bit_of_before():
     inputs, targets = (torch.cat(parts).flatten() for parts in zip(*windows, strict=True))
     assert torch.equal(inputs[: -endurance.DELAY], targets[endurance.DELAY :])
     assert endurance.learn("rtrl", 2000) < 0.72
+
+
+def warped(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the distance along the best path, by its definition: D(i, j) = d(i, j) + the least of three before."""
+    found = np.full((len(one) + 1, len(other) + 1), math.inf)
+    found[0, 0] = 0.0
+    for i, a in enumerate(one, start=1):
+        for j, b in enumerate(other, start=1):
+            found[i, j] = ((a - b) ** 2).sum() + min(found[i - 1, j], found[i, j - 1], found[i - 1, j - 1])
+    return math.sqrt(found[-1, -1])
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_series_are_warped_as_defined(width):
+    pytest.importorskip("dtaidistance", reason="a benchmark peer is missing: pip install -e '.[bench]'")
+    draw = np.random.default_rng(0)
+    rows, columns = ([draw.normal(size=(length, width)) for length in lengths] for lengths in ((5, 9), (7, 4, 5)))
+    expected = [[warped(row, column) for column in columns] for row in rows]
+    np.testing.assert_allclose(dtw.between(rows, columns), expected, atol=1e-12)
+
+
+def test_the_nearest_series_gives_its_label():
+    pytest.importorskip("dtaidistance", reason="a benchmark peer is missing: pip install -e '.[bench]'")
+    items = [Frames(Place("made up", n, "item"), np.full((3 + n, 1), n, np.float32), str(n)) for n in range(4)]
+    moved = [item._replace(values=item.values + 0.1) for item in items]
+    assert dtw.nearest_accuracy(items, moved) == 1.0
+    assert dtw.nearest_accuracy(items, [item._replace(label="0") for item in moved]) == 0.25
