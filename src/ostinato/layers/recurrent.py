@@ -18,7 +18,7 @@ from ostinato.cells.wrappers.highway import highway_gate
 from ostinato.cells.wrappers.learned_initial_state import LearnedInitialState
 from ostinato.cells.wrappers.regularised import Regularisers
 from ostinato.layers.ragged import enter, turn
-from ostinato.layers.stack import Seen, run_stack
+from ostinato.layers.stack import Seen, check_share, run_stack
 from ostinato.unroll import plan
 
 INITIAL_STATES = ("zero", "learned")
@@ -215,7 +215,6 @@ def _built(cell: str | type[Cell] | Cell, input_size: int, hidden_size: int, val
 
 
 def _check(dropout: float, initial_state: str) -> None:
-    if not isinstance(dropout, int | float) or not 0 <= dropout < 1:
-        raise ConfigError("dropout", f"{dropout} was given", "A share from 0 up to, not including, 1", "")
+    check_share("dropout", dropout)
     if initial_state not in INITIAL_STATES:
         raise ConfigError("initial_state", f"'{initial_state}' was given", f"Known are {', '.join(INITIAL_STATES)}", "")

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ostinato._errors import ConfigError
 from ostinato.cells.cell import Bound, Cell, State
 from ostinato.unroll import unroll
 
@@ -90,3 +91,9 @@ def dropped(inputs: Tensor, share: float, variational: bool) -> Tensor:
     if not variational:
         return F.dropout(inputs, share, training=True)
     return inputs * F.dropout(torch.ones_like(inputs[:1]), share, training=True)
+
+
+def check_share(name: str, share: float) -> None:
+    """Refuse a share of numbers to leave out that is none. Raises ConfigError."""
+    if not isinstance(share, int | float) or not 0 <= share < 1:
+        raise ConfigError(name, f"{share} was given", "A share from 0 up to, not including, 1", "")

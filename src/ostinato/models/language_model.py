@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from ostinato._errors import ConfigError
 from ostinato.cells.cell import State
 from ostinato.layers.recurrent import Recurrent, layer_sizes
-from ostinato.layers.stack import dropped
+from ostinato.layers.stack import check_share, dropped
 
 
 class Segment(Protocol):
@@ -27,6 +27,7 @@ class LanguageModel(nn.Module):
 
     embedding_size  None is the smaller of 64 and the number of symbols; with `tied`, the size of the output.
     dropout         between layers and before the scores, while training.
+    embedding_dropout  of the numbers of embedded symbols, while training; with `variational` the same at each step.
     tied            the scores use the embeddings (Press and Wolf, 2017, arXiv:1608.05859).
     values          further keywords of `Recurrent` (`zoneout`, `norm`, …) and of the cell.
 
@@ -42,6 +43,7 @@ class LanguageModel(nn.Module):
         hidden_size: int | Sequence[int] = 256,
         num_layers: int = 2,
         dropout: float = 0.0,
+        embedding_dropout: float = 0.0,
         tied: bool = False,
         residual: bool = False,
         initial_state: str = "zero",
@@ -58,6 +60,7 @@ class LanguageModel(nn.Module):
             raise ConfigError("bidirectional", "True was given", "A language model reads forward only")
         if "batch_first" in values:
             raise ConfigError("batch_first", "it was given", "Tokens are (T, B): steps, rows")
+        check_share("embedding_dropout", embedding_dropout)
         self.embedding = nn.Embedding(vocabulary_size, size)
         self.recurrent = Recurrent(
             cell, size, hidden_size, num_layers, dropout=dropout, residual=residual,
@@ -67,10 +70,10 @@ class LanguageModel(nn.Module):
             raise ConfigError(
                 "cell", "it uses dt", "Symbols have no time between them", "Leave dt out of the equations"
             )
-        self.dropout = dropout
+        self.vocabulary_size, self.dropout, self.embedding_dropout = vocabulary_size, dropout, embedding_dropout
         self.scores = nn.Linear(self.recurrent.output_size, vocabulary_size)
         if tied:
-            self._tie(size)
+            tie(self.scores, self.embedding)
 
     def forward(self, tokens: Tensor, state: State = None, *, reset: Tensor | None = None) -> tuple[Tensor, State]:
         """Return the scores (T, B, V) of the symbol after each of `tokens` (T, B), and the state after the last.
@@ -79,8 +82,7 @@ class LanguageModel(nn.Module):
         """
         if tokens.dim() != 2:
             raise ConfigError("tokens", f"shape {tuple(tokens.shape)}", "Tokens are (T, B): steps, rows")
-        embedded = self.embedding(tokens)
-        outputs, state = self.recurrent(embedded, state, reset=reset)
+        outputs, state = self.recurrent(self._read(tokens), state, reset=reset)
         if self.training and self.dropout:
             outputs = dropped(outputs, self.dropout, self.recurrent.variational)
         return self.scores(outputs), state
@@ -97,7 +99,7 @@ class LanguageModel(nn.Module):
 
     def inputs(self, segment: Segment) -> Tensor:
         """Return what the first layer reads, (T, B, E)."""
-        return self.embedding(segment.inputs)
+        return self._read(segment.inputs)
 
     def advance(self, segment: Segment, state: State = None) -> State:
         """Return the state after the segment, without scores."""
@@ -128,13 +130,27 @@ class LanguageModel(nn.Module):
         """Return, for each layer, the engine that runs it and why."""
         return self.recurrent.plans()
 
-    def _tie(self, size: int) -> None:
-        if size != self.recurrent.output_size:
-            raise ConfigError(
-                "tied",
-                f"embeddings of {size} and an output of {self.recurrent.output_size}",
-                "Tied embeddings are as large as the output",
-                f"Use embedding_size={self.recurrent.output_size}",
-            )
-        self.scores.weight = self.embedding.weight
-        nn.init.normal_(self.embedding.weight, std=size**-0.5)
+    @property
+    def is_random(self) -> bool:
+        """Whether what the first layer reads is drawn anew at each call."""
+        return self.training and self.embedding_dropout > 0
+
+    def _read(self, tokens: Tensor) -> Tensor:
+        embedded = self.embedding(tokens)
+        if self.is_random:
+            return dropped(embedded, self.embedding_dropout, self.recurrent.variational)
+        return embedded
+
+
+def tie(scores: nn.Linear, embedding: nn.Embedding) -> None:
+    """Let the scores use the embeddings. Raises ConfigError where the sizes differ."""
+    size = embedding.embedding_dim
+    if size != scores.in_features:
+        raise ConfigError(
+            "tied",
+            f"embeddings of {size} and an output of {scores.in_features}",
+            "Tied embeddings are as large as the output",
+            f"Use embedding_size={scores.in_features}",
+        )
+    scores.weight = embedding.weight
+    nn.init.normal_(embedding.weight, std=size**-0.5)

@@ -18,9 +18,6 @@ from ostinato.training.task import engines
 
 def card(run: Run, folder: Path, vocabulary: Vocabulary, model: Any, figures: dict[str, Any]) -> str:
     """Return the text of the card; `figures` (step, nats, …) are those of the best weights."""
-    settings, training = run.model, run.training
-    equations = CATALOGUE[settings.cell].equations if settings.cell in CATALOGUE else settings.cell
-    parameters = sum(p.numel() for p in model.parameters())
     typed = shlex.quote(str(folder))
     return f"""# {folder.name}
 
@@ -28,19 +25,12 @@ A language model trained by Ostinato {__version__} on `{run.data.file.name}`.
 
 ```
 ostinato generate {typed}
-ostinato train language-model --out {typed} --resume
+{_again(run, typed)}
 ```
 
 ## Network
 
-{settings.num_layers} layer{"s" if settings.num_layers > 1 else ""} of {settings.hidden_size} units,
-{parameters:,} parameters, engine {engines(model)}.
-Each layer applies these equations at every step:
-
-```
-{_plain(equations)}
-```
-
+{_network(run, model)}
 It reads and writes {vocabulary.size} symbols ({vocabulary.kind}).
 
 ## Scores
@@ -53,11 +43,42 @@ It reads and writes {vocabulary.size} symbols ({vocabulary.kind}).
 | symbols scored | {figures["symbols"]:,} |
 | step of these weights | {figures["step"]:,} of {figures["steps"]:,} |
 
-Trained with {training.optimizer}, {training.batch_size} lanes, {_gradient(run)}.
+{_learning(run)}
 Every setting stands in `config.yaml`, every measurement in `metrics.jsonl`.
 
 Written by torch {torch.__version__}, Python {platform.python_version()}.
 """
+
+
+def _again(run: Run, typed: str) -> str:
+    if run.model.baseline == "kneser-ney":
+        return f"ostinato evaluate {typed} FILE"
+    return f"ostinato train language-model --out {typed} --resume"
+
+
+def _network(run: Run, model: Any) -> str:
+    settings = run.model
+    layers = f"{settings.num_layers} layer{'s' if settings.num_layers > 1 else ''} of {settings.hidden_size} units"
+    parameters = f"{sum(p.numel() for p in model.parameters()):,} parameters"
+    if settings.baseline == "kneser-ney":
+        return f"No network but a baseline: n-grams of up to {settings.order} symbols, interpolated Kneser-Ney.\n"
+    if settings.baseline == "window-mlp":
+        return f"A baseline without recurrence: {layers} over {settings.window} symbols,\n{parameters}.\n"
+    equations = CATALOGUE[settings.cell].equations if settings.cell in CATALOGUE else settings.cell
+    return f"""{layers},
+{parameters}, engine {engines(model)}.
+Each layer applies these equations at every step:
+
+```
+{_plain(equations)}
+```
+"""
+
+
+def _learning(run: Run) -> str:
+    if run.model.baseline == "kneser-ney":
+        return "Counted in one reading of the text."
+    return f"Trained with {run.training.optimizer}, {run.training.batch_size} lanes, {_gradient(run)}."
 
 
 def _gradient(run: Run) -> str:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import shlex
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +14,10 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 
-from ostinato._errors import ConfigError, DataError, RunError
+from ostinato._errors import ConfigError, RunError
 from ostinato._version import __version__
 from ostinato.data.lanes import Lanes
-from ostinato.data.readers import check_file, documents
-from ostinato.data.streams import TokenStream, write_stream
+from ostinato.data.streams import TokenStream
 from ostinato.data.vocabulary import Vocabulary
 from ostinato.decoding.sampling import Sampling
 from ostinato.training import config
@@ -29,12 +26,13 @@ from ostinato.training.config import (
     DEFAULT_EPOCHS,
     DEFAULT_SYMBOLS,
     NOT_GIVEN,
-    Data,
+    Model,
     Run,
     Training,
     above_zero,
     check_seed,
 )
+from ostinato.training.counting import count, refuse_unfit
 from ostinato.training.course import read_written, run_to_end
 from ostinato.training.devices import is_follower, kept_threads, make_accelerator
 from ostinato.training.feedback import described, in_groups
@@ -47,12 +45,12 @@ from ostinato.training.resuming import refuse_other_settings
 from ostinato.training.run_folder import RunFolder, saved_settings, write_text
 from ostinato.training.stepping import make_stepping
 from ostinato.training.task import Outcome, Task, engines
+from ostinato.training.texts import check_text, validation_lanes, write_text_of
 from ostinato.training.trained import build_model, score, write
 
 VALIDATIONS = 20
 LONGEST_PERIOD = 2000
 SAMPLE_TEMPERATURE = 0.8
-SAY_EVERY_S = 5.0
 
 
 def train_language_model(
@@ -84,6 +82,9 @@ def train(run: Run, display: Display) -> Outcome:
     """Train as `run` says and show it on `display`. Raises OstinatoError for what cannot be done."""
     folder = RunFolder(run.folder)
     config.refuse_two_ways(run)
+    refuse_unfit(run)
+    if run.model.baseline == "kneser-ney":
+        return count(run, folder, display)
     try:
         with torch.random.fork_rng(), kept_threads(), explained(run.training, run.model):
             if is_follower():
@@ -96,13 +97,13 @@ def train(run: Run, display: Display) -> Outcome:
 
 
 def _begin(run: Run, folder: RunFolder, display: Display) -> Outcome:
-    _check_text(run.data.file)
+    check_text(run.data.file)
     run = config.with_cell_text(run)
     accelerator = make_accelerator(run.training, folder.path)
     if run.resume:
         display.say(f"{folder.path}: no run is there yet, it begins now")
     with folder.beginning(run.overwrite) as staging:
-        vocabulary = _write_text_of(run.data, staging, display)
+        vocabulary = write_text_of(run.data, staging, display)
         run, _ = _assemble(run, staging, vocabulary)
         write_text(staging.config, config.to_yaml(run, __version__))
         folder.settle(staging, run.overwrite)
@@ -168,8 +169,7 @@ def _assemble(run: Run, folder: RunFolder, vocabulary: Vocabulary) -> tuple[Run,
     every = (training.validate_every or 1) * lanes.length * training.batch_size // updates
     parts = _Parts(
         model, lanes, train, valid, updates,
-        # a lane begins without memory, so a short text is read in few
-        validation_lanes=max(1, min(training.batch_size, (len(valid) - 1) // 256)),
+        validation_lanes=validation_lanes(valid, training.batch_size),
         validation_limit=max(250_000, every // 8),
     )  # fmt: skip
     return replace(run, training=training), parts
@@ -200,54 +200,6 @@ def _resolved(training: Training, updates: int, symbols: int) -> Training:
 def validation_period(steps: int) -> int:
     """Return the steps between validations: about twenty in a run, but a model and a sample every few minutes."""
     return min(max(math.ceil(steps / VALIDATIONS), min(steps, 50)), LONGEST_PERIOD)
-
-
-def _write_text_of(data: Data, folder: RunFolder, display: Display) -> Vocabulary:
-    """Learn the vocabulary and write the tokens of the text into the folder."""
-    said_at = time.monotonic()
-    validation = _validation(data.validation)
-    if isinstance(validation, Path):
-        check_file(validation)
-    texts = [] if data.tokens == "byte" else documents(data.file, column=data.column, encoding=data.encoding)
-    vocabulary = Vocabulary.learn(data.tokens, texts, data.vocabulary_size)
-    write_text(folder.tokenizer, vocabulary.to_json())
-
-    def report(done: int, total: int) -> None:
-        nonlocal said_at
-        if time.monotonic() - said_at > SAY_EVERY_S:
-            said_at = time.monotonic()
-            display.say(f"reading {data.file.name}: {100 * done // max(1, total)} %")
-
-    write_stream(
-        folder.tokens,
-        data.file,
-        vocabulary,
-        column=data.column,
-        encoding=data.encoding,
-        validation=validation,
-        progress=report,
-    )
-    return vocabulary
-
-
-def _check_text(file: Path) -> None:
-    if file == NOT_GIVEN:
-        raise ConfigError("file", "no text was given", "", "Give a file to learn from")
-    if RunFolder(file).is_run():
-        raise DataError(
-            str(file),
-            "this is a run folder, not a text",
-            "",
-            f"To go on with the run: ostinato train language-model --out {shlex.quote(str(file))} --resume",
-        )
-    check_file(file)
-
-
-def _validation(text: str) -> float | Path:
-    try:
-        return float(text)
-    except ValueError:
-        return Path(text)
 
 
 def _task(run: Run, folder: RunFolder, vocabulary: Vocabulary, parts: _Parts) -> Task:
@@ -287,8 +239,7 @@ def _announce(run: Run, folder: RunFolder, vocabulary: Vocabulary, parts: _Parts
                 f"{checked:,} of {len(parts.valid):,} to validate; "
                 f"vocabulary of {vocabulary.size:,} ({vocabulary.kind})"
                 + (f"; {skipped:,} rows without text left out" if (skipped := parts.train.skipped_rows) else ""),
-                f"model   {run.model.num_layers} x {run.model.hidden_size} {_cell_name(run)}, "
-                f"{parameters:,} parameters, engine {engines(parts.model)}",
+                f"model   {_named(run.model)}, {parameters:,} parameters, engine {engines(parts.model)}",
                 *described(training),
                 f"length  {training.steps:,} steps, {epochs:.2f} epochs, {round(symbols * epochs):,} symbols",
                 *in_words(training),
@@ -298,8 +249,11 @@ def _announce(run: Run, folder: RunFolder, vocabulary: Vocabulary, parts: _Parts
     )
 
 
-def _cell_name(run: Run) -> str:
-    return "cell of its own equations" if "=" in run.model.cell else run.model.cell
+def _named(model: Model) -> str:
+    layers = f"{model.num_layers} x {model.hidden_size}"
+    if model.baseline == "window-mlp":
+        return f"baseline window-mlp, {layers} over {model.window} symbols"
+    return f"{layers} {'cell of its own equations' if '=' in model.cell else model.cell}"
 
 
 def _agreed(asked: Run, saved: Run, folder: RunFolder) -> Run:

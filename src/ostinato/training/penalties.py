@@ -89,7 +89,7 @@ def check_penalties(training: Learning, model: nn.Module) -> None:
     if training.omega and any(getattr(module, "bidirectional", False) for module in model.modules()):
         raise ConfigError("--omega", "layers that read backwards", "It follows one direction", "Leave it out")
     if training.omega and any(getattr(module, "is_random", False) for module in model.modules()):
-        advice = "Leave out --zoneout, --recurrent-dropout and --weight-drop"
+        advice = "Leave out --zoneout, --recurrent-dropout, --weight-drop and --embedding-dropout"
         raise ConfigError("--omega", "a cell that draws by chance", "Its steps are taken twice", advice)
 
 

@@ -255,8 +255,8 @@ def load_weights(path: Path, model: torch.nn.Module, tensors: dict[str, torch.Te
     model.load_state_dict(tensors)
 
 
-def load_best(parts: RunFolder, model: torch.nn.Module) -> None:
-    """Copy the best weights of a run into `model`. Raises RunError where there are none yet."""
+def best_tensors(parts: RunFolder) -> dict[str, torch.Tensor]:
+    """Return the best weights of a run. Raises RunError where there are none yet."""
     if not parts.model.exists():
         raise RunError(
             str(parts.path),
@@ -264,7 +264,12 @@ def load_best(parts: RunFolder, model: torch.nn.Module) -> None:
             "",
             f"Go on with it: ostinato train {parts.kind} --out {shlex.quote(str(parts.path))} --resume",
         )
-    load_weights(parts.model, model, read_tensors(parts.model, kind=parts.kind)[0])
+    return read_tensors(parts.model, kind=parts.kind)[0]
+
+
+def load_best(parts: RunFolder, model: torch.nn.Module) -> None:
+    """Copy the best weights of a run into `model`. Raises RunError where there are none yet, or they do not fit."""
+    load_weights(parts.model, model, best_tensors(parts))
 
 
 def _unshared(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -16,19 +17,22 @@ from ostinato.data.readers import has_documents
 from ostinato.data.streams import TokenStream, write_whole
 from ostinato.data.vocabulary import Vocabulary
 from ostinato.decoding.sampling import Sampling, generate, until_stop
+from ostinato.models.baselines.kneser_ney import KneserNey
+from ostinato.models.baselines.window import WindowModel
 from ostinato.models.language_model import LanguageModel
 from ostinato.training.config import Model, Run, check_seed
 from ostinato.training.loop import move
-from ostinato.training.run_folder import RunFolder, load_best
+from ostinato.training.run_folder import RunFolder, best_tensors, load_weights
 
 LANE_SYMBOLS = 50_000  # a lane begins without memory; one in 50,000 symbols does not show in a mean
 SCORES_AT_ONCE = 1 << 24  # numbers a forward pass may hold: 64 MB
+WINDOW_SETTINGS = ("embedding_size", "embedding_dropout", "hidden_size", "num_layers", "dropout", "tied")
 
 
 class TrainedLanguageModel:
     """A run, opened for use. `model` and `vocabulary` are there for what this class does not do."""
 
-    def __init__(self, run: Run, model: LanguageModel, vocabulary: Vocabulary):
+    def __init__(self, run: Run, model: Any, vocabulary: Vocabulary):
         self.run, self.model, self.vocabulary = run, model, vocabulary
 
     def write(
@@ -78,13 +82,22 @@ def open_language_model(folder: Path | str) -> TrainedLanguageModel:
     run = parts.read_config()
     vocabulary = Vocabulary.load(parts.tokenizer)
     model = build_model(vocabulary.size, run.model)
-    load_best(parts, model)
+    tensors = best_tensors(parts)
+    if isinstance(model, KneserNey):
+        model.make_room(tensors)
+    load_weights(parts.model, model, tensors)
     return TrainedLanguageModel(run, model.eval(), vocabulary)
 
 
-def build_model(vocabulary_size: int, settings: Model) -> LanguageModel:
-    """Return a new model of these settings."""
-    return LanguageModel(vocabulary_size, **asdict(settings))
+def build_model(vocabulary_size: int, settings: Model) -> Any:
+    """Return a new model of these settings: a `LanguageModel`, or the baseline that stands in its place."""
+    own = asdict(settings)
+    baseline, order, window = own.pop("baseline"), own.pop("order"), own.pop("window")
+    if baseline == "kneser-ney":
+        return KneserNey(vocabulary_size, order)
+    if baseline == "window-mlp":
+        return WindowModel(vocabulary_size, window, **{name: own[name] for name in WINDOW_SETTINGS})
+    return LanguageModel(vocabulary_size, **own)
 
 
 def write(
@@ -102,7 +115,7 @@ def write(
     `ends` lets the model end the document: for plain text it never saw an end, and would draw one by chance.
     The symbol for unknown words is never drawn.
     """
-    device = next(model.parameters()).device
+    device = _device(model)
     generator = torch.Generator(device)
     check_seed(seed)
     if seed is None:
@@ -127,7 +140,7 @@ def write(
 
 def score(model: Any, stream: TokenStream, lanes: int, limit: int | None = None) -> dict[str, float]:
     """Score a stream read in `lanes` rows, the state carried; `limit` reads about so many symbols only."""
-    device = next(model.parameters()).device
+    device = _device(model)
     total, count = torch.zeros((), dtype=torch.float64, device=device), 0
     for nats, symbols in _segment_losses(model, stream, lanes, limit, device):
         total += nats
@@ -146,7 +159,7 @@ def score(model: Any, stream: TokenStream, lanes: int, limit: int | None = None)
 def _segment_losses(model, stream, lanes: int, limit: int | None, device) -> Iterator[tuple[torch.Tensor, int]]:
     rows = Lanes(stream, lanes)
     length = rows.length if limit is None else min(rows.length, -(-limit // lanes))
-    at_once = max(1, min(256, SCORES_AT_ONCE // (lanes * model.scores.out_features)))
+    at_once = max(1, min(256, SCORES_AT_ONCE // (lanes * model.vocabulary_size)))
     state = None
     for position in range(0, length, at_once):
         segment = rows.segment(position, min(at_once, length - position))
@@ -156,6 +169,10 @@ def _segment_losses(model, stream, lanes: int, limit: int | None, device) -> Ite
     if rest and length == rows.length:
         nats, count, _ = model.loss(move(_rest(stream, rest), device))
         yield nats, count
+
+
+def _device(model: Any) -> torch.device:
+    return next(itertools.chain(model.parameters(), model.buffers())).device
 
 
 def _rest(stream: TokenStream, steps: int) -> Segment:

@@ -139,7 +139,7 @@ class NgramClassifier(nn.Module):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # it is returned
             solver.fit(csr_array(cells, shape=(len(labels), len(kept))), labels)
-        slopes, offsets = np.asarray(solver.coef_), np.asarray(solver.intercept_)
+        slopes, offsets = solver.coef_, np.atleast_1d(solver.intercept_)
         if len(classes) == 2:  # one score stands for both
             slopes, offsets = np.concatenate([0 * slopes, slopes]), np.concatenate([0 * offsets, offsets])
         for k, slope, offset in zip(classes.tolist(), slopes, offsets, strict=True):

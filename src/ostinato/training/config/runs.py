@@ -81,8 +81,16 @@ class Model(Network):
 
     embedding_size: int | None = None
     """Numbers a symbol is read as; by default the model chooses."""
+    embedding_dropout: float = 0.0
+    """Share of these numbers set to zero while learning."""
     tied: bool = False
     """Use one matrix to read and to predict symbols."""
+    baseline: Literal["none", "kneser-ney", "window-mlp"] = "none"
+    """Model without recurrence in place of the network, to compare with."""
+    order: int = 5
+    """Symbols of an n-gram of --baseline kneser-ney, the predicted one among them."""
+    window: int = 4
+    """Symbols that --baseline window-mlp sees at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
