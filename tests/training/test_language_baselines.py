@@ -12,7 +12,7 @@ from ostinato.data.streams import TokenStream
 from ostinato.models.baselines.kneser_ney import KneserNey
 from ostinato.training.comparison import compare
 from ostinato.training.language_model import train_language_model
-from ostinato.training.trained import load
+from ostinato.training.opening import load
 
 WORD = {"tokens": "word", "vocabulary_size": 12, "threads": 1, "progress": False}
 WINDOW = {**WORD, "baseline": "window-mlp", "batch_size": 4, "k1": 8, "hidden_size": 8, "sample_length": 5}
