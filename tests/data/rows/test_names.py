@@ -59,6 +59,11 @@ def test_the_only_column_is_the_text_and_no_label(table):
         column_of(rows, None, "label")
 
 
+def test_a_column_that_is_taken_is_not_left_for_the_label(table):
+    with pytest.raises(DataError, match=r"no column for the label\. Its only column is 'text'"):
+        column_of(table("text\na\nb\n"), None, "label", taken=["text"])
+
+
 def test_nothing_is_guessed_among_three_columns(table):
     rows = table("a,b,c\n1,2,3\n")
     with pytest.raises(DataError, match=r"no column is known to be the label.*'a', 'b', 'c'.*--label"):

@@ -117,8 +117,8 @@ class _Guarded:
 def _damaged(place: Place, reason: str, last: int) -> DataError:
     if reason.startswith("unexpected end"):
         got = f"a quote that is opened here is not closed up to line {last}"
-        advice = "Close it, or write a quote that opens nothing twice, within quotes"
-        return DataError(str(place), got, "A field in quotes ends with a quote", advice)
+        possible = 'A field in quotes ends with a quote; a quote within it is written twice: "a 5"" pipe"'
+        return DataError(str(place), got, possible, "Close it, or double it")
     if reason.startswith("new-line"):
         got, possible = "a carriage return that ends no line", 'Lines end with "\\n" or "\\r\\n"'
         return DataError(str(place), got, possible, "Convert old line ends, for instance with tr '\\r' '\\n'")

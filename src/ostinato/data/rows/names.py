@@ -79,11 +79,14 @@ def column_of(
     for name in NAMES[purpose]:
         if name in lowered:
             return Choice(lowered[name], "by its name")
-    if purpose in ("text", "label") and len(free) in (1, 2) and len(rows.columns) <= 2:
-        return _one_of_two(rows, free, purpose)
-    names = ", ".join(repr(column) for column in rows.columns) or "none"
-    got = f"no column is known to be the {purpose}"
-    raise DataError(rows.name, got, f"Columns: {names}", f"Name one with {flag}")
+    if purpose in ("text", "label") and len(rows.columns) <= 2 and (chosen := _of_two(rows, free, purpose)):
+        return chosen
+    if not free or len(rows.columns) == 1:
+        possible = f"Its only column is '{rows.columns[0]}'"
+        advice = f"A {purpose} needs a column of its own, or a file for each label in a folder"
+        raise DataError(rows.name, f"no column for the {purpose}", possible, advice)
+    names = ", ".join(repr(column) for column in rows.columns)
+    raise DataError(rows.name, f"no column is known to be the {purpose}", f"Columns: {names}", f"Name one with {flag}")
 
 
 def is_a_usual_name(field: str) -> bool:
@@ -91,13 +94,14 @@ def is_a_usual_name(field: str) -> bool:
     return any(field.strip().lower() in names for names in NAMES.values())
 
 
-def _one_of_two(rows: Rows, free: list[str], purpose: Purpose) -> Choice:
+def _of_two(rows: Rows, free: list[str], purpose: Purpose) -> Choice | None:
+    """Choose among at most two columns; None for a label where there is but one, or none left."""
+    if len(rows.columns) == 1:
+        return Choice(free[0], "the only column") if free and purpose == "text" else None
     if len(free) == 1:
-        if purpose == "text" or len(rows.columns) == 2:
-            return Choice(free[0], "the only column" if len(rows.columns) == 1 else "the other of two columns")
-        possible = f"Its only column is '{free[0]}'"
-        advice = "A label needs a column of its own, or a file for each label in a folder"
-        raise DataError(rows.name, f"no column for the {purpose}", possible, advice)
+        return Choice(free[0], "the other of two columns")
+    if not free:
+        return None
     variety = {column: _variety(rows, column) for column in free}
     if purpose == "text":
         return Choice(

@@ -46,7 +46,7 @@ class Rows:
     """Rows of a file, a folder or a stream: iterating reads them in order, in constant memory.
 
     A file is read anew by each iteration; standard input can be iterated once. Iterating raises DataError,
-    naming the line, for what cannot be read.
+    naming the line, for what cannot be read, and where there is no row at all.
     """
 
     name: str
@@ -70,7 +70,13 @@ class Rows:
         self._read = read
 
     def __iter__(self) -> Iterator[Row]:
-        return self._read()
+        empty = True
+        for row in self._read():
+            empty = False
+            yield row
+        if empty:
+            advice = "Check how it was made"
+            raise DataError(self.name, f"no rows in it ({self.format})", "One row at least is needed", advice)
 
 
 def no_column(where: str, column: str, columns: list[str], advice: str = "") -> DataError:
