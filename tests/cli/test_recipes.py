@@ -1,6 +1,8 @@
 """Every recipe that ships runs for a moment, and its negative control, and both say what was published."""
 
+import numpy as np
 import pytest
+from idx import write_idx
 
 from ostinato.training.config import recipe_document, recipes
 
@@ -10,11 +12,37 @@ SHORT = {
     "reservoir": ["--steps", "400", "--washout", "150", "--hidden-size", "30"],
     "influence-balancing": ["--steps", "200"],
 }
+CLASSIFIED = {
+    "sst2": "texts.csv",
+    "surnames": "texts.csv",
+    "mnist-rows": "train-images-idx3-ubyte",
+    "mnist-pixels": "train-images-idx3-ubyte",
+}
+"""Recipe → the small file it learns from here; other classifiers learn from frames."""
 WITH_CONTROL = [name for name in recipes() if "control" in recipe_document(name)]
 
 
+@pytest.fixture(autouse=True)
+def files(folder):
+    """Put the small files that recipes over a person's own files are run on beside the text."""
+    rows = [f"word{k % 7} {'up' if k % 2 else 'down'},{k % 2}" for k in range(60)]
+    (folder / "texts.csv").write_text("\n".join(["text,label", *rows]))
+    draw, labels = np.random.default_rng(0), np.arange(40) % 4
+    np.savez(folder / "frames.npz", x=draw.normal(size=(40, 9, 3)).astype(np.float32), y=labels)
+    write_idx(folder / "train-images-idx3-ubyte", draw.integers(0, 256, (40, 28, 28)))
+    write_idx(folder / "train-labels-idx1-ubyte", labels)
+
+
+def given(recipe: str) -> list[str]:
+    """Return what follows a recipe so that it runs for a moment only."""
+    kind = recipe_document(recipe)["kind"]
+    if kind != "classifier":
+        return SHORT[kind]
+    return [CLASSIFIED.get(recipe, "frames.npz"), "--test", "0.2", "--hidden-size", "8", "--steps", "2"]
+
+
 def run(main, recipe: str, *more: str) -> str:
-    code, out, err = main("train", "--recipe", recipe, *SHORT[recipe_document(recipe)["kind"]], *more)
+    code, out, err = main("train", "--recipe", recipe, *given(recipe), *more)
     assert (code, err) == (0, "")
     return out
 

@@ -191,6 +191,8 @@ def test_without_a_part_to_validate_the_model_is_judged_on_what_it_learns(tmp_pa
         (reviews(), {"longest": 0}, "--longest"),
         (reviews(), {"epochs": 0.0}, "--epochs"),
         (reviews(), {"select": "mse"}, "--select"),
+        (reviews(), {"feedback": "free"}, "--feedback"),
+        (reviews(), {"gradient": "checkpointed"}, "--gradient"),
         (reviews(), {"part": "fold", "test": "0.1"}, "--part"),
         (reviews(), {"baseline": "ngram", "answer": "labels"}, "--baseline: ngram"),
     ],

@@ -28,7 +28,6 @@ from ostinato.training.supervised.shape import Parts
 from ostinato.training.task import engines
 
 SELECTED = {"errors": "errors", "nats": "nats", "macro_f1": "macro_f1_gap", "mse": "mse"}
-WHOLE_ONLY = ("full", "checkpointed")
 
 
 class ClassifierShape:
@@ -39,7 +38,7 @@ class ClassifierShape:
     def check(self, run: ClassifierRun) -> None:
         """Refuse settings that cannot be."""
         preparing.check(run.data)
-        if (run.model.directions == 2 or run.model.baseline != "none") and run.training.gradient not in WHOLE_ONLY:
+        if (run.model.directions == 2 or run.model.baseline != "none") and run.training.gradient != "full":
             got = f"--gradient {run.training.gradient} reads a sequence in pieces"
             possible = "Layers of two directions and baselines read it whole"
             raise ConfigError("--gradient", got, possible, "Use --gradient full, or --directions 1")

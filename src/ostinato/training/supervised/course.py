@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 
+from ostinato._errors import ConfigError
 from ostinato._version import __version__
 from ostinato.training import config
 from ostinato.training.config import above_zero, check_seed
@@ -133,6 +134,9 @@ def _check(training: SetLearning) -> None:
     for name in ("batch_size", "validate_every", "epochs", "steps"):
         above_zero(name, getattr(training, name))
     check_seed(training.seed)
+    if training.feedback != "teacher":
+        got = f"{training.feedback} was given"
+        raise ConfigError("--feedback", got, "Only models that write symbols read their own", "Leave it out")
 
 
 def _assemble(run: Any, shape: Shape, folder: RunFolder) -> tuple[Any, Parts]:
