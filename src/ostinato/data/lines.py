@@ -106,7 +106,7 @@ def _decoded(file: BinaryIO, where: str, encoding: str, otherwise: str) -> Itera
         except UnicodeDecodeError as error:
             # The decoder had kept the bytes of an unfinished character in front of this block.
             offset = read + error.start - (len(error.object) - len(block))
-            raise _wrong_encoding(where, encoding, offset, error, first, otherwise) from None
+            raise wrong_byte(where, encoding, offset, error, first, otherwise) from None
         except UnicodeError as error:  # utf-16 without its mark, and the like: no byte is to blame
             raise wrong_beginning(where, encoding, error, otherwise) from None
         if not block:
@@ -122,9 +122,10 @@ def wrong_beginning(where: str, encoding: str, error: UnicodeError, otherwise: s
     return DataError(where, f"not {encoding.upper()} ({error})", possible, "Name it with --encoding")
 
 
-def _wrong_encoding(
-    where: str, encoding: str, offset: int, error: UnicodeDecodeError, first: bytes, otherwise: str
+def wrong_byte(
+    where: str, encoding: str, offset: int, error: UnicodeDecodeError, first: bytes, otherwise: str = ""
 ) -> DataError:
+    """Return the error that a byte is not of `encoding`; `first` are the first bytes of the file."""
     return DataError(
         where,
         f"not {encoding.upper()}: byte 0x{error.object[error.start]:02x} at offset {offset} ({error.reason})",

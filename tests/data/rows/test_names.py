@@ -55,12 +55,12 @@ def test_the_other_of_two_columns_is_what_is_left(table):
 def test_the_only_column_is_the_text_and_no_label(table):
     rows = table("film\na\nb\n")
     assert column_of(rows, None, "text") == ("film", "the only column")
-    with pytest.raises(DataError, match=r"no column for the label\. Its only column is 'film'"):
+    with pytest.raises(DataError, match=r"no column for the label\. Columns: 'film'"):
         column_of(rows, None, "label")
 
 
 def test_a_column_that_is_taken_is_not_left_for_the_label(table):
-    with pytest.raises(DataError, match=r"no column for the label\. Its only column is 'text'"):
+    with pytest.raises(DataError, match=r"no column for the label\. Columns: 'text'"):
         column_of(table("text\na\nb\n"), None, "label", taken=["text"])
 
 

@@ -39,6 +39,14 @@ def test_labels_that_recur_are_recognised(tmp_path):
     assert open_rows(path).format == "lines of a label, a space and a text"
 
 
+def test_a_word_that_begins_every_line_is_no_label(tmp_path):
+    assert open_rows(write(tmp_path / "reviews.txt", "a film, one of many\na plot\n" * 10)).format == "lines of text"
+
+
+def test_a_byte_of_another_encoding_is_found_before_columns_are(tmp_path):
+    assert failure(write(tmp_path / "a.csv", "café\nb\n".encode("latin-1"))).got.startswith("not UTF-8: byte 0xe9")
+
+
 def test_a_table_with_a_header_is_no_labelled_lines(tmp_path):
     path = write(tmp_path / "reviews.txt", "label\ttext\n" + "1\twhat a film\n0\tnever again\n" * 6)
     assert len(values(path)) == 12

@@ -69,7 +69,7 @@ def begins_with_labels(lines: list[str]) -> bool:
     words = {pair[0] for pair in pairs}
     if all(word.lstrip("+-").isdecimal() for word in words):
         return len(words) < len(pairs) or len(pairs) < 3
-    return len(pairs) >= 8 and len(words) * 4 <= len(pairs)
+    return len(pairs) >= 8 and 1 < len(words) <= len(pairs) / 4
 
 
 def _separator(lines: list[str]) -> str:

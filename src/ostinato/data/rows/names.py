@@ -81,11 +81,10 @@ def column_of(
             return Choice(lowered[name], "by its name")
     if purpose in ("text", "label") and len(rows.columns) <= 2 and (chosen := _of_two(rows, free, purpose)):
         return chosen
-    if not free or len(rows.columns) == 1:
-        possible = f"Its only column is '{rows.columns[0]}'"
-        advice = f"A {purpose} needs a column of its own, or a file for each label in a folder"
-        raise DataError(rows.name, f"no column for the {purpose}", possible, advice)
     names = ", ".join(repr(column) for column in rows.columns)
+    if not free or names == repr(free[0]):
+        advice = f"A {purpose} needs a column of its own, or a file for each label in a folder"
+        raise DataError(rows.name, f"no column for the {purpose}", f"Columns: {names}", advice)
     raise DataError(rows.name, f"no column is known to be the {purpose}", f"Columns: {names}", f"Name one with {flag}")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from ostinato._errors import DataError
-from ostinato.data.lines import mistaken_for_text, numbered_lines, text_encoding, wrong_beginning
+from ostinato.data.lines import mistaken_for_text, numbered_lines, text_encoding, wrong_beginning, wrong_byte
 from ostinato.data.readers import check_file
 from ostinato.data.unpacking import open_unpacked
 
@@ -101,18 +101,20 @@ def source_of(path: str | Path) -> Source:
 
 
 def first_lines(source: Source, encoding: str) -> list[str]:
-    """Return the whole lines at the head of `source`, with a sign for each byte that is not of `encoding`.
+    """Return the whole lines at the head of `source`.
 
-    Raises DataError for what is no text in it: an archive, or UTF-16 where another encoding is asked for.
+    Raises DataError for what is no text in it: an archive, or bytes that are not of `encoding`.
     """
     hint = mistaken_for_text(source.head)
     if hint and source.suffix in _SHEETS:
         hint = "It looks like a spreadsheet: save it as CSV"
     if hint and not ("UTF-16" in hint and encoding.startswith(("utf-16", "utf-32"))):
         raise DataError(source.name, "not text", "A table is text: CSV, TSV, JSONL, lines; or Parquet", hint)
-    decoder = codecs.getincrementaldecoder(text_encoding(encoding))("replace")
+    decoder = codecs.getincrementaldecoder(text_encoding(encoding))()
     try:
         text = decoder.decode(source.head, source.whole)
+    except UnicodeDecodeError as error:
+        raise wrong_byte(source.name, encoding, error.start, error, source.head) from None
     except UnicodeError as error:  # utf-16 without its mark
         raise wrong_beginning(source.name, encoding, error) from None
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
