@@ -24,6 +24,7 @@ class Tagger(nn.Module):
     """Read words or frames, run any cell over them, and score the tags of each step.
 
     >>> from ostinato.models.tagger import TaggedFrames
+    >>> from ostinato.models.tagger import TaggedFrames
     >>> model = Tagger(3, 5, "gru", hidden_size=8, bidirectional=True)
     >>> frames = TaggedFrames(torch.zeros(4, 2, 5), torch.zeros(4, 2, dtype=torch.int64), torch.tensor([4, 1]))
     >>> model(frames)[0].shape, model.tag(frames).tags.shape

@@ -71,9 +71,9 @@ class ClassifierNetwork(Network):
     """How the outputs of all steps become one vector."""
     embedding_size: int | None = None
     """Numbers a symbol is read as (default: 100, at most one for each symbol)."""
-    embedding_dropout: float = 0.0
+    embedding_dropout: float = 0.1
     """Share of the numbers that are read of a step set to zero while learning."""
-    symbol_dropout: float = 0.0
+    symbol_dropout: float = 0.05
     """Share of symbols read as unknown ones while learning."""
     baseline: Literal["none", "majority", "ngram", "bag", "mlp", "convolution"] = "none"
     """What learns in place of the recurrence, to see what it is worth."""

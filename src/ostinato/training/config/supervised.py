@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from ostinato.training.config.learning import Learning
 
@@ -12,7 +11,5 @@ from ostinato.training.config.learning import Learning
 class SetLearning(Learning):
     """How it learns, from a set of sequences that is read again and again."""
 
-    usual_epochs: ClassVar[float] = 10
-
     epochs: float | None = None
-    """Times all sequences are read (default: 10)."""
+    """Times all sequences are read (default: 10, at least 1,000 steps, at most 10,000,000 symbols or frames)."""

@@ -16,7 +16,7 @@ from accelerate import Accelerator
 from ostinato._errors import ConfigError
 from ostinato._version import __version__
 from ostinato.training import config
-from ostinato.training.config import above_zero, check_seed
+from ostinato.training.config import DEFAULT_EPOCHS, DEFAULT_SYMBOLS, above_zero, check_seed
 from ostinato.training.config.supervised import SetLearning
 from ostinato.training.course import read_written, run_to_end
 from ostinato.training.devices import is_follower, kept_threads, make_accelerator
@@ -34,6 +34,8 @@ from ostinato.training.task import Outcome, Task, engines
 
 VALIDATIONS = 50
 """Most validations of a run; fewer where it has fewer epochs."""
+LEAST_UPDATES = 1000
+"""Steps that a run takes at least, however small its set, unless told."""
 
 
 def train(run: Any, shape: Shape, display: Display) -> Outcome:
@@ -143,7 +145,7 @@ def _assemble(run: Any, shape: Shape, folder: RunFolder) -> tuple[Any, Parts]:
     """Make the model and the batches; return the run with every default filled in."""
     torch.manual_seed(run.training.seed)
     parts = shape.assemble(run, folder)
-    training = _resolved(run.training, _updates(run.training, parts))
+    training = _resolved(run.training, _updates(run.training, parts), int(parts.batches.lengths.sum()))
     if parts.fit is None:  # what the loop would refuse is refused here, before a run folder exists
         make_stepping(training, parts.model)
         parts.model.plans()
@@ -155,11 +157,11 @@ def _updates(training: SetLearning, parts: Parts) -> int:
     return parts.batches.count * in_groups(training).updates(parts.batches.length)
 
 
-def _resolved(training: SetLearning, updates: int) -> SetLearning:
-    """Fill in what depends on how many items there are: length of the run, validations, warm-up, learning rate."""
+def _resolved(training: SetLearning, updates: int, symbols: int) -> SetLearning:
+    """Fill in what depends on how much there is to read: length of the run, validations, warm-up, learning rate."""
     epochs = training.epochs
     if epochs is None and training.steps is None:
-        epochs = type(training).usual_epochs
+        epochs = usual_epochs(updates, symbols)
     limits = [math.ceil(epochs * updates)] if epochs is not None else []
     limits += [training.steps] if training.steps is not None else []
     steps = min(limits)
@@ -173,6 +175,16 @@ def _resolved(training: SetLearning, updates: int) -> SetLearning:
         if training.learning_rate is not None
         else default_learning_rate(training.optimizer),
     )
+
+
+def usual_epochs(updates: int, symbols: int) -> float:
+    """Return how often a set is read unless told: ten times, more often a small one, less often a large one.
+
+    >>> usual_epochs(updates=500, symbols=300_000), usual_epochs(updates=4, symbols=2_000)
+    (10.0, 250.0)
+    """
+    often = max(DEFAULT_EPOCHS, LEAST_UPDATES / updates)
+    return float(max(1.0, min(often, DEFAULT_SYMBOLS / max(1, symbols))))
 
 
 def _announce(run: Any, folder: RunFolder, parts: Parts, display: Display, step: int) -> None:
