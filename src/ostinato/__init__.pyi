@@ -28,14 +28,17 @@ from .cells.wrappers.variational_dropout import VariationalDropout as Variationa
 from .cells.wrappers.weight_noise import WeightNoise as WeightNoise
 from .cells.wrappers.zoneout import Zoneout as Zoneout
 from .decoding.sampling import Sampling as Sampling
+from .layers.crf import CRF as CRF
 from .layers.recurrent import Recurrent as Recurrent
 from .models.language_model import LanguageModel as LanguageModel
+from .models.tagger import Tagger as Tagger
 from .training.classifier import train_classifier as train_classifier
 from .training.comparison import compare as compare
 from .training.gradient.by_hand import backward_over_time as backward_over_time
 from .training.gradient.by_hand import gradients as gradients
 from .training.language_model import train_language_model as train_language_model
 from .training.opening import load as load
+from .training.tagger import train_tagger as train_tagger
 from .training.tuning import tune as tune
 from .unroll import plan as plan
 from .unroll import unroll as unroll

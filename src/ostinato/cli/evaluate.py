@@ -11,6 +11,7 @@ import tyro
 
 if TYPE_CHECKING:
     from ostinato.training.classifier.trained import TrainedClassifier
+    from ostinato.training.tagger.trained import TrainedTagger
     from ostinato.training.trained import TrainedLanguageModel
 
 
@@ -61,7 +62,15 @@ def _classifier(model: TrainedClassifier, asked: Evaluate) -> list[str]:
     return judged_lines(model, asked.file, asked.report, {k: v for k, v in given.items() if v is not None})
 
 
+def _tagger(model: TrainedTagger, asked: Evaluate) -> list[str]:
+    from ostinato.training.tagger.report import judged_lines
+
+    given = {"text": asked.column, "label": asked.label, "encoding": asked.encoding}
+    return judged_lines(model, asked.file, asked.report, {k: v for k, v in given.items() if v is not None})
+
+
 KINDS: dict[str, Callable[[Any, Evaluate], list[str]]] = {
     "language-model": _language_model,
     "classifier": _classifier,
+    "tagger": _tagger,
 }

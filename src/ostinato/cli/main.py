@@ -18,6 +18,7 @@ from ostinato._version import __version__
 COMMANDS = {
     "train language-model": ("train_language_model", "train a language model on a text"),
     "train classifier": ("train_classifier", "train a classifier of texts, series or images"),
+    "train tagger": ("train_tagger", "train a tagger of words, or of rows of numbers"),
     "train task": ("train_task", "train on a synthetic task, until it is solved"),
     "train reservoir": ("train_reservoir", "fit the readout of a reservoir"),
     "train influence-balancing": ("train_influence_balancing", "learn one number that truncation gets wrong"),

@@ -63,12 +63,12 @@ class Words(nn.Module):
             raise ConfigError("character_size", f"{character_size} was given", "A size is a whole number, at least 1")
         if unknown < 0:
             raise ConfigError("unknown", f"{unknown:g} was given", "It is 0 or more", "Use 0.25, or 0 to leave it")
-        self.embedding = nn.Embedding(len(counts) + 1, embedding_size) if embedding_size else None
+        self.embedding = embedding(len(counts) + 1, embedding_size) if embedding_size else None
         chances = unknown / (unknown + torch.tensor([torch.inf, *counts], dtype=torch.float32))
+        self.is_random = unknown > 0
         self.register_buffer("chances", chances, persistent=False)
         if character_units:
-            # unknown characters were never met while learning, so they say nothing
-            self.characters = nn.Embedding(characters + 1, character_size, padding_idx=0)
+            self.characters = embedding(characters + 1, character_size, padding_idx=0)
             self.spelling = Recurrent(cell, character_size, character_units, bidirectional=True, **values)
         self.output_size = embedding_size + (self.spelling.output_size if character_units else 0)
 
@@ -82,7 +82,7 @@ class Words(nn.Module):
         return torch.cat(parts, -1) if len(parts) > 1 else parts[0]
 
     def _partly_unknown(self, words: Tensor) -> Tensor:
-        if not self.training:
+        if not (self.training and self.is_random):
             return words
         hidden = torch.rand(words.shape, device=words.device) < self.chances[words]  # type: ignore[index]
         return words.masked_fill(hidden, 0)
@@ -106,3 +106,16 @@ class Words(nn.Module):
         last = (spans - 1).clamp(min=0)[None, :, None].expand(1, -1, size)
         both = torch.cat([outputs[..., :size].gather(0, last)[0], outputs[0, :, size:]], -1)
         return torch.where((spans > 0)[:, None], both, 0)
+
+
+def embedding(count: int, size: int, padding_idx: int | None = None) -> nn.Embedding:
+    """Return `count` rows of `size` numbers, drawn from ±√(3 / size) so that each row's norm is about 1.
+
+    Lample et al. (2016, section 4.3). Row `padding_idx` is zero and stays so.
+    """
+    made = nn.Embedding(count, size, padding_idx=padding_idx)
+    with torch.no_grad():
+        made.weight.uniform_(-((3 / size) ** 0.5), (3 / size) ** 0.5)
+        if padding_idx is not None:
+            made.weight[padding_idx] = 0
+    return made

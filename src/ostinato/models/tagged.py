@@ -19,8 +19,8 @@ class TaggedFrames(NamedTuple):
     """(T, B, D)."""
     targets: Tensor
     """Numbers of tags (T, B), UNSEEN behind a row's end."""
-    lengths: Tensor
-    """Steps of each row (B,)."""
+    lengths: Tensor | None
+    """Steps of each row (B,); None is all of them."""
 
     def steps(self, first: int, last: int) -> TaggedFrames:
         """Return steps [first, last) of all rows."""
@@ -35,7 +35,7 @@ class TaggedWords(NamedTuple):
     spans: Tensor
     spelling: Tensor
     targets: Tensor
-    lengths: Tensor
+    lengths: Tensor | None
 
     def steps(self, first: int, last: int) -> TaggedWords:
         """Return steps [first, last) of all rows."""
@@ -56,6 +56,8 @@ class Tags(NamedTuple):
 
 def there(batch: Tagged) -> Tensor:
     """Return bool (T, B): the steps that a row has."""
+    if batch.lengths is None:
+        return torch.ones_like(batch.targets, dtype=torch.bool)
     steps = torch.arange(batch.inputs.shape[0], device=batch.inputs.device)
     return steps[:, None] < batch.lengths.to(steps.device)
 
@@ -76,4 +78,5 @@ def tags_alone(scores: Tensor) -> Tags:
 
 def _steps(batch: Any, first: int, last: int) -> Any:
     cut = {name: part[first:last] for name, part in batch._asdict().items() if name != "lengths"}
-    return type(batch)(**cut, lengths=(batch.lengths - first).clamp(0, last - first))
+    lengths = None if batch.lengths is None else (batch.lengths - first).clamp(0, last - first)
+    return type(batch)(**cut, lengths=lengths)

@@ -23,8 +23,7 @@ from ostinato.models.tagged import UNSEEN, Tagged, Tags, losses_alone, tags_alon
 class Tagger(nn.Module):
     """Read words or frames, run any cell over them, and score the tags of each step.
 
-    >>> from ostinato.models.tagger import TaggedFrames
-    >>> from ostinato.models.tagger import TaggedFrames
+    >>> from ostinato.models.tagged import TaggedFrames
     >>> model = Tagger(3, 5, "gru", hidden_size=8, bidirectional=True)
     >>> frames = TaggedFrames(torch.zeros(4, 2, 5), torch.zeros(4, 2, dtype=torch.int64), torch.tensor([4, 1]))
     >>> model(frames)[0].shape, model.tag(frames).tags.shape
@@ -61,6 +60,7 @@ class Tagger(nn.Module):
         self.words = reads if isinstance(reads, Words) else None
         width = reads.output_size if isinstance(reads, Words) else reads
         self.dropout, self.variational = dropout, values.get("variational", False)
+        self.is_random = self.words is not None and dropout > 0
         self.alone = None if alone is None else alone(width)
         if alone is None:
             self.recurrent = Recurrent(
@@ -95,23 +95,24 @@ class Tagger(nn.Module):
         """
         if self.chain is None:
             return losses_alone(scores.float(), batch)
-        seen = ~(there(batch) & (batch.targets == UNSEEN)).any(0)
-        targets = torch.where(seen, batch.targets, 0)
-        nats = -self.chain(scores.float(), targets, batch.lengths)
-        lengths = batch.lengths.to(nats.device)
-        return torch.where(seen, nats, 0), torch.where(seen, lengths, 0)
+        steps = there(batch)
+        seen = ~(steps & (batch.targets == UNSEEN)).any(0)
+        nats = -self.chain(scores.float(), torch.where(seen, batch.targets, 0), batch.lengths)
+        return torch.where(seen, nats, 0), torch.where(seen, steps.sum(0), 0)
 
     def count(self, batch: Tagged) -> int:
         """Return how many tags the loss of the batch sums."""
-        seen = there(batch) & (batch.targets != UNSEEN)
+        steps, seen = there(batch), batch.targets != UNSEEN
         if self.chain is None:
-            return int(seen.sum())
-        whole = seen.sum(0) == batch.lengths.to(seen.device)
-        return int(seen[:, whole].sum())
+            return int((steps & seen).sum())
+        return int(steps[:, (seen | ~steps).all(0)].sum())
 
     def advance(self, batch: Tagged, state: State = None) -> State:
         """Return the state after the batch, without scores."""
-        return self(batch, state)[1]
+        if self.alone is not None:
+            return None
+        _, state = self.recurrent(self.inputs(batch), state, lengths=batch.lengths)
+        return None if self.recurrent.bidirectional else state
 
     @torch.no_grad()
     def tag(self, batch: Tagged, scores: Tensor | None = None) -> Tags:

@@ -13,6 +13,7 @@ from ostinato.training.run_folder import RunFolder
 OPENERS = {
     "language-model": ("ostinato.training.trained", "open_language_model"),
     "classifier": ("ostinato.training.classifier.trained", "open_classifier"),
+    "tagger": ("ostinato.training.tagger.trained", "open_tagger"),
 }
 """Kind of run → module and function that opens its model."""
 

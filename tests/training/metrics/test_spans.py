@@ -57,3 +57,8 @@ def test_a_step_without_score_or_known_label_has_no_colour(tmp_path, span):
 
 def test_what_utf8_cannot_hold_is_replaced(tmp_path):
     assert read(tmp_path, [Span("\ud800", "good", 1.0)]).steps[-1][2] == "?"
+
+
+def test_a_mistake_is_underlined(tmp_path):
+    write_spans(tmp_path / "page.html", "Tags", [Passage("one", [Span("a", "good", 0.5, wrong=True)])], ["good"])
+    assert '<i class="wrong" style=' in (tmp_path / "page.html").read_text(encoding="utf-8")

@@ -31,6 +31,7 @@ from ostinato.training.config.runs import (
     TaskNetwork,
     TaskRun,
 )
+from ostinato.training.config.tagger import TaggerRun
 
 __all__ = [
     "DEFAULT_EPOCHS",
@@ -52,6 +53,7 @@ __all__ = [
     "ReservoirRun",
     "Run",
     "Series",
+    "TaggerRun",
     "TaskNetwork",
     "TaskRun",
     "Training",

@@ -18,6 +18,7 @@ body { font: 16px/1.9 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto
 h1 { font-size: 1.3rem } h2 { font-size: 1rem; margin: 1.6rem 0 .2rem }
 p { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere }
 i { font-style: normal; border-radius: .2rem; padding: .1rem 0 }
+.wrong { text-decoration: underline wavy #c00 }
 .legend i { padding: .1rem .4rem; margin-right: .4rem }
 """.strip()
 
@@ -33,6 +34,8 @@ class Span(NamedTuple):
     """How strongly, 0 to 1; beyond is cut, and NaN leaves it without colour."""
     note: str = ""
     """What a pointer over it shows (default: label and score)."""
+    wrong: bool = False
+    """Whether it is underlined as a mistake."""
 
 
 class Passage(NamedTuple):
@@ -69,4 +72,5 @@ def _coloured(span: Span, hues: dict[str, int]) -> str:
     strength = 0.6 * min(max(span.score, 0.0), 1.0)
     note = span.note or f"{span.label} {span.score:.3f}"
     colour = f"background:hsl({hues[span.label]} 75% 50% / {strength:.3f})"
-    return f'<i style="{colour}" title="{escape(note)}">{escape(span.text)}</i>'
+    mark = ' class="wrong"' if span.wrong else ""
+    return f'<i{mark} style="{colour}" title="{escape(note)}">{escape(span.text)}</i>'
