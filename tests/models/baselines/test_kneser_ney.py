@@ -75,7 +75,7 @@ def fitted(text: np.ndarray, order: int) -> KneserNey:
 
 
 @pytest.mark.parametrize("order", [1, 2, 3, 5])
-@pytest.mark.parametrize("text", [long_text(), long_text(1), stream([[0, 1, 0, 1, 2], [0], [3, 3, 3]])])
+@pytest.mark.parametrize("text", [long_text(), long_text(1), stream([[0, 1, 0, 1, 2], [0], [3, 3, 3]]), stream([[2]])])
 def test_every_probability_is_that_of_the_definition(text, order):
     model, plain = fitted(text, order), Plain(text, order)
     draw = np.random.default_rng(1)
@@ -172,7 +172,8 @@ def test_discounts_stay_within_what_is_there():
 
 
 def test_what_cannot_be_counted_is_refused():
-    with pytest.raises(ConfigError, match="order: 0"):
-        KneserNey(SIZE, 0)
+    for order in (0, 21):
+        with pytest.raises(ConfigError, match=f"order: {order} was given. It is from 1 to 20"):
+            KneserNey(SIZE, order)
     with pytest.raises(DataError, match="1 symbols"):
         KneserNey(SIZE, 2).fit(np.array([EDGE]), EDGE)

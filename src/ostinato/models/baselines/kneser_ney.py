@@ -27,6 +27,8 @@ from ostinato.models.language_model import Segment
 
 NOTHING = -1
 """The key, and the number, of an n-gram that never occurs."""
+LONGEST = 20
+"""Symbols of an n-gram: all contexts of a symbol are looked up one by one, so that time grows with the square."""
 FALLBACK = 0.5
 """The discount where no n-gram occurs exactly once, so that nothing says how large it should be."""
 
@@ -52,9 +54,10 @@ class KneserNey(nn.Module):
 
     def __init__(self, vocabulary_size: int, order: int = 5):
         super().__init__()
-        for name, size in (("vocabulary_size", vocabulary_size), ("order", order)):
-            if size < 1:
-                raise ConfigError(name, f"{size} was given", "A size is at least 1")
+        if vocabulary_size < 1:
+            raise ConfigError("vocabulary_size", f"{vocabulary_size} was given", "A size is at least 1")
+        if not 1 <= order <= LONGEST:
+            raise ConfigError("order", f"{order} was given", f"It is from 1 to {LONGEST}")
         self.vocabulary_size, self.order = vocabulary_size, order
         for k in range(1, order + 1):
             self.register_buffer(f"keys{k}", torch.full((1,), NOTHING))
@@ -171,13 +174,15 @@ def _counts(k: int, numbers: list[tuple[NDArray, NDArray]], tokens: NDArray, bou
     one_of_each = np.unique(longer[longer >= 0], return_index=True)[1]
     counts = np.bincount(ending[longer >= 0][one_of_each], minlength=len(keys))
     if k > 1:
-        starts = np.concatenate([np.zeros(k - 1, bool), (tokens == boundary)[: len(tokens) - k + 1]])
-        counts += np.bincount(ending[starts & (ending >= 0)], minlength=len(keys))
+        begins = np.concatenate([np.zeros(k - 1, bool), tokens == boundary])[: len(tokens)]
+        counts += np.bincount(ending[begins & (ending >= 0)], minlength=len(keys))
     return counts
 
 
 def _table(keys: NDArray, contexts: NDArray, counts: NDArray, size: int) -> Table:
     """Return the table of n-grams with these counts, whose contexts are numbers below `size`."""
+    if len(keys) == 0:  # the text is shorter
+        return Table(np.array([NOTHING]), np.zeros(1), np.ones(max(size, 1)))
     discounts = np.array([0.0, *_discounts(counts)])[np.minimum(counts, 3)]
     totals = np.bincount(contexts, counts, size)
     spread = np.maximum(totals, 1)
