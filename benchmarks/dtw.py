@@ -17,8 +17,8 @@ from benchmarks.table import Row, Table
 from ostinato.data.frames import Frames, open_frames
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "classification" / "timeseries"
-PUBLISHED = {"JapaneseVowels": 0.949, "GunPoint": 0.907, "PLAID": 0.840}
-"""As the archive (timeseriesclassification.com) gives it, without a window."""
+PUBLISHED = {"JapaneseVowels": 0.949, "GunPoint": 0.907, "PLAID": None}
+"""As commonly given for the archive (timeseriesclassification.com), without a window; None where none is at hand."""
 QUICK = ("JapaneseVowels", "GunPoint")
 
 
@@ -74,7 +74,7 @@ TABLE = Table(
         table.plain("train", 5, "train"),
         table.plain("test", 5, "test"),
         table.Column("accuracy", 8, lambda row: f"{row['accuracy']:.3f}"),
-        table.Column("published", 9, lambda row: f"{row['published']:.3f}"),
+        table.Column("published", 9, lambda row: f"{row['published']:.3f}" if row["published"] else ""),
         table.Column("seconds", 8, lambda row: f"{row['seconds']:.1f}"),
     ),
 )
