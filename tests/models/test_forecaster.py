@@ -54,9 +54,11 @@ def test_steps_that_only_warm_up_bring_no_loss():
     made, whole = model(), stretch(9, 3)
     _, _, state = made.loss(whole.steps(0, 4))
     expected, _, _ = made.loss(whole.steps(4, 9), state)
-    nats, count, _ = made.loss(whole._replace(skipped=4))
+    warmed = whole._replace(warm=torch.tensor([4, 4, 4]))
+    nats, count, _ = made.loss(warmed)
     assert count == 15
     assert torch.allclose(nats, expected)
+    assert made.count(warmed.steps(3, 9)) == 15
 
 
 def row(whole: Stretch, k: int) -> Stretch:
@@ -67,10 +69,11 @@ def row(whole: Stretch, k: int) -> Stretch:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("changes", [False, True])
 @pytest.mark.parametrize("cell", ["lstm", GAPS])
-def test_a_forecast_is_what_reading_its_own_values_says(cell):
-    made = model("point", cell=cell)
-    whole = stretch(12, 2)
+def test_a_forecast_is_what_reading_its_own_values_says(cell, changes):
+    made = model("point", cell=cell, changes=changes)
+    whole = stretch(12, 2, before=made.before)
     history = whole._replace(
         values=whole.values[:-4], covariates=whole.covariates[:-4], lengths=torch.tensor([8, 8]), dt=whole.dt[:-4]
     )
@@ -78,7 +81,7 @@ def test_a_forecast_is_what_reading_its_own_values_says(cell):
     assert future.shape == (1, 4, 2, 2)
     values = whole.values.clone()
     for step in range(8, 12):  # without a state: everything is read again for each step
-        values[3 + step] = made.one_step(whole._replace(values=values))[step].detach()
+        values[made.before + step] = made.one_step(whole._replace(values=values))[step].detach()
     assert torch.allclose(future[0], values[-4:])
 
 
@@ -123,6 +126,18 @@ def test_scaling_changes_units_and_nothing_else():
     assert torch.allclose(one * 100 + 7, two)
 
 
+def test_changes_are_the_same_on_any_level():
+    made, whole = model(changes=True), stretch(9, 3, before=4)
+    higher = whole._replace(values=whole.values + 50)
+    assert torch.allclose(made.inputs(higher), made.inputs(whole))
+    assert torch.allclose(made.loss(higher)[0], made.loss(whole)[0])
+    one, two = (
+        made.forecast(part, horizon=4, samples=3, generator=torch.Generator().manual_seed(1))
+        for part in (whole, higher)
+    )
+    assert torch.allclose(one + 50, two)
+
+
 def autoregression(steps: int, rows: int, share: float, noise: float):
     """Draw x' = share·x + noise·e, begun in its stationary distribution: (steps, rows, 1)."""
     draw = np.random.default_rng(0)
@@ -164,6 +179,7 @@ def test_a_head_of_ones_own_is_taken():
         ({"size": 0}, "size"),
         ({"covariates": -1}, "covariates"),
         ({"head": "normal"}, "Known are bernoulli"),
+        ({"head": "nade", "changes": True}, "Changes are of numbers"),
         ({"bidirectional": True}, "forward only"),
         ({"batch_first": True}, "rows"),
     ],

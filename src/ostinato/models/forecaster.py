@@ -30,8 +30,8 @@ class Stretch(NamedTuple):
     """(2, B, D): location and scale of each column, as the model reads it."""
     dt: Tensor | None = None
     """(T, B): the time since the step before; None is 1 everywhere."""
-    skipped: int = 0
-    """First steps that are read and not learned from."""
+    warm: Tensor | None = None
+    """(B,): first steps that are read and not learned from; None is none."""
 
     @property
     def inputs(self) -> Tensor:
@@ -42,7 +42,7 @@ class Stretch(NamedTuple):
     def counted(self) -> Tensor:
         """Bool (T, B): the steps whose loss counts."""
         steps = torch.arange(len(self.covariates), device=self.lengths.device)[:, None]
-        return (steps >= self.skipped) & (steps < self.lengths)
+        return (steps < self.lengths) & (steps >= (0 if self.warm is None else self.warm))
 
     def steps(self, first: int, last: int) -> Stretch:
         """Return steps [first, last), with as many before them."""
@@ -52,7 +52,7 @@ class Stretch(NamedTuple):
             covariates=self.covariates[first:last],
             lengths=(self.lengths - first).clamp(0, last - first),
             dt=None if self.dt is None else self.dt[first:last],
-            skipped=max(0, self.skipped - first),
+            warm=None if self.warm is None else (self.warm - first).clamp(min=0),
         )
 
 
@@ -63,6 +63,7 @@ class Forecaster(nn.Module):
     covariates  C, numbers known ahead.
     lags        which earlier values a step reads, by how many steps ago; 1 is the last one.
     head        a name of `models.heads.HEADS`, or a head made for `features` numbers.
+    changes     numbers are read and said as changes from the last value: a level never seen before is no matter.
     direct      the head sees what the first layer reads beside what the last layer says.
     dropout     between layers and before the head, while training.
     options     keywords of the head: `components` of a mixture, `hidden_size` of NADE, `loss` of a point.
@@ -85,6 +86,7 @@ class Forecaster(nn.Module):
         lags: Sequence[int] = (1,),
         head: str | Head = "gaussian",
         direct: bool = True,
+        changes: bool = False,
         hidden_size: int | Sequence[int] = 64,
         num_layers: int = 1,
         dropout: float = 0.0,
@@ -94,16 +96,19 @@ class Forecaster(nn.Module):
         super().__init__()
         _check(size, covariates, lags, values)
         self.size, self.covariates, self.lags, self.direct = size, covariates, tuple(lags), direct
+        self.changes = changes
         input_size = size * len(self.lags) + covariates
         self.recurrent = Recurrent(cell, input_size, hidden_size, num_layers, dropout=dropout, **values)
         self.uses_dt = any(c.uses_dt for layer in self.recurrent.layers for c in layer)  # type: ignore[union-attr]
         self.dropout = dropout
         self.head = _head(head, self.recurrent.output_size + direct * input_size, size, options or {})
+        if changes and self.head.support != "numbers":
+            raise ConfigError("changes", f"True for {self.head.support}", "Changes are of numbers", "Leave it out")
 
     @property
     def before(self) -> int:
         """How many steps before the first a stretch holds: L."""
-        return max(self.lags)
+        return max(self.lags) + self.changes
 
     def loss(self, stretch: Stretch, state: State = None) -> tuple[Tensor, int, State]:
         """Return (the head's loss summed over the steps that count, how many they are, the state after the last)."""
@@ -135,7 +140,8 @@ class Forecaster(nn.Module):
     def one_step(self, stretch: Stretch) -> Tensor:
         """Return the mean of each step (T, B, D), given all before it. Raises ConfigError where the head knows none."""
         features, _ = self.features(stretch)
-        return self._unscaled(self.head.mean(self._seen(features)), stretch.scaling)
+        last = self._scaled(stretch.values, stretch.scaling)[self.before - 1 : -1]
+        return self._unscaled(self._from(last, self.head.mean(self._seen(features))), stretch.scaling)
 
     @torch.no_grad()
     def forecast(
@@ -165,7 +171,8 @@ class Forecaster(nn.Module):
             gap = None if dt is None else _repeat(dt[step : step + 1], samples, 1)
             inputs = self._at_lags(torch.cat([recent, recent[-1:]]), 1, known)
             features, state = self._run(inputs, state, gap)
-            drawn = self._unscaled(self.head.sample(self._seen(features[0]), generator), scaling)
+            said = self.head.sample(self._seen(features[0]), generator)
+            drawn = self._unscaled(self._from(recent[-1], said), scaling)
             recent = torch.cat([recent[1:], self._scaled(drawn[None], scaling)])
             futures.append(drawn)
         return torch.stack(futures).unflatten(1, (rows, samples)).permute(2, 0, 1, 3)
@@ -203,7 +210,14 @@ class Forecaster(nn.Module):
     def _at_lags(self, read: Tensor, steps: int, covariates: Tensor) -> Tensor:
         """Return (T, B, I) from scaled values (L + T, B, D) and the covariates (T, B, C)."""
         first = len(read) - steps
-        return torch.cat([*(read[first - lag : first - lag + steps] for lag in self.lags), covariates], -1)
+        last = read[first - 1 : first - 1 + steps]
+        before = [read[first - lag : first - lag + steps] for lag in self.lags]
+        if self.changes:  # the last value itself would be 0: its own change stands for it
+            before = [
+                last - (read[first - 2 : first - 2 + steps] if lag == 1 else value)
+                for lag, value in zip(self.lags, before, strict=True)
+            ]
+        return torch.cat([*(value.nan_to_num(0.0) for value in before), covariates], -1)
 
     def _last(self, history: Stretch) -> Tensor:
         """Return the last L values of each row (L, B, D), scaled."""
@@ -213,14 +227,20 @@ class Forecaster(nn.Module):
 
     def _targets(self, stretch: Stretch) -> Tensor:
         """Return what the head is to say (T, B, D): scaled numbers; of counts and bits, themselves."""
-        if self.head.support == "numbers":
-            return self._scaled(stretch.inputs, stretch.scaling)
-        return stretch.inputs
+        if self.head.support != "numbers":
+            return stretch.inputs
+        scaled = self._scaled(stretch.values, stretch.scaling)
+        now, last = scaled[self.before :], scaled[self.before - 1 : -1]
+        return now - last.nan_to_num(0.0) if self.changes else now
+
+    def _from(self, last: Tensor, said: Tensor) -> Tensor:
+        """Return scaled values that the head says, after the last ones."""
+        return last.nan_to_num(0.0) + said if self.changes else said
 
     def _scaled(self, values: Tensor, scaling: Tensor) -> Tensor:
-        """Return values (…, B, D) as they are read; 0 where there is none. Of counts, the logarithm is scaled."""
+        """Return values (…, B, D) on the scale they are read in. Of counts, the logarithm is scaled."""
         values = torch.log1p(values) if self.head.support == "counts" else values
-        return ((values - scaling[0]) / scaling[1]).nan_to_num(0.0)
+        return (values - scaling[0]) / scaling[1]
 
     def _unscaled(self, drawn: Tensor, scaling: Tensor) -> Tensor:
         """Return what the head says (…, B, D) in the units of the series."""

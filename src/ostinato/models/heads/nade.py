@@ -43,8 +43,10 @@ class NADE(Head):
         keys = torch.arange(self.size, device=bits.device)
         places = torch.where(bits > 0, keys, self.size).sort(-1).values[:, :most]
         rows = F.embedding(places, F.pad(self.W, (0, 0, 0, 1)))  # the row after the last is for none: zeros
-        added = F.pad(rows.cumsum(-2), (0, 0, 1, 0))
-        hidden = torch.sigmoid(self.c(features)[..., None, :] + added)
+        sums = [self.c(features)]
+        for k in range(most):
+            sums.append(sums[-1] + rows[..., k, :])
+        hidden = torch.sigmoid(torch.stack(sums, -2))
         scores = (hidden @ self.V.T).gather(-2, ones_before[..., None, :])
         return self.b(features) + scores.squeeze(-2)
 
