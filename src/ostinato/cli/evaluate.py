@@ -11,6 +11,7 @@ import tyro
 
 if TYPE_CHECKING:
     from ostinato.training.classifier.trained import TrainedClassifier
+    from ostinato.training.forecaster.trained import TrainedForecaster
     from ostinato.training.tagger.trained import TrainedTagger
     from ostinato.training.trained import TrainedLanguageModel
 
@@ -69,8 +70,15 @@ def _tagger(model: TrainedTagger, asked: Evaluate) -> list[str]:
     return judged_lines(model, asked.file, asked.report, {k: v for k, v in given.items() if v is not None})
 
 
+def _forecaster(model: TrainedForecaster, asked: Evaluate) -> list[str]:
+    given = {"target": asked.column, "encoding": asked.encoding}
+    figures = model.evaluate(asked.file, **{k: v for k, v in given.items() if v is not None})
+    return [f"{name:<16}{value:.6g}" for name, value in figures.items()]
+
+
 KINDS: dict[str, Callable[[Any, Evaluate], list[str]]] = {
     "language-model": _language_model,
     "classifier": _classifier,
     "tagger": _tagger,
+    "forecaster": _forecaster,
 }

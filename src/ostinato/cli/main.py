@@ -19,6 +19,7 @@ COMMANDS = {
     "train language-model": ("train_language_model", "train a language model on a text"),
     "train classifier": ("train_classifier", "train a classifier of texts, series or images"),
     "train tagger": ("train_tagger", "train a tagger of words, or of rows of numbers"),
+    "train forecaster": ("train_forecaster", "train a forecaster of series: numbers, counts or bits over time"),
     "train task": ("train_task", "train on a synthetic task, until it is solved"),
     "train reservoir": ("train_reservoir", "fit the readout of a reservoir"),
     "train influence-balancing": ("train_influence_balancing", "learn one number that truncation gets wrong"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import tyro
 
@@ -28,6 +28,12 @@ class Predict:
     """Encoding of a text file (default: that of the run)."""
     format: str | None = None
     """Format of the answers (default: the first that the model has; jsonl is known to all)."""
+    horizon: int | None = None
+    """Of a forecaster: steps to look ahead (default: those of the run)."""
+    samples: int | None = None
+    """Of a forecaster: futures to draw (default: as many as in the run)."""
+    seed: int | None = None
+    """Of a forecaster: seed of what is drawn (default: 0)."""
     out: Path | None = None
     """File to write the answers to (default: standard output)."""
 
@@ -45,7 +51,7 @@ def run(arguments: list[str], program: str) -> int:
     if not hasattr(model, "lines"):
         advice = f"To write with it: ostinato generate {asked.run}"
         raise RunError(str(asked.run), "a language model answers nothing", "Others do", advice)
-    given = {"text": asked.column, "encoding": asked.encoding}
+    given = {"text": asked.column, "encoding": asked.encoding, **_ahead(asked, model)}
     form = asked.format or model.formats[0]
     lines = model.lines(asked.texts, asked.file, form, **{k: v for k, v in given.items() if v is not None})
     if asked.out is None:
@@ -59,6 +65,15 @@ def run(arguments: list[str], program: str) -> int:
     finally:
         part.unlink(missing_ok=True)
     return 0
+
+
+def _ahead(asked: Predict, model: Any) -> dict[str, int | None]:
+    """Return what is asked of a forecaster. Raises ConfigError where the model is none."""
+    ahead = {name: getattr(asked, name) for name in ("horizon", "samples", "seed")}
+    for name, value in ahead.items():
+        if value is not None and not getattr(model, "looks_ahead", False):
+            raise ConfigError(f"--{name}", "this run looks at no steps ahead", "It is for forecasters", "Leave it out")
+    return ahead
 
 
 def _write(lines, stream: TextIO) -> None:

@@ -12,6 +12,7 @@ from ostinato.training.run_folder import RunFolder
 
 OPENERS = {
     "language-model": ("ostinato.training.trained", "open_language_model"),
+    "forecaster": ("ostinato.training.forecaster.trained", "open_forecaster"),
     "classifier": ("ostinato.training.classifier.trained", "open_classifier"),
     "tagger": ("ostinato.training.tagger.trained", "open_tagger"),
 }

@@ -54,11 +54,19 @@ class SeriesFile:
     """A file of series, opened; iterating reads them one after the other."""
 
     def __init__(
-        self, targets: tuple[str, ...], covariates: tuple[str, ...], format: str, read: Callable[[], Iterator[Series]]
+        self,
+        targets: tuple[str, ...],
+        covariates: tuple[str, ...],
+        format: str,
+        read: Callable[[], Iterator[Series]],
+        *,
+        is_table: bool = False,
     ):
         self.targets, self.covariates = targets, covariates
         self.format = format
         """What it was taken for, in words."""
+        self.is_table = is_table
+        """Whether the names are those of columns, by which another file is read alike."""
         self._read = read
 
     def __iter__(self) -> Iterator[Series]:

@@ -32,7 +32,7 @@ def table_series(rows: Rows, asked: Columns, missing: Missing) -> SeriesFile:
         raise DataError(rows.name, got, f"Columns: {', '.join(map(repr, rows.columns))}", "Name one with --target")
     reader = _Reader(rows, targets, asked.covariates, time, asked.item, asked.time_format, missing)
     words = f"{rows.format}; {_words(targets)}" + (f"; time '{time}' ({reason})" if time else "; steps are numbered")
-    return SeriesFile(targets, asked.covariates, words, reader.read)
+    return SeriesFile(targets, asked.covariates, words, reader.read, is_table=True)
 
 
 @dataclass

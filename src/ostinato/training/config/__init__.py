@@ -4,6 +4,7 @@ from ostinato.training.config.balancing import Balancing, BalancingRun
 from ostinato.training.config.checks import above_zero, check_seed, refuse_two_ways
 from ostinato.training.config.classifier import ClassifierRun
 from ostinato.training.config.documents import FORMAT, overlay, override, parse_yaml, read_yaml, sections, to_yaml
+from ostinato.training.config.forecaster import ForecasterRun
 from ostinato.training.config.learning import Learning, Training
 from ostinato.training.config.recipes import (
     cell_text,
@@ -46,6 +47,7 @@ __all__ = [
     "Data",
     "Exercise",
     "Fitting",
+    "ForecasterRun",
     "Learning",
     "Model",
     "Network",

@@ -6,18 +6,28 @@ Which batch a reading is follows from the seed and its number alone, so a run th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from numpy.typing import NDArray
 
 from ostinato.data.buckets import padding, shuffled_batches, sorted_batches
-from ostinato.data.store import Store
 from ostinato.training.gradient.method import cut
 from ostinato.training.gradient.rows import rows_of
 from ostinato.training.loop import move
 
-Collate = Callable[[Store, NDArray], Any]
+
+class Items(Protocol):
+    """What batches are made of: a store, or what reads as one."""
+
+    def __len__(self) -> int: ...
+
+    def lengths(self, name: str) -> NDArray:
+        """Return how long each item is in a column."""
+        ...
+
+
+Collate = Callable[[Any, NDArray], Any]
 """Makes a batch of the items of these numbers: a named tuple of tensors (T, B, …) and (B,), `inputs` the first."""
 
 
@@ -30,7 +40,7 @@ class Batches:
 
     def __init__(
         self,
-        store: Store,
+        store: Items,
         by: str,
         batch_size: int,
         seed: int,
@@ -71,7 +81,7 @@ class Batches:
 
 
 def in_batches(
-    store: Store, by: str, size: int, collate: Collate, device: torch.device
+    store: Items, by: str, size: int, collate: Collate, device: torch.device
 ) -> Iterator[tuple[NDArray, Any]]:
     """Yield all items of a store once, those of a length together: their numbers, and the batch on `device`."""
     for batch in sorted_batches(store.lengths(by), size):

@@ -1,0 +1,63 @@
+"""What the best weights of a forecaster reach: figures, and pictures of forecasts beside what came."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ostinato.data.store import Store
+from ostinato.training.forecaster.fan import Fan, draw_fans
+from ostinato.training.forecaster.scoring import in_words
+from ostinato.training.progress import Display
+from ostinato.training.run_folder import RunFolder, write_text
+
+if TYPE_CHECKING:
+    from ostinato.training.forecaster.trained import TrainedForecaster
+
+FANS = 6
+SHOWN = 4
+"""Horizons of history that a picture shows."""
+
+
+def report(trained: TrainedForecaster, folder: RunFolder, display: Display) -> dict[str, float]:
+    """Write `report/` and return the figures of the test part; those of the validation where there is none."""
+    folder.report.mkdir(exist_ok=True)
+    found: dict[str, dict[str, float]] = {}
+    shown = None
+    for part, name in (("valid", "validation"), ("test", "test"), ("train", "training")):
+        store = Store(folder.items / part)
+        if len(store) and (part != "train" or not found):
+            shown, found[name] = store, trained.score(store)
+            display.say(f"{name + ':':<12}{in_words(found[name])}{_counted(found[name])}")
+    write_text(folder.report / "figures.json", json.dumps(found, indent=1) + "\n")
+    if shown is not None and trained.encoder.support != "bits":
+        draw_store(folder.report / "forecast.png", trained, shown)
+    display.say(f"report  {folder.report}")
+    return list(found.values())[-1]
+
+
+def draw_store(path: Path, trained: TrainedForecaster, store: Store) -> None:
+    """Draw the last forecast of the first few series and columns of a store; nothing where no forecast fits."""
+    horizon, fans = trained.run.ahead.horizon, []
+    origins = trained.origins(store, horizon)
+    size = len(trained.schema.targets)
+    for item in range(min(len(store), -(-FANS // size))):
+        own = origins.of_item(item)
+        if not len(own):
+            continue
+        (asked, drawn) = trained.forecast_from(origins, own[-1:])
+        name = store.read("name", item).tobytes().decode()
+        history = store.read("values", item)
+        end = int(origins.end(own[-1]))
+        past = history[max(0, end - SHOWN * horizon) : end]
+        for column, target in enumerate(trained.schema.targets[: FANS - len(fans)]):
+            title = f"{name}: {target}" if name else target
+            fans.append(Fan(title, past[:, column], asked.truth[:, 0, column], drawn[:, :, 0, column]))
+    if fans:
+        draw_fans(path, fans)
+
+
+def _counted(found: dict[str, float]) -> str:
+    ahead = f", {found['forecasts']:,.0f} forecasts" if "forecasts" in found else ""
+    return f" ({found['steps']:,.0f} steps{ahead})"
