@@ -85,6 +85,15 @@ def test_a_sequence_in_pieces_is_scored_as_in_one():
     assert torch.allclose(torch.cat([first, second]), whole, atol=1e-12)
 
 
+def test_a_frame_that_cannot_be_has_no_chance():
+    found = HiddenMarkov(2, 2)
+    found.on.copy_(torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
+    found.start.copy_(torch.tensor([1.0, 0.0]))
+    found.moves.copy_(torch.eye(2))
+    nats = found.nats([torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])])
+    assert nats > 700 / 3
+
+
 def test_long_sequences_do_not_underflow():
     read = frames("bits", 5000)
     assert math.isfinite(model().log_likelihood(read[:, None], torch.tensor([5000])).item())
@@ -109,7 +118,7 @@ def test_one_iteration_sets_chances_to_shares_over_all_paths(outputs):
     assert expected.starts.tolist() == pytest.approx(start.tolist(), abs=1e-12)
     assert np.allclose(expected.moves, moves, atol=1e-12)
     assert np.allclose(expected.visits, visits, atol=1e-12)
-    found._maximise(expected, torch.zeros(SIZE, dtype=torch.float64), smoothing=0.0)
+    found._maximise(expected, torch.zeros(SIZE, dtype=torch.float64), smoothing=0.0, smoothing_moves=0.0)
     assert np.allclose(found.start, start / 3, atol=1e-12)
     assert np.allclose(found.moves, moves / moves.sum(1, keepdims=True), atol=1e-12)
     assert np.allclose(found.on, on / visits[:, None], atol=1e-12)
@@ -127,7 +136,9 @@ def test_likelihood_and_fit_are_those_of_hmmlearn():
     assert -found.nats(read) * sum(lengths) == pytest.approx(other.score(symbols, lengths), abs=1e-9)
     other.fit(symbols, lengths)
     for _ in range(8):
-        found._maximise(found._expect(read), torch.full((SIZE,), 0.25, dtype=torch.float64), smoothing=0.0)
+        found._maximise(
+            found._expect(read), torch.full((SIZE,), 0.25, dtype=torch.float64), smoothing=0.0, smoothing_moves=0.0
+        )
     assert np.allclose(found.moves, other.transmat_, atol=1e-9)
     assert np.allclose(found.on, other.emissionprob_, atol=1e-9)
     assert np.allclose(found.start, other.startprob_, atol=1e-9)
@@ -159,6 +170,16 @@ def test_the_iteration_best_on_what_is_held_out_is_kept():
     nats = found.fit(learned, iterations=15, smoothing=0.01, held_out=held, generator=torch.Generator().manual_seed(0))
     assert nats[-1] > min(nats)
     assert found.nats(held) == pytest.approx(min(nats), abs=1e-9)
+
+
+def test_smoothing_adds_frames_of_the_mean_and_moves_to_frequent_states():
+    found, mean = model(), torch.tensor([0.1, 0.2, 0.3, 0.4], dtype=torch.float64)
+    expected = found._expect([frames("bits", 9)])
+    found._maximise(expected, mean, smoothing=2.0, smoothing_moves=3.0)
+    share = expected.visits / expected.visits.sum()
+    assert torch.allclose(found.on, (expected.on + 2 * mean) / (expected.visits[:, None] + 2))
+    assert torch.allclose(found.moves, (expected.moves + 3 * share) / (expected.moves.sum(1, keepdim=True) + 3))
+    assert torch.allclose(found.start, (expected.starts + 3 * share) / 4)
 
 
 def test_a_fit_in_small_batches_is_the_same(monkeypatch):
@@ -204,6 +225,7 @@ def test_settings_that_cannot_be_are_refused():
         (lambda: HiddenMarkov(SIZE, 0), "states: 0"),
         (lambda: HiddenMarkov(SIZE, 2, outputs="bit"), "Did you mean 'bits'"),
         (lambda: HiddenMarkov(SIZE, 2).fit([torch.ones(2, SIZE)], iterations=0), "at least 1"),
+        (lambda: HiddenMarkov(SIZE, 2).fit([torch.ones(2, SIZE)], smoothing_moves=-1.0), "not below 0"),
     ):
         with pytest.raises(ConfigError, match=said):
             make()

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from ostinato._errors import ConfigError, DataError, did_you_mean
 
 OUTPUTS = ("bits", "symbol")
+TINY = torch.finfo(torch.float64).tiny
 AT_ONCE = 1 << 23
 """Numbers (T · B · K) that a pass holds in one tensor: 64 MB."""
 
@@ -74,19 +75,24 @@ class HiddenMarkov(nn.Module):
         sequences: Sequence[Tensor],
         *,
         iterations: int = 50,
-        smoothing: float = 0.1,
+        smoothing: float = 1.0,
+        smoothing_moves: float | None = None,
         held_out: Sequence[Tensor] = (),
         generator: torch.Generator | None = None,
     ) -> list[float]:
         """Fit to sequences (T, D), and return the nats a frame before each iteration.
 
-        smoothing   frames that each state is thought to have seen beside its own, of the outputs' mean; and moves.
-        held_out    sequences that decide which iteration is kept; without them it is the last. Their nats are returned.
+        smoothing        frames that each state is thought to have seen beside its own: of all outputs' mean.
+        smoothing_moves  moves from each state beside its own, to states as they are frequent; None is one for 16
+                         states. On chorales, of 256 states: 6.51 nats a frame with 16, 6.55 with 4.
+        held_out         sequences that decide which iteration is kept; without them it is the last. Their nats are
+                         what is returned then.
 
-        Raises DataError for no frames, or for frames of other numbers.
+        Raises ConfigError for numbers below these, DataError for no frames, or for frames of other numbers.
         """
-        if iterations < 1 or smoothing < 0:
-            got = f"iterations={iterations}, smoothing={smoothing}"
+        beside = self.states / 16 if smoothing_moves is None else smoothing_moves
+        if iterations < 1 or smoothing < 0 or beside < 0:
+            got = f"iterations={iterations}, smoothing={smoothing}, smoothing_moves={beside:g}"
             raise ConfigError("HiddenMarkov.fit", got, "Iterations are at least 1, smoothing is not below 0")
         self._check([*sequences, *held_out])
         mean = torch.cat([one.to(self.on) for one in sequences]).mean(0)
@@ -99,7 +105,7 @@ class HiddenMarkov(nn.Module):
             found.append(nats)
             if held_out and nats <= min(found):
                 best = {name: value.clone() for name, value in self.state_dict().items()}
-            self._maximise(expected, mean, smoothing)
+            self._maximise(expected, mean, smoothing, beside)
         if best is not None and self.nats(held_out) > min(found):
             self.load_state_dict(best)
         return found
@@ -127,7 +133,7 @@ class HiddenMarkov(nn.Module):
             joint = chances * likely
             total = joint.sum(-1, keepdim=True)
             found.append(torch.where(own, total.squeeze(-1).log() + scale, 0.0))
-            chances = torch.where(own[:, None], (joint / total) @ self.moves, chances)
+            chances = torch.where(own[:, None], (joint / total.clamp(min=TINY)) @ self.moves, chances)
         return torch.stack(found) if found else scales, chances
 
     def predict(self, state: Tensor) -> Tensor:
@@ -148,11 +154,10 @@ class HiddenMarkov(nn.Module):
 
     def _outputs(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         """Return log b (T, B, K) less its greatest over states, and that (T, B)."""
-        least = torch.finfo(self.on.dtype).tiny
-        read, on = frames.to(self.on), self.on.clamp(min=least)
+        read, on = frames.to(self.on), self.on.clamp(min=TINY)
         logs = read @ on.log().T
         if self.outputs == "bits":
-            logs = logs + (1 - read) @ (1 - self.on).clamp(min=least).log().T
+            logs = logs + (1 - read) @ (1 - self.on).clamp(min=TINY).log().T
         scales = logs.amax(-1)
         return logs - scales[..., None], scales
 
@@ -173,7 +178,7 @@ class HiddenMarkov(nn.Module):
         chances = self.initial_state(frames.shape[1])
         for t in range(len(likely)):
             joint = chances * likely[t]
-            totals[t] = joint.sum(-1)
+            totals[t] = joint.sum(-1).clamp(min=TINY)
             forward[t] = joint / totals[t][:, None]
             chances = forward[t] @ self.moves
         after = torch.ones_like(likely)  # β_t c_t+1 … c_T, divided by as much
@@ -187,14 +192,14 @@ class HiddenMarkov(nn.Module):
         nats = -torch.where(there, totals.log() + scales, 0.0).sum()
         return Expected(posterior[0].sum(0), moved, flat.sum(0), flat.T @ read, nats)
 
-    def _maximise(self, expected: Expected, mean: Tensor, smoothing: float) -> None:
+    def _maximise(self, expected: Expected, mean: Tensor, smoothing: float, smoothing_moves: float) -> None:
         """Set each chance to the share that was expected (40a to 40c), smoothed."""
-        few = smoothing / self.states
-        self.start.copy_((expected.starts + few) / (expected.starts.sum() + smoothing))
-        self.moves.copy_(_shares(expected.moves + few))
+        usual = smoothing_moves * expected.visits / expected.visits.sum()
+        self.start.copy_((expected.starts + usual) / (expected.starts.sum() + smoothing_moves))
+        self.moves.copy_(_shares(expected.moves + usual))
         seen = expected.on + smoothing * mean
         visits = expected.visits[:, None] + smoothing
-        self.on.copy_(_shares(seen) if self.outputs == "symbol" else (seen / visits).clamp(0, 1))
+        self.on.copy_(_shares(seen) if self.outputs == "symbol" else (seen / visits.clamp(min=TINY)).clamp(0, 1))
 
     def _begin(self, sequences: Sequence[Tensor], mean: Tensor, generator: torch.Generator | None) -> None:
         """Begin each state at a frame that was drawn, mixed with the mean of all."""
@@ -229,4 +234,4 @@ class HiddenMarkov(nn.Module):
 def _shares(numbers: Tensor) -> Tensor:
     """Return rows that sum to 1; where there is nothing, equal shares."""
     totals = numbers.sum(-1, keepdim=True)
-    return torch.where(totals > 0, numbers / totals.clamp(min=torch.finfo(numbers.dtype).tiny), 1 / numbers.shape[-1])
+    return torch.where(totals > 0, numbers / totals.clamp(min=TINY), 1 / numbers.shape[-1])
