@@ -174,6 +174,7 @@ def _series(path):
         {"target": "warm,busy", "direct": False},
         {"select": "mse", "origins": 2, "every": 5},
         {"baseline": "last-value"},
+        {"baseline": "hmm", "target": "busy", "states": 2},
         {"cell": "h' = exp(-softplus(k) * dt) * h + tanh(W @ x + b)"},
         {"validation": "0", "test": "0", "first": 100},
         {"k1": 8, "gradient": "truncated"},
@@ -194,6 +195,11 @@ def test_piano_rolls_are_learned_by_their_parts(tmp_path):
     outcome = train(begin(tmp_path / "run", path, dropout=0.5), Silent())
     assert outcome.tested == {"nats": outcome.tested["nats"], "steps": 20}
     assert "head: nade" in (tmp_path / "run/config.yaml").read_text()
+    chain = train(begin(tmp_path / "hmm", path, baseline="hmm", states=3), Silent())
+    assert np.isfinite(chain.tested["nats"])
+    for name in ("run", "hmm"):
+        (forecast,) = ostinato.load(tmp_path / name).predict([np.zeros((3, 88))], horizon=4, samples=5)
+        assert set(np.unique(forecast.samples)) <= {0.0, 1.0}
     with pytest.raises(ConfigError, match="seasonal-naive of frames of bits"):
         train(begin(tmp_path / "naive", path, baseline="seasonal-naive"), Silent())
 

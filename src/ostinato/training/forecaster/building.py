@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ostinato.models.baselines.frames import HiddenMarkovFrames
 from ostinato.models.baselines.naive import SeasonalNaive
 from ostinato.models.forecaster import Forecaster, Stretch
 from ostinato.training.config.forecaster import ForecasterRun
@@ -28,6 +29,8 @@ def build_model(run: ForecasterRun, schema: ForecasterSchema) -> Any:
         return SeasonalNaive(size, schema.season)
     if settings.baseline == "last-value":
         return SeasonalNaive(size, 1)
+    if settings.baseline == "hmm":
+        return HiddenMarkovFrames(size, settings.states, seed=run.training.seed)
     network = {f.name: getattr(settings, f.name) for f in fields(Network)}
     values = asdict(settings)
     options = {keyword: values[name] for keyword, name in OPTIONS.get(head, {}).items()}
