@@ -1,5 +1,7 @@
 """Every recipe that ships runs for a moment, and its negative control, and both say what was published."""
 
+import json
+
 import numpy as np
 import pytest
 from idx import write_idx
@@ -19,6 +21,8 @@ CLASSIFIED = {
     "mnist-pixels": "train-images-idx3-ubyte",
 }
 """Recipe → the small file it learns from here; other classifiers learn from frames."""
+FORECAST = {"etth1": "series.csv", "sunspots": "series.csv", "jsb": "rolls.json", "jsb-nade": "rolls.json"}
+"""Recipe → the small series it learns from here, with the lengths of what is kept."""
 WITH_CONTROL = [name for name in recipes() if "control" in recipe_document(name)]
 
 
@@ -29,6 +33,11 @@ def files(folder):
     (folder / "texts.csv").write_text("\n".join(["text,label", *rows]))
     draw, labels = np.random.default_rng(0), np.arange(40) % 4
     np.savez(folder / "frames.npz", x=draw.normal(size=(40, 9, 3)).astype(np.float32), y=labels)
+    hours = np.arange("2024-01-01", "2024-01-06", dtype="datetime64[h]")
+    rows = [f"{time},{k % 24 + draw.normal():.3f}" for k, time in enumerate(hours)]
+    (folder / "series.csv").write_text("\n".join(["date,OT", *rows]))
+    pieces = [[[60, 60 + k % 5], [62]] * 5 for k in range(6)]
+    (folder / "rolls.json").write_text(json.dumps({"train": pieces, "valid": pieces[:1], "test": pieces[1:2]}))
     write_idx(folder / "train-images-idx3-ubyte", draw.integers(0, 256, (40, 28, 28)))
     write_idx(folder / "train-labels-idx1-ubyte", labels)
 
@@ -36,6 +45,10 @@ def files(folder):
 def given(recipe: str) -> list[str]:
     """Return what follows a recipe so that it runs for a moment only."""
     kind = recipe_document(recipe)["kind"]
+    if recipe in FORECAST:
+        kept = ["--validation", "20", "--test", "20", "--origins", "11", "--samples", "4", "--states", "3"]
+        file = FORECAST[recipe]
+        return [file, "--hidden-size", "8", "--steps", "2", *(kept if file == "series.csv" else kept[-4:])]
     if kind != "classifier":
         return SHORT[kind]
     return [CLASSIFIED.get(recipe, "frames.npz"), "--test", "0.2", "--hidden-size", "8", "--steps", "2"]

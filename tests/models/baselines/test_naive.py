@@ -1,4 +1,4 @@
-"""The naive forecast: what was a season ago, with the spread it was wrong by; a hidden Markov model in the same place."""
+"""The naive forecast: a season ago, with the spread it was wrong by; a hidden Markov model in the same place."""
 
 import pytest
 import torch

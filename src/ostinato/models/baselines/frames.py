@@ -1,4 +1,4 @@
-"""A hidden Markov model in a forecaster's place: the frames of bits of a series, each given those before it, exactly."""
+"""A hidden Markov model in a forecaster's place: frames of bits of a series, each given those before it, exactly."""
 
 from __future__ import annotations
 
