@@ -12,7 +12,7 @@ WINDOW = ["--baseline", "window-mlp", "--window", "2", "--hidden-size", "8", "--
 def test_a_baseline_is_trained_evaluated_and_written_with(main, name, flags):
     code, out, err = main("train", "language-model", "book.txt", *WORDS, *flags, "--out", f"runs/{name}")
     assert (code, err) == (0, "")
-    assert "nats at step" in out
+    assert ("symbols counted" if name == "kneser-ney" else "nats at step") in out
     code, out, err = main("evaluate", f"runs/{name}", "book.txt")
     assert (code, err) == (0, "")
     assert "perplexity" in out

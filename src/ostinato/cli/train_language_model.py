@@ -22,9 +22,12 @@ def run(arguments: list[str], program: str) -> int:
         print(f"Stopped at step {outcome.step:,} of {outcome.steps:,}; everything is saved. To go on:")
         print(f"  ostinato train language-model --out {folder} --resume")
         return code_of(outcome.stopped)
+    counted = settings.model.baseline == "kneser-ney"
     if outcome.best is not None:
-        print(f"Best on the validation text: {outcome.best:.4f} nats at step {outcome.best_step:,}.")
+        at = "" if counted else f" at step {outcome.best_step:,}"
+        print(f"Best on the validation text: {outcome.best:.4f} nats{at}.")
         print_beside_published(settings, f"{outcome.best:.4f} nats a symbol after {outcome.seconds:,.0f} s")
-    print(f"Done: {outcome.step:,} steps in {outcome.seconds:,.0f} s{of_updates(outcome)}. To write with the model:")
+    done = f"{outcome.read:,} symbols counted" if counted else f"{outcome.step:,} steps"
+    print(f"Done: {done} in {outcome.seconds:,.0f} s{of_updates(outcome)}. To write with the model:")
     print(f"  ostinato generate {folder}")
     return 0
