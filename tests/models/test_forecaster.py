@@ -187,3 +187,40 @@ def test_a_head_of_ones_own_is_taken():
 def test_impossible_settings_are_refused(settings, said):
     with pytest.raises(ConfigError, match=said):
         Forecaster(**{"size": 1, **settings})
+
+
+DECAYING = "h' = exp(-softplus(k) * dt) * (U @ h + W @ x)"
+
+
+def irregular(rows: int, draw: torch.Generator) -> Stretch:
+    """Draw a process that forgets with time, dx = -x dt + √2 dw, at irregular times: what is left of x is exp(-dt)."""
+    gaps = torch.empty(13, rows).exponential_(1.0, generator=draw) + 0.05
+    values = [torch.randn(rows, generator=draw)]
+    for gap in gaps[1:]:
+        left = torch.exp(-gap)
+        values.append(left * values[-1] + (1 - left**2).sqrt() * torch.randn(rows, generator=draw))
+    return Stretch(
+        torch.stack(values)[..., None], torch.zeros(12, rows, 0), torch.full((rows,), 12), unscaled(rows, 1), gaps[1:]
+    )
+
+
+def error_at_irregular_times(reads_dt: bool) -> float:
+    """Return the squared error of a next step beside the least that is possible."""
+    torch.manual_seed(0)
+    made = Forecaster(1, DECAYING, head="point", direct=False, hidden_size=4, engine="eager")
+    optimizer, draw = torch.optim.Adam(made.parameters(), 0.03), torch.Generator().manual_seed(1)
+    for _ in range(150):
+        batch = irregular(128, draw)
+        nats, count, _ = made.loss(batch if reads_dt else batch._replace(dt=None))
+        (nats / count).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    test = irregular(4000, torch.Generator().manual_seed(2))
+    nats, count, _ = made.loss(test if reads_dt else test._replace(dt=None))
+    least = 1 - torch.exp(-2 * test.dt).mean()
+    return float(nats.detach()) / count / float(least)
+
+
+def test_a_cell_that_reads_the_time_between_steps_comes_to_what_is_possible():
+    assert error_at_irregular_times(True) < 1.03
+    assert error_at_irregular_times(False) > 1.06
