@@ -185,6 +185,8 @@ def test_without_a_part_to_validate_the_model_is_judged_on_what_it_learns(tmp_pa
         (reviews(), {"text": "text"}, "no column 'text'"),
         ([("a", "x"), ("b", "x"), ("c", "x")], {"validation": "0"}, "one class only"),
         (reviews(3), {"validation": "0.01"}, "no item in the part 'valid'"),
+        ([("a", ""), ("b", "")], {}, "no item to learn from.*left out 2 items without a label"),
+        (reviews(), {"format": "xml"}, "--format: 'xml'.*csv.*npz"),
         (reviews(), {"validation": "1.5"}, "Possible: a share from 0 to below 1"),
         (reviews(), {"validation": "nowhere.csv"}, "there is no such file"),
         (reviews(), {"answer": "numbers"}, "'bad' is no number|'good' is no number"),
@@ -207,3 +209,36 @@ def test_what_cannot_be_learned_from_is_refused_and_leaves_no_folder(tmp_path, r
 def test_texts_are_cut_to_the_steps_that_are_read(tmp_path, file, capsys):
     train_classifier(file, out=tmp_path / "run", longest=2, **SMALL)
     assert "to their first 2 steps" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arrays", "settings", "message"),
+    [
+        ({"x": np.zeros((4, 3))}, {}, "no labels in it"),
+        ({"x": np.zeros((4, 3)), "y": [0, 1, 0, 1]}, {"label": "y"}, "--label: 'y'.*Frames have no columns"),
+        ({"x": np.zeros((4, 3)), "y": [0, 1, 0, 1]}, {"part": "split"}, "--part: 'split'.*Frames have no columns"),
+        ({"x": [[1.0, np.nan]] * 4, "y": [0, 1, 0, 1]}, {}, "no number .NaN. at step 2.*--missing zero"),
+        ({"x": np.zeros((4, 3)), "y": [0.5, 1, 0, 1]}, {}, "--answer numbers"),
+    ],
+)
+def test_frames_that_cannot_be_learned_from_are_refused(tmp_path, arrays, settings, message):
+    np.savez(tmp_path / "a.npz", **arrays)
+    with pytest.raises((ConfigError, DataError), match=message):
+        train(begin(tmp_path / "run", tmp_path / "a.npz", **settings), Silent())
+
+
+def test_gaps_are_filled_with_zeros_when_asked_for(tmp_path):
+    np.savez(tmp_path / "a.npz", x=[[1.0, np.nan], [0.0, 1.0]] * 4, y=[0, 1] * 4)
+    settings = {"missing": "zero", "standardise": False, "validation": "0"}
+    train(begin(tmp_path / "run", tmp_path / "a.npz", **settings), Silent())
+    items = Store(RunFolder(tmp_path / "run").items / "train")
+    np.testing.assert_array_equal(items.read("inputs", 0), [[1], [0]])
+
+
+def test_a_file_without_a_known_label_cannot_be_scored(tmp_path, file):
+    other = write(tmp_path / "other.csv", [("strange", "odd")])
+    train(begin(tmp_path / "run", file), Silent())
+    with pytest.raises(
+        DataError, match=r"other.csv: no item that can be scored\. left out 1 item with the label 'odd'"
+    ):
+        ostinato.load(tmp_path / "run").evaluate(other)

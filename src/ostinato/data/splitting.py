@@ -103,7 +103,7 @@ def check_parts(counts: Mapping[Part, int], where: str, advice: str = "") -> Non
     empty = [part for part, count in counts.items() if not count]
     if empty:
         held = ", ".join(f"{count} in '{part}'" for part, count in counts.items())
-        possible = f"Items: {held}; each part needs one at least"
+        possible = f"Items: {held}; each part needs one at least, and the first item of a label is to train on"
         raise DataError(
             where, f"no item in the part '{empty[0]}'", possible, advice or "Use more items, or other shares"
         )

@@ -50,7 +50,13 @@ def test_one_number_a_step_by_offsets(npz):
     np.testing.assert_array_equal(items[1].values, [[2], [3], [4]])
 
 
-@pytest.mark.parametrize("y", [np.array([0.5, 1.5]), np.array([[0.5, 1.0], [1.5, 2.0]])])
+def test_whole_numbers_stored_as_real_ones_are_classes(npz):
+    items = open_frames(npz(x=np.zeros((3, 2)), y=[0.0, 1.0, -2.0]))
+    assert items.target == "class"
+    assert [item.label for item in items] == ["0", "1", "-2"]
+
+
+@pytest.mark.parametrize("y", [np.array([0.5, 1.0]), np.array([[0.5, 1.0], [1.5, 2.0]])])
 def test_real_labels_are_numbers(npz, y):
     items = open_frames(npz(x=np.zeros((2, 3)), y=y))
     assert items.target == "number"

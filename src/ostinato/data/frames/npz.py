@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import repeat
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -23,8 +24,9 @@ _OFFSETS = "offsets"
 def npz_recordings(path: Path, missing: Missing) -> Recordings:
     """Read `x` (N, T) or (N, T, D), or `values` (steps,) or (steps, D) with `offsets` (N + 1,); with `y` (N,).
 
-    Whole numbers and strings in `y` are classes, real numbers (N,) or (N, K) are numbers. Raises DataError for
-    arrays of objects, which are pickles and never loaded, for shapes that do not fit, and for damaged archives.
+    Whole numbers (also 0.0, 1.0, …) and strings in `y` are classes, other numbers (N,) or (N, K) are numbers.
+    Raises DataError for arrays of objects, which are pickles and never loaded, for shapes that do not fit, and for
+    damaged archives.
     """
     check_file(path)
     arrays = arrays_of(path)
@@ -37,15 +39,15 @@ def npz_recordings(path: Path, missing: Missing) -> Recordings:
     counts = _counts(values, arrays.get(_OFFSETS))
     width = _width(values, flat=_OFFSETS in arrays)
     _check_labels(labels, len(counts))
+    target = _target(labels, len(counts))
 
     def read() -> Iterator[Frames]:
         known = repeat(None) if labels is None else labels.rows(repeat(1, len(counts)))
         for number, (steps, label) in enumerate(zip(values.rows(counts), known, strict=False), 1):
             place = Place(str(path), number, "item")
             frames = without_gaps(steps.reshape(-1, width), missing, place)
-            yield Frames(place, frames, None if label is None else _label(label[0], place))
+            yield Frames(place, frames, None if label is None else _label(label[0], target, place))
 
-    target = None if labels is None else "number" if labels.dtype.kind == "f" else "class"
     return Recordings(str(path), _words(values, labels, len(counts), width), width, target, None, read)
 
 
@@ -111,7 +113,17 @@ def _check_labels(labels: Array | None, count: int) -> None:
         raise DataError(_where(labels), f"{labels.dtype} of shape {labels.shape}", possible, "Reshape it")
 
 
-def _label(label: np.generic | np.ndarray, place: Place) -> str | np.ndarray:
+def _target(labels: Array | None, count: int) -> Literal["class", "number"] | None:
+    if labels is None or labels.dtype.kind != "f":
+        return None if labels is None else "class"
+    if len(labels.shape) > 1:
+        return "number"
+    return "class" if all(part[0].is_integer() for part in labels.rows(repeat(1, count))) else "number"
+
+
+def _label(label: np.generic | np.ndarray, target: str | None, place: Place) -> str | np.ndarray:
+    if target == "class" and label.dtype.kind == "f":
+        return str(int(label))
     if label.dtype.kind == "f":
         numbers = np.atleast_1d(label).astype(np.float32)
         if not np.isfinite(numbers).all():

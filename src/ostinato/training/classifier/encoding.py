@@ -119,6 +119,9 @@ def labels_of(raw: Raw, data: LabelledData) -> list[str]:
     if len(values) != 1:
         advice = "For several labels use --answer labels, for numbers --answer numbers"
         raise DataError(str(raw.place), f"{len(values)} labels", "One label a sequence is read", advice)
+    if isinstance(raw.answer, np.ndarray):
+        got = f"the number {values[0]:g} as the label"
+        raise DataError(str(raw.place), got, "Labels are words or whole numbers", "For numbers use --answer numbers")
     return [_text(values[0], raw)]
 
 

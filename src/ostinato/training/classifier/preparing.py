@@ -128,6 +128,9 @@ def _first_pass(
                 _learn(data, raw, found)
                 if isinstance(raw.inputs, str):
                     yield [as_read(raw.inputs, data)]
+        if not found.counts["train"]:
+            possible = "; ".join(skipped.lines()) or "All items are in other parts"
+            raise DataError(data.file, "no item to learn from", possible, "Check its columns, and how it is split")
 
     if not reading.is_frames:
         vocabulary = Vocabulary.learn(data.tokens, documents := texts(), data.vocabulary_size)

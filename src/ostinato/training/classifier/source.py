@@ -9,8 +9,9 @@ from typing import Any, NamedTuple, get_args
 
 from numpy.typing import NDArray
 
+from ostinato._errors import ConfigError, DataError, did_you_mean
 from ostinato.data.frames import FramesFormat, frames_format, open_frames
-from ostinato.data.rows import column_of, open_rows
+from ostinato.data.rows import Format, column_of, open_rows
 from ostinato.data.rows.row import Row
 from ostinato.training.config.classifier import LabelledData
 
@@ -62,9 +63,12 @@ class Texts:
 
 
 class FramesOf:
-    """Frames of a file of series or images."""
+    """Frames of a file of series or images; `labelled` says whether an answer is needed."""
 
-    def __init__(self, data: LabelledData, file: str):
+    def __init__(self, data: LabelledData, file: str, *, labelled: bool = True):
+        for name in ("text", "label", "part"):
+            if (column := getattr(data, name)) is not None:
+                raise ConfigError(f"--{name}", f"'{column}' of {file}", "Frames have no columns", "Leave it out")
         self.frames = open_frames(
             Path(file),
             format=data.format if data.format in get_args(FramesFormat) else None,  # type: ignore[arg-type]
@@ -73,6 +77,9 @@ class FramesOf:
             downsample=data.downsample,
         )
         self.said = self.frames.format
+        if labelled and self.frames.target is None:
+            advice = "In an archive they are 'y', of images a file beside theirs"
+            raise DataError(file, f"no labels in it ({self.said})", "Each item needs one", advice)
 
     def __iter__(self) -> Iterator[Raw]:
         for item in self.frames:
@@ -80,8 +87,13 @@ class FramesOf:
 
 
 def open_source(data: LabelledData, file: str, *, labelled: bool = True) -> Texts | FramesOf:
-    """Open a file of labelled sequences; `said` tells what it was taken for. Raises DataError as the readers do."""
+    """Open a file of labelled sequences; `said` tells what it was taken for. Raises as the readers do."""
+    known = (*get_args(Format), *get_args(FramesFormat))
+    if data.format is not None and data.format not in known:
+        raise ConfigError(
+            "--format", f"'{data.format}'", f"Possible: {', '.join(known)}", did_you_mean(data.format, known)
+        )
     named = None if file == "-" or file.startswith("hf://") else frames_format(file)
     if data.format in get_args(FramesFormat) or (data.format is None and named is not None):
-        return FramesOf(data, file)
+        return FramesOf(data, file, labelled=labelled)
     return Texts(data, file, labelled=labelled)

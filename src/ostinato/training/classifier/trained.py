@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ostinato._errors import ConfigError, did_you_mean
+from ostinato._errors import ConfigError, DataError, did_you_mean
 from ostinato.data.vocabulary import Vocabulary
 from ostinato.models.classifier import Classifier
 from ostinato.training.classifier.building import build_model
@@ -90,6 +90,9 @@ class TrainedClassifier:
                     skipped.add(f"with the label '{label}', which the run does not know", raw.place)
             for part in _by_length([inputs for inputs, _ in kept]):
                 tally.add([kept[k][0] for k in part], np.stack([kept[k][1] for k in part]))
+        if not tally.items:
+            possible = "; ".join(skipped.lines())
+            raise DataError(str(file), "no item that can be scored", possible, "Check its columns, and its labels")
         figures = tally.figures() | {"items": tally.items, "skipped": sum(skipped.counts.values())}
         return figures, tally.counts, skipped
 

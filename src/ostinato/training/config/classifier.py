@@ -49,7 +49,7 @@ class LabelledData:
     """Read images pixel by pixel, not row by row."""
     downsample: int | None = None
     """Side of a square that images are averaged to."""
-    missing: Literal["refuse", "interpolate"] = "refuse"
+    missing: Literal["refuse", "interpolate", "zero"] = "refuse"
     """What becomes of gaps in frames."""
     standardise: bool = True
     """Shift and scale each channel of frames by mean and deviation of the training part; both are kept in the run."""
