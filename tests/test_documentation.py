@@ -19,8 +19,18 @@ SHORT = {
     "language-model": ["--steps", "2", "--sample-length", "0"],
     "task": ["--steps", "2", "--test-sequences", "20"],
     "influence-balancing": ["--steps", "2"],
+    "classifier": ["--steps", "2"],
+    "tagger": ["--steps", "2"],
+    "forecaster": ["--steps", "2"],
 }
 """Added to every `train` command, so that a page's commands all run within a test."""
+SENTENCE = (
+    "".join(
+        f"{k}\t{word}\t_\t{tag}\t_\t_\t_\t_\t_\t_\n"
+        for k, (word, tag) in enumerate([("The", "DET"), ("rain", "NOUN")], 1)
+    )
+    + "\n"
+)
 BOOK = "It was a dark night; the rain fell, and it was cold. " * 400
 
 
@@ -37,6 +47,11 @@ def snippets(kind: str) -> list:
 def folder(tmp_path, monkeypatch):
     (tmp_path / "book.txt").write_text(BOOK)
     (tmp_path / "my_cell.eq").write_text("f  = sigmoid(W_f @ x + U_f @ h + b_f)\nh' = f * h + (1 - f) * tanh(W @ x)\n")
+    (tmp_path / "reviews.csv").write_text("review,sentiment\n" + "a film,good\na bore,bad\n" * 30)
+    (tmp_path / "train.conllu").write_text(SENTENCE * 20)
+    (tmp_path / "new.txt").write_text("The rain fell\nIt was cold\n")
+    days = (f"{2000 + k // 12}-{k % 12 + 1:02},{k % 12}" for k in range(120))
+    (tmp_path / "sales.csv").write_text("month,sold\n" + "\n".join(days))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

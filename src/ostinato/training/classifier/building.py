@@ -53,11 +53,16 @@ def build_model(run: ClassifierRun, schema: ClassifierSchema, vocabulary: Vocabu
 
 
 def class_weights(schema: ClassifierSchema, kind: str) -> Tensor | None:
-    """Return weights (O,) that make each label count the same in sum; None where all items count the same."""
+    """Return weights (O,) of the labels, one on average over all items; None where all items count the same.
+
+    >>> class_weights(ClassifierSchema("symbols", "label", ["a", "b"], [1, 4]), "balanced")
+    tensor([2.5000, 0.6250])
+    """
     if kind == "none" or not schema.counts:
         return None
     counts = np.maximum(1, schema.counts)
-    return torch.tensor(counts.sum() / (len(counts) * counts), dtype=torch.float32)
+    weights = counts ** (-1.0 if kind == "balanced" else -0.5)
+    return torch.tensor(weights * counts.sum() / (weights * counts).sum(), dtype=torch.float32)
 
 
 def fitting(run: ClassifierRun, schema: ClassifierSchema, model: Any, train: Store) -> Callable[[], None] | None:

@@ -83,8 +83,8 @@ class ClassifierNetwork(Network):
 class ClassifierLearning(SetLearning):
     """How it learns."""
 
-    class_weights: Literal["none", "balanced"] = "none"
-    """Weight of each label in what is learned from: the same, or the less the more often it occurs."""
+    class_weights: Literal["none", "root", "balanced"] = "none"
+    """Weight of each label in what is learned from: the same, or by one over its count or the root of it."""
     select: Literal["errors", "macro_f1", "nats", "mse"] | None = None
     """Figure of the validation that decides which weights are best (default: errors; mse of numbers)."""
 
