@@ -9,8 +9,10 @@ import pytest
 import ostinato
 from ostinato import ConfigError, RunError, compare, train_language_model
 from ostinato.training.comparison.curves import plot
+from ostinato.training.comparison.runs import KINDS
 from ostinato.training.comparison.settings import blocks
 from ostinato.training.config import Reservoir, ReservoirRun, Series
+from ostinato.training.opening import OPENERS
 from ostinato.training.progress import Silent
 from ostinato.training.reservoir import train as fit_reservoir
 from ostinato.training.run_folder import RunFolder
@@ -243,3 +245,7 @@ def test_a_picture_that_cannot_be_drawn_says_why(runs, tmp_path):
     (runs / "gru" / "metrics.jsonl").unlink()
     with pytest.raises(ConfigError, match="there is no curve to draw"):
         compare(runs / "gru").draw(tmp_path / "runs.svg")
+
+
+def test_runs_of_every_kind_that_can_be_opened_can_be_compared():
+    assert set(OPENERS) <= set(KINDS)

@@ -9,10 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from ostinato._errors import RunError
-from ostinato.training.config import AnyRun, ClassifierRun, ReservoirRun, Run, TaggerRun, TaskRun, parse_yaml, sections
+from ostinato.training.config import (
+    AnyRun,
+    ClassifierRun,
+    ForecasterRun,
+    ReservoirRun,
+    Run,
+    TaggerRun,
+    TaskRun,
+    parse_yaml,
+    sections,
+)
 from ostinato.training.run_folder import RunFolder
 
-KINDS: dict[str, AnyRun] = {kind.kind: kind() for kind in (Run, TaskRun, ReservoirRun, ClassifierRun, TaggerRun)}
+KINDS: dict[str, AnyRun] = {
+    kind.kind: kind() for kind in (Run, TaskRun, ReservoirRun, ClassifierRun, TaggerRun, ForecasterRun)
+}
 AXES = ("step", "epoch", "symbols", "sequences", "seconds")
 """What a line of `metrics.jsonl` counts beside its figures."""
 Point = tuple[float, float]
