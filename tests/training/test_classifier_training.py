@@ -242,3 +242,10 @@ def test_a_file_without_a_known_label_cannot_be_scored(tmp_path, file):
         DataError, match=r"other.csv: no item that can be scored\. left out 1 item with the label 'odd'"
     ):
         ostinato.load(tmp_path / "run").evaluate(other)
+
+
+@pytest.mark.parametrize(
+    "file", ["reviews.csv.gz", "some/reviews/", "hf://owner/reviews", "hf://owner/reviews?split=test"]
+)
+def test_a_run_is_named_after_its_file(file):
+    assert ClassifierRun(data=config.classifier.LabelledData(file=file)).name == "reviews"

@@ -111,4 +111,5 @@ class ClassifierRun(AnyRun):
         if not self.data.file:
             raise ConfigError("file", "no file was given", "Give a file to learn from, or --resume with --out")
         baseline = "" if self.model.baseline == "none" else f"-{self.model.baseline}"
-        return Path(self.data.file.rstrip("/")).name.partition(".")[0] + baseline
+        file = self.data.file.partition("?")[0] if self.data.file.startswith("hf://") else self.data.file
+        return Path(file.rstrip("/")).name.partition(".")[0] + baseline
