@@ -3,6 +3,8 @@
 import json
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ostinato import DataError
@@ -68,6 +70,13 @@ def test_json_lines_hold_a_step_or_a_whole_series(write):
     path = write("lists.jsonl", "".join(json.dumps(line) + "\n" for line in lists))
     a, b = read(path, item="item", target=("v",), covariates=("warm",))
     assert (a.item, len(a), len(a.covariates), b.values.tolist()) == ("a", 3, 4, [[4]])
+
+
+def test_parquet_holds_steps_with_their_dates(tmp_path):
+    dates = np.array(["2024-01-01", "2024-01-02"], "datetime64[us]")
+    pq.write_table(pa.table({"ds": dates, "y": [1.0, 2.0]}), tmp_path / "y.parquet")
+    (series,) = read(tmp_path / "y.parquet")
+    assert (series.values.ravel().tolist(), series.times.tolist()) == ([1, 2], dates.tolist())
 
 
 def test_archives_hold_series_too(tmp_path):
