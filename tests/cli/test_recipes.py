@@ -23,6 +23,7 @@ CLASSIFIED = {
 """Recipe → the small file it learns from here; other classifiers learn from frames."""
 FORECAST = {"etth1": "series.csv", "sunspots": "series.csv", "jsb": "rolls.json", "jsb-nade": "rolls.json"}
 """Recipe → the small series it learns from here, with the lengths of what is kept."""
+TAGGED = {"ewt-upos": "tagged.conllu", "wnut17": "tagged.conll", "occupancy": "sensor.csv"}
 WITH_CONTROL = [name for name in recipes() if "control" in recipe_document(name)]
 
 
@@ -40,6 +41,13 @@ def files(folder):
     (folder / "rolls.json").write_text(json.dumps({"train": pieces, "valid": pieces[:1], "test": pieces[1:2]}))
     write_idx(folder / "train-images-idx3-ubyte", draw.integers(0, 256, (40, 28, 28)))
     write_idx(folder / "train-labels-idx1-ubyte", labels)
+    columns = "\n".join(f"Ada{k}\tB-person\nsees\tO\n" for k in range(40))
+    (folder / "tagged.conll").write_text(columns)
+    blank = "\t".join("_" * 6)
+    words = "\n".join(f"1\tAda{k}\t_\tPROPN\t{blank}\n2\tsees\t_\tVERB\t{blank}\n" for k in range(40))
+    (folder / "tagged.conllu").write_text(words)
+    numbers = "".join(f"{draw.normal():.3f},{k // 9 % 2}\n" for k in range(400))
+    (folder / "sensor.csv").write_text(f"Light,Occupancy\n{numbers}")
 
 
 def given(recipe: str) -> list[str]:
@@ -49,9 +57,10 @@ def given(recipe: str) -> list[str]:
         kept = ["--validation", "20", "--test", "20", "--origins", "11", "--samples", "4", "--states", "3"]
         file = FORECAST[recipe]
         return [file, "--hidden-size", "8", "--steps", "2", *(kept if file == "series.csv" else kept[-4:])]
-    if kind != "classifier":
+    if kind not in ("classifier", "tagger"):
         return SHORT[kind]
-    return [CLASSIFIED.get(recipe, "frames.npz"), "--test", "0.2", "--hidden-size", "8", "--steps", "2"]
+    file = TAGGED[recipe] if kind == "tagger" else CLASSIFIED.get(recipe, "frames.npz")
+    return [file, "--test", "0.2", "--hidden-size", "8", "--steps", "2"]
 
 
 def run(main, recipe: str, *more: str) -> str:
