@@ -30,6 +30,8 @@ def report(trained: TrainedForecaster, folder: RunFolder, display: Display) -> d
         if len(store) and (part != "train" or not found):
             shown, found[name] = store, trained.score(store)
             display.say(f"{name + ':':<12}{in_words(found[name])}{_counted(found[name])}")
+            if "forecasts" not in found[name] and trained.encoder.support != "bits":
+                display.say(f"{'':<12}no series of it is longer than the horizon: no forecast is judged")
     write_text(folder.report / "figures.json", json.dumps(found, indent=1) + "\n")
     if shown is not None and trained.encoder.support != "bits":
         draw_store(folder.report / "forecast.png", trained, shown)

@@ -64,7 +64,9 @@ def forecast_figures(model: Any, origins: Origins, samples: int, seed: int) -> d
     """Return the figures of forecasts from all origins, and how many there are."""
     figures = ForecastFigures()
     for asked, drawn in forecasts(model, origins, samples, seed):
-        figures.add(asked.truth, drawn, scale=asked.scaling[:, 1], naive_error=asked.naive)
+        # counts are read as logarithms, whose scale is not that of the counts
+        scale = asked.scaling[:, 1] if origins.encoder.support == "numbers" else np.ones_like(asked.scaling[:, 1])
+        figures.add(asked.truth, drawn, scale=scale, naive_error=asked.naive)
     return figures.figures() | {"forecasts": len(origins)}
 
 

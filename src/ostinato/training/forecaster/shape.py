@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ostinato._errors import ConfigError
 from ostinato._version import __version__
 from ostinato.data.store import Store
 from ostinato.training.config.forecaster import ForecasterRun
@@ -53,7 +54,10 @@ class ForecasterShape:
         kept = Windows(valid, encoder, data.context, warm=data.context)
         ahead = run.ahead
         origins = Origins(valid, encoder, data.context, ahead.horizon, ahead.origins or ahead.horizon)
-        by_forecasts = run.training.select == "mse" and bool(len(origins))
+        by_forecasts = run.training.select == "mse"
+        if by_forecasts and not len(origins):
+            got = f"mse, and no forecast of {ahead.horizon} steps fits into what is kept to validate"
+            raise ConfigError("--select", got, "A part is longer than the horizon", "Lower --horizon")
 
         def validate(model: Any) -> dict[str, float]:
             loss, steps = step_loss(model, kept)
