@@ -32,7 +32,7 @@ def long_text(documents: int = 4) -> np.ndarray:
 
 
 class Plain:
-    """The definition: Chen and Goodman (1998), section 4.3, by dictionaries of tuples."""
+    """The definition of Chen and Goodman (1998), by dictionaries of tuples."""
 
     def __init__(self, text: np.ndarray, order: int):
         self.counts, words = {}, [int(word) for word in text]

@@ -1,14 +1,14 @@
 """`KneserNey`: the n-gram language model that recurrent ones are measured against, as tables of numbers.
 
-Interpolated, with three discounts (Chen and Goodman, 1998, TR-10-98, section 4.3; Kneser and Ney, 1995, ICASSP). Of a
-word w after the words h, with h' = h without its first word:
+Interpolated, with three discounts: what Chen and Goodman (1998, TR-10-98) call modified, after Kneser and Ney (1995,
+ICASSP). Of a word w after the words h, with h' = h without its first word:
 
-    P(w | h) = max(c(h w) - D(c), 0) / Σ_v c(h v)  +  γ(h) P(w | h')                    (equation 26)
+    P(w | h) = max(c(h w) - D(c), 0) / Σ_v c(h v)  +  γ(h) P(w | h')
     γ(h)     = Σ_v D(c(h v)) / Σ_v c(h v)                                               what was taken off
     P(w | h) = P(w | h') where h never occurs; below one word stands 1 / V
 
 c(h w) counts how often h w occurs where h has order - 1 words, and for shorter h how many different words stand before
-h w: a word that follows one other word only is not frequent anywhere else (equation 16). An n-gram at the start of a
+h w: a word that follows one other word only is not frequent anywhere else. An n-gram at the start of a
 document has no word before it, and its own count stands.
 """
 
@@ -191,7 +191,7 @@ def _table(keys: NDArray, contexts: NDArray, counts: NDArray, size: int) -> Tabl
 
 
 def _discounts(counts: NDArray) -> tuple[float, float, float]:
-    """Return D of counts 1, 2 and 3 or more (equation 27); where they cannot be told apart, one for all.
+    """Return D of counts 1, 2 and 3 or more, as they estimate it; where they cannot be told apart, one for all.
 
     They cannot in a small text, where for some number up to 4 there is no n-gram that occurs so often.
     """
