@@ -191,6 +191,7 @@ def test_without_a_part_to_validate_the_model_is_judged_on_what_it_learns(tmp_pa
         (reviews(), {"validation": "nowhere.csv"}, "there is no such file"),
         (reviews(), {"answer": "numbers"}, "'bad' is no number|'good' is no number"),
         (reviews(), {"longest": 0}, "--longest"),
+        (reviews(), {"stack": 0}, "--stack"),
         (reviews(), {"epochs": 0.0}, "--epochs"),
         (reviews(), {"select": "mse"}, "--select"),
         (reviews(), {"feedback": "free"}, "--feedback"),
@@ -249,3 +250,12 @@ def test_a_file_without_a_known_label_cannot_be_scored(tmp_path, file):
 )
 def test_a_run_is_named_after_its_file(file):
     assert ClassifierRun(data=config.classifier.LabelledData(file=file)).name == "reviews"
+
+
+def test_frames_may_be_read_several_at_a_step(tmp_path):
+    draw = np.random.default_rng(0)
+    np.savez(tmp_path / "x.npz", x=draw.normal(size=(20, 7, 3)).astype(np.float32), y=np.arange(20) % 2)
+    train(begin(tmp_path / "run", tmp_path / "x.npz", stack=3), Silent())
+    store = Store(RunFolder(tmp_path / "run").items / "train")
+    assert (store.lengths("inputs")[0], store.read("inputs", 0).shape) == (3, (3, 9))
+    assert [a.answer for a in ostinato.load(tmp_path / "run").predict([np.zeros((1, 3)), np.zeros((8, 3))])]

@@ -43,7 +43,7 @@ def build_model(run: ClassifierRun, schema: ClassifierSchema, vocabulary: Vocabu
     return Classifier(
         len(schema.labels),
         vocabulary_size=None if vocabulary is None else vocabulary.size,
-        input_size=schema.width or None,
+        input_size=schema.width * run.data.stack or None,
         unknown=unknown,
         answer=schema.answer,
         weights=class_weights(schema, run.training.class_weights),

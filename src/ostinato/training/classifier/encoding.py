@@ -100,7 +100,22 @@ class Encoder:
             raise DataError(str(raw.place), "a text", f"This model reads frames of {width} numbers", "")
         if values.shape[1] != width:
             raise DataError(str(raw.place), f"frames of {values.shape[1]} numbers", f"The model reads {width} a step")
-        return (values - self._mean) / self._deviation if self._mean.size else values
+        scaled = (values - self._mean) / self._deviation if self._mean.size else values
+        return stacked(scaled, self.data.stack)
+
+
+def stacked(frames: NDArray, count: int) -> NDArray:
+    """Return `count` frames side by side in each step, zeros after the last: (T, D) → (⌈T / count⌉, count · D).
+
+    >>> stacked(np.array([[1.0], [2.0], [3.0]]), 2).tolist()
+    [[1.0, 2.0], [3.0, 0.0]]
+    """
+    if count == 1:
+        return frames
+    steps, width = -(-len(frames) // count), frames.shape[1]
+    padded = np.zeros((steps * count, width), frames.dtype)
+    padded[: len(frames)] = frames
+    return padded.reshape(steps, count * width)
 
 
 def as_read(text: str, data: LabelledData) -> str:

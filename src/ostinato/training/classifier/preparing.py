@@ -202,7 +202,7 @@ def _by_number(label: str) -> tuple[int, float, str]:
 def _write_items(folder: RunFolder, reading: Reading, encoder: Encoder, skipped: Skipped) -> None:
     """Write the items of each part; an item whose label the training part has not is counted and left out."""
     schema = encoder.schema
-    kind: Any = (np.float32, schema.width) if reading.is_frames else np.int32
+    kind: Any = (np.float32, schema.width * reading.data.stack) if reading.is_frames else np.int32
     columns = {"inputs": kind, "target": np.int32 if schema.answer == "label" else np.float32}
     with (
         Writer(folder.items / "train", columns) as train,
@@ -225,7 +225,8 @@ def check(data: LabelledData) -> None:
     """Refuse settings of the data that cannot be."""
     if not data.file:
         raise ConfigError("file", "no file was given", "", "Give a file to learn from")
-    if data.longest is not None and data.longest < 1:
-        raise ConfigError("--longest", f"longest is {data.longest}", "It is a whole number from 1")
+    for name, value in (("longest", data.longest), ("stack", data.stack)):
+        if value is not None and value < 1:
+            raise ConfigError(f"--{name}", f"{name} is {value}", "It is a whole number from 1")
     if data.part is not None and (data.validation != LabelledData.validation or data.test is not None):
         raise ConfigError("--part", "--validation or --test was given too", "A column names all parts", "Leave one out")

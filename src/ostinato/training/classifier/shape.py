@@ -110,7 +110,8 @@ def ordered(found: dict[str, float], score: str) -> dict[str, float]:
 def _said(run: ClassifierRun, schema: ClassifierSchema, vocabulary: Any, train: Store, valid: Store) -> list[str]:
     lengths = train.lengths("inputs")
     steps = f"{np.median(lengths):.0f} steps at the median, {lengths.max():,} at most"
-    reads = f"{vocabulary.size:,} symbols ({vocabulary.kind})" if vocabulary else f"frames of {schema.width}"
+    stacked = f", {run.data.stack} a step" if run.data.stack > 1 else ""
+    reads = f"{vocabulary.size:,} symbols ({vocabulary.kind})" if vocabulary else f"frames of {schema.width}{stacked}"
     kept = "the same" if valid is train else f"{len(valid):,}"
     return [
         f"data    {len(train):,} sequences to learn from, {kept} to validate; {steps}; {reads}",

@@ -49,6 +49,8 @@ class LabelledData:
     """Read images pixel by pixel, not row by row."""
     downsample: int | None = None
     """Side of a square that images are averaged to."""
+    stack: int = 1
+    """Frames that follow each other and are read as one, side by side: fewer steps, each with more numbers."""
     missing: Literal["refuse", "interpolate", "zero"] = "refuse"
     """What becomes of gaps in frames."""
     standardise: bool = True
