@@ -192,6 +192,7 @@ def test_without_a_part_to_validate_the_model_is_judged_on_what_it_learns(tmp_pa
         (reviews(), {"answer": "numbers"}, "'bad' is no number|'good' is no number"),
         (reviews(), {"longest": 0}, "--longest"),
         (reviews(), {"stack": 0}, "--stack"),
+        (reviews(), {"compress": 0.0}, "--compress"),
         (reviews(), {"epochs": 0.0}, "--epochs"),
         (reviews(), {"select": "mse"}, "--select"),
         (reviews(), {"feedback": "free"}, "--feedback"),
@@ -259,3 +260,14 @@ def test_frames_may_be_read_several_at_a_step(tmp_path):
     store = Store(RunFolder(tmp_path / "run").items / "train")
     assert (store.lengths("inputs")[0], store.read("inputs", 0).shape) == (3, (3, 9))
     assert [a.answer for a in ostinato.load(tmp_path / "run").predict([np.zeros((1, 3)), np.zeros((8, 3))])]
+
+
+def test_frames_of_very_different_sizes_are_read_by_their_logarithm(tmp_path):
+    sizes = np.array([1e-4, 1e-2, 1.0, 100.0]).repeat(10)
+    x = np.random.default_rng(0).normal(size=(40, 6, 1)).astype(np.float32) * sizes[:, None, None].astype(np.float32)
+    np.savez(tmp_path / "x.npz", x=x, y=sizes > 0.1)
+    settings = {"compress": 1e-4, "epochs": 30, "learning_rate": 0.01, "validation": "0"}
+    assert train(begin(tmp_path / "run", tmp_path / "x.npz", **settings), Silent()).metrics["accuracy"] > 0.9
+    folder = RunFolder(tmp_path / "run")
+    read = Store(folder.items / "train").column("inputs")
+    assert (abs(read.mean()) < 1e-3, abs(read.std() - 1) < 1e-3) == (True, True)

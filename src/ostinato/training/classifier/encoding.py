@@ -100,8 +100,14 @@ class Encoder:
             raise DataError(str(raw.place), "a text", f"This model reads frames of {width} numbers", "")
         if values.shape[1] != width:
             raise DataError(str(raw.place), f"frames of {values.shape[1]} numbers", f"The model reads {width} a step")
+        values = compressed(values, self.data.compress)
         scaled = (values - self._mean) / self._deviation if self._mean.size else values
         return stacked(scaled, self.data.stack)
+
+
+def compressed(frames: NDArray, size: float | None) -> NDArray:
+    """Return asinh(x / size): x / size where it is small, its logarithm where it is large; None changes nothing."""
+    return frames if size is None else np.arcsinh(frames / size).astype(frames.dtype)
 
 
 def stacked(frames: NDArray, count: int) -> NDArray:

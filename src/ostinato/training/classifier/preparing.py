@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ from ostinato.training.classifier.encoding import (
     Encoder,
     UnseenLabel,
     as_read,
+    compressed,
     has_answer,
     labels_of,
     numbers_of,
@@ -159,7 +161,7 @@ def _learn(data: LabelledData, raw: Raw, found: Found) -> None:
         if len(found.scaling.mean) != width:
             got, others = f"frames of {width} numbers", len(found.scaling.mean)
             raise DataError(str(raw.place), got, f"The others have {others}", "Mend the file")
-        found.scaling.add(raw.inputs)
+        found.scaling.add(compressed(raw.inputs, data.compress))
 
 
 def _schema(data: LabelledData, reading: Reading, found: Found) -> ClassifierSchema:
@@ -225,6 +227,8 @@ def check(data: LabelledData) -> None:
     """Refuse settings of the data that cannot be."""
     if not data.file:
         raise ConfigError("file", "no file was given", "", "Give a file to learn from")
+    if data.compress is not None and not 0 < data.compress < math.inf:
+        raise ConfigError("--compress", f"compress is {data.compress}", "It is greater than 0")
     for name, value in (("longest", data.longest), ("stack", data.stack)):
         if value is not None and value < 1:
             raise ConfigError(f"--{name}", f"{name} is {value}", "It is a whole number from 1")

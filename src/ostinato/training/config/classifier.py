@@ -49,6 +49,8 @@ class LabelledData:
     """Read images pixel by pixel, not row by row."""
     downsample: int | None = None
     """Side of a square that images are averaged to."""
+    compress: float | None = None
+    """Size beyond which numbers of frames are read by their logarithm, asinh(x / size), before they are scaled."""
     stack: int = 1
     """Frames that follow each other and are read as one, side by side: fewer steps, each with more numbers."""
     missing: Literal["refuse", "interpolate", "zero"] = "refuse"
