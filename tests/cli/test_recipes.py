@@ -54,7 +54,7 @@ def given(recipe: str) -> list[str]:
     """Return what follows a recipe so that it runs for a moment only."""
     kind = recipe_document(recipe)["kind"]
     if recipe in FORECAST:
-        kept = ["--validation", "20", "--test", "20", "--origins", "11", "--samples", "4", "--states", "3"]
+        kept = ["--validation", "30", "--test", "30", "--origins", "11", "--samples", "4", "--states", "3"]
         file = FORECAST[recipe]
         return [file, "--hidden-size", "8", "--steps", "2", *(kept if file == "series.csv" else kept[-4:])]
     if kind not in ("classifier", "tagger"):
