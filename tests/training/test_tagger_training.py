@@ -310,6 +310,7 @@ def test_frames_are_read_as_the_training_part_was(tmp_path, sensor):
 
 
 SETTINGS = {
+    "validation": ("-", "standard input was given. Files are read twice"),
     "least": (0, "least is 0"),
     "longest_word": (0, "longest_word is 0"),
     "window": (0, "window is 0"),

@@ -188,6 +188,8 @@ def check(data: TaggedData) -> None:
     """Refuse settings of the data that cannot be."""
     if not data.file:
         raise ConfigError("file", "no file was given", "", "Give a file to learn from")
+    if "-" in (data.file, data.validation, data.test):
+        raise ConfigError("file", "standard input was given", "Files are read twice", "Write it to a file first")
     for name in ("least", "longest_word", "window"):
         above_zero(name, getattr(data, name))
     if data.frames is not None and not columns_of_frames(data):
