@@ -34,6 +34,7 @@ from .models.language_model import LanguageModel as LanguageModel
 from .models.tagger import Tagger as Tagger
 from .training.classifier import train_classifier as train_classifier
 from .training.comparison import compare as compare
+from .training.forecaster import train_forecaster as train_forecaster
 from .training.gradient.by_hand import backward_over_time as backward_over_time
 from .training.gradient.by_hand import gradients as gradients
 from .training.language_model import train_language_model as train_language_model
