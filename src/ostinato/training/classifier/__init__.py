@@ -5,16 +5,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ostinato.training import config
 from ostinato.training.classifier.shape import ClassifierShape
 from ostinato.training.config import ClassifierRun
 from ostinato.training.progress import Display, Silent, make_display
-from ostinato.training.run_folder import saved_settings
 from ostinato.training.supervised import course
+from ostinato.training.supervised.call import called
 from ostinato.training.task import Outcome
 
 
@@ -33,13 +31,8 @@ def train_classifier(
     `settings` are those of the command line: `label="sentiment"`, `cell="gru"`, … Raises ConfigError,
     DataError or RunError before anything is lost.
     """
-    base = saved_settings(Path(out), ClassifierRun()) if resume and out is not None else None
-    run = config.starting_point(recipe, None, base or ClassifierRun())
-    if file is not None:
-        settings = {"file": str(file), **settings}
-    run = config.override(run, "train_classifier", settings)
-    run = replace(run, out=None if out is None else Path(out), resume=resume, overwrite=overwrite)
-    return train(run, make_display() if progress else Silent())
+    begun = ClassifierRun(out=None if out is None else Path(out), recipe=recipe, resume=resume, overwrite=overwrite)
+    return train(called("train_classifier", begun, file, settings), make_display() if progress else Silent())
 
 
 def train(run: ClassifierRun, display: Display) -> Outcome:

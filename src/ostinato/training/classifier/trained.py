@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -32,6 +30,7 @@ from ostinato.training.classifier.shape import opened
 from ostinato.training.classifier.source import Raw, open_source
 from ostinato.training.config import ClassifierRun
 from ostinato.training.run_folder import RunFolder, load_best
+from ostinato.training.supervised.record import record
 from ostinato.training.supervised.skipped import Skipped
 
 AT_ONCE = 512
@@ -117,13 +116,13 @@ class TrainedClassifier:
     def _as_csv(self, answers: Iterable[Answer]) -> Iterator[str]:
         numbers = self.schema.answer == "numbers"
         names = self.schema.labels
-        yield _record(["place", *names] if numbers else ["place", "label", *(f"score {name}" for name in names)])
+        yield record(["place", *names] if numbers else ["place", "label", *(f"score {name}" for name in names)])
         for answer in answers:
             if numbers:
-                yield _record([answer.place, *(f"{number:.6g}" for number in answer.answer)])
+                yield record([answer.place, *(f"{number:.6g}" for number in answer.answer)])
             else:
                 label = self.run.data.between.join(answer.answer) if isinstance(answer.answer, list) else answer.answer
-                yield _record([answer.place, label, *(f"{answer.scores[name]:.6f}" for name in names)])
+                yield record([answer.place, label, *(f"{answer.scores[name]:.6f}" for name in names)])
 
     def _answers(self, raws: Iterable[Raw], data: dict[str, Any] | None = None) -> Iterator[Answer]:
         encoder = self._encoder(data or {})
@@ -183,9 +182,3 @@ def _groups(raws: Iterable[Raw], size: int) -> Iterator[list[Raw]]:
 def _by_length(inputs: list[NDArray], size: int = 64) -> Iterator[list[int]]:
     order = sorted(range(len(inputs)), key=lambda k: len(inputs[k]))
     yield from (order[k : k + size] for k in range(0, len(order), size))
-
-
-def _record(fields: list[str]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(fields)
-    return text.getvalue()

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import ClassVar, Literal
 
 from tyro.conf import Positional
 
-from ostinato._errors import ConfigError
-from ostinato.training.config.runs import AnyRun, Network
-from ostinato.training.config.supervised import SetLearning
+from ostinato.training.config.runs import Network
+from ostinato.training.config.supervised import FileRun, SetLearning
 
 
 @dataclass(frozen=True)
@@ -94,11 +92,10 @@ class ClassifierLearning(SetLearning):
 
 
 @dataclass(frozen=True)
-class ClassifierRun(AnyRun):
+class ClassifierRun(FileRun):
     """A training run of a classifier: its settings and its folder."""
 
     kind: ClassVar[str] = "classifier"
-    needed = ("data", "file", "")
     data: LabelledData = field(default_factory=LabelledData)
     model: ClassifierNetwork = field(default_factory=ClassifierNetwork)
     training: ClassifierLearning = field(
@@ -106,14 +103,3 @@ class ClassifierRun(AnyRun):
             optimizer="adam", learning_rate=1e-3, weight_decay=0.0, gradient="full", clip_norm=1.0
         )
     )
-
-    @property
-    def name(self) -> str:
-        """The recipe, or the name of the file and of the baseline."""
-        if self.recipe is not None:
-            return self.recipe + ("-control" if self.control else "")
-        if not self.data.file:
-            raise ConfigError("file", "no file was given", "Give a file to learn from, or --resume with --out")
-        baseline = "" if self.model.baseline == "none" else f"-{self.model.baseline}"
-        file = self.data.file.partition("?")[0] if self.data.file.startswith("hf://") else self.data.file
-        return Path(file.rstrip("/")).name.partition(".")[0] + baseline

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import ClassVar, Literal
 
 from tyro.conf import Positional
 
-from ostinato._errors import ConfigError
-from ostinato.training.config.runs import AnyRun, Network
-from ostinato.training.config.supervised import SetLearning
+from ostinato.training.config.runs import Network
+from ostinato.training.config.supervised import FileRun, SetLearning
 
 
 @dataclass(frozen=True)
@@ -102,11 +100,10 @@ class ForecasterLearning(SetLearning):
 
 
 @dataclass(frozen=True)
-class ForecasterRun(AnyRun):
+class ForecasterRun(FileRun):
     """A training run of a forecaster: its settings and its folder."""
 
     kind: ClassVar[str] = "forecaster"
-    needed = ("data", "file", "")
     data: SeriesData = field(default_factory=SeriesData)
     model: ForecasterNetwork = field(default_factory=ForecasterNetwork)
     ahead: Ahead = field(default_factory=Ahead)
@@ -115,13 +112,3 @@ class ForecasterRun(AnyRun):
             optimizer="adam", learning_rate=2e-3, weight_decay=0.0, gradient="full", steps=1000
         )
     )
-
-    @property
-    def name(self) -> str:
-        """The recipe, or the name of the file and of the baseline."""
-        if self.recipe is not None:
-            return self.recipe + ("-control" if self.control else "")
-        if not self.data.file:
-            raise ConfigError("file", "no file was given", "Give a file to learn from, or --resume with --out")
-        baseline = "" if self.model.baseline == "none" else f"-{self.model.baseline}"
-        return Path(self.data.file.rstrip("/")).name.partition(".")[0] + baseline

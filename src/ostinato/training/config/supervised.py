@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+from ostinato._errors import ConfigError
 from ostinato.training.config.learning import Learning
+from ostinato.training.config.runs import AnyRun
 
 
 @dataclass(frozen=True)
@@ -13,3 +17,24 @@ class SetLearning(Learning):
 
     epochs: float | None = None
     """Times all sequences are read (default: 10, at least 1,000 steps, at most 10,000,000 symbols or frames)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileRun(AnyRun):
+    """A run over a person's own file, `data.file`, of a network or of `model.baseline`."""
+
+    needed = ("data", "file", "")
+    data: Any
+    model: Any
+
+    @property
+    def name(self) -> str:
+        """The recipe, or the name of the file and of the baseline."""
+        if self.recipe is not None:
+            return self.recipe + ("-control" if self.control else "")
+        file = self.data.file
+        if not file:
+            raise ConfigError("file", "no file was given", "Give a file to learn from, or --resume with --out")
+        baseline = "" if self.model.baseline == "none" else f"-{self.model.baseline}"
+        file = file.partition("?")[0] if file.startswith("hf://") else file
+        return Path(file.rstrip("/")).name.partition(".")[0] + baseline

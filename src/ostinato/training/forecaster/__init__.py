@@ -5,16 +5,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ostinato.training import config
 from ostinato.training.config.forecaster import ForecasterRun
 from ostinato.training.forecaster.shape import ForecasterShape
 from ostinato.training.progress import Display, Silent, make_display
-from ostinato.training.run_folder import saved_settings
 from ostinato.training.supervised import course
+from ostinato.training.supervised.call import called
 from ostinato.training.task import Outcome
 
 
@@ -33,13 +31,8 @@ def train_forecaster(
     `settings` are those of the command line: `target="OT"`, `horizon=24`, `cell="gru"`, … Raises ConfigError,
     DataError or RunError before anything is lost.
     """
-    base = saved_settings(Path(out), ForecasterRun()) if resume and out is not None else None
-    run = config.starting_point(recipe, None, base or ForecasterRun())
-    if file is not None:
-        settings = {"file": str(file), **settings}
-    run = config.override(run, "train_forecaster", settings)
-    run = replace(run, out=None if out is None else Path(out), resume=resume, overwrite=overwrite)
-    return train(run, make_display() if progress else Silent())
+    begun = ForecasterRun(out=None if out is None else Path(out), recipe=recipe, resume=resume, overwrite=overwrite)
+    return train(called("train_forecaster", begun, file, settings), make_display() if progress else Silent())
 
 
 def train(run: ForecasterRun, display: Display) -> Outcome:

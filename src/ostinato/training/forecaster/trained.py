@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -30,6 +28,7 @@ from ostinato.training.forecaster.shape import OTHER_SEED, opened
 from ostinato.training.forecaster.windows import Asked, Origins, Windows
 from ostinato.training.metrics.forecasts import LEVELS
 from ostinato.training.run_folder import RunFolder, load_best
+from ostinato.training.supervised.record import record
 
 FORMATS = ("csv", "jsonl")
 AT_ONCE = 32
@@ -192,12 +191,12 @@ class TrainedForecaster:
         return replace(columns, target=columns.target or tuple(self.schema.targets if self.schema.is_table else ()))
 
     def _as_csv(self, forecasts: Iterable[Forecast]) -> Iterator[str]:
-        yield _record(["item", "time", "series", "mean", *(str(level) for level in self._levels())])
+        yield record(["item", "time", "series", "mean", *(str(level) for level in self._levels())])
         for one in forecasts:
             for step, time in enumerate(one.times):
                 for column, name in enumerate(self.schema.targets):
                     spread = [f"{q[step, column]:.6g}" for q in one.quantiles.values()]
-                    yield _record([one.item, time, name, f"{one.mean[step, column]:.6g}", *spread])
+                    yield record([one.item, time, name, f"{one.mean[step, column]:.6g}", *spread])
 
     def _as_jsonl(self, forecasts: Iterable[Forecast]) -> Iterator[str]:
         names = self.schema.targets
@@ -223,9 +222,3 @@ def open_forecaster(folder: Path | str) -> TrainedForecaster:
 
 def _columns(names: list[str], values: NDArray) -> dict[str, list[float]]:
     return {name: [float(f"{value:.6g}") for value in values[:, column]] for column, name in enumerate(names)}
-
-
-def _record(fields: list[str]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(fields)
-    return text.getvalue()

@@ -5,15 +5,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ostinato.training import config
 from ostinato.training.config import TaggerRun
 from ostinato.training.progress import Display, Silent, make_display
-from ostinato.training.run_folder import saved_settings
 from ostinato.training.supervised import course
+from ostinato.training.supervised.call import called
 from ostinato.training.tagger.shape import TaggerShape
 from ostinato.training.task import Outcome
 
@@ -33,13 +31,8 @@ def train_tagger(
     `settings` are those of the command line: `tag_column="xpos"`, `crf=True`, … Raises ConfigError, DataError or
     RunError before anything is lost.
     """
-    base = saved_settings(Path(out), TaggerRun()) if resume and out is not None else None
-    run = config.starting_point(recipe, None, base or TaggerRun())
-    if file is not None:
-        settings = {"file": str(file), **settings}
-    run = config.override(run, "train_tagger", settings)
-    run = replace(run, out=None if out is None else Path(out), resume=resume, overwrite=overwrite)
-    return train(run, make_display() if progress else Silent())
+    begun = TaggerRun(out=None if out is None else Path(out), recipe=recipe, resume=resume, overwrite=overwrite)
+    return train(called("train_tagger", begun, file, settings), make_display() if progress else Silent())
 
 
 def train(run: TaggerRun, display: Display) -> Outcome:

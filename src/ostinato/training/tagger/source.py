@@ -19,6 +19,7 @@ from ostinato.data.rows.numbers import is_missing, number
 from ostinato.data.rows.row import Row
 from ostinato.data.sentences import Sentence, open_sentences
 from ostinato.training.config.tagger import TaggedData
+from ostinato.training.supervised.record import record
 
 TABLES = (".jsonl", ".ndjson", ".json", ".parquet")
 WORD_COLUMNS, TAG_COLUMNS = ("tokens", "words", "form"), ("tags", "ner_tags", "pos_tags", "upos", "labels")
@@ -129,14 +130,12 @@ class FileOfFrames:
 
     def write(self, item: Item, tags: Sequence[str], confidence: Sequence[float]) -> Iterator[str]:
         """Yield the rows with tag and confidence, as CSV; the names of the columns are `heading`."""
-        from ostinato.training.tagger.writing import record
 
         for row, tag, share in zip(item.origin, tags, confidence, strict=True):
             yield record([*row.values.values(), tag, f"{share:.6f}"])
 
     def heading(self) -> str:
         """Return the first line of what is written."""
-        from ostinato.training.tagger.writing import record
 
         return record([*self.rows.columns, "predicted", "confidence"])
 

@@ -1,4 +1,4 @@
-"""Records of CSV, one by one."""
+"""A line of a CSV table."""
 
 from __future__ import annotations
 
