@@ -93,6 +93,22 @@ def test_rows_of_numbers_are_tagged_row_by_row(main, folder):
     assert {line.split(",")[3] for line in lines[1:]} <= {"on", "off"}
 
 
+def test_objects_come_back_under_the_headings_of_their_keys(main, folder):
+    (folder / "sensor.csv").write_text(
+        "a,b,state\n" + "".join(f"{k},{k % 2},{'on' * (k % 2) or 'off'}\n" for k in range(60))
+    )
+    assert (
+        main("train", "tagger", "sensor.csv", "--frames", "a,b", "--tag-column", "state", "--window", "6", *SMALL)[0]
+        == 0
+    )
+    rows = ['{"a": 1, "b": 2, "state": "on"}', '{"state": "off", "b": 20, "a": 10}', '{"b": 200, "a": 100}']
+    (folder / "new.jsonl").write_text("\n".join(rows) + "\n")
+    lines = main("predict", "runs/sensor", "--file", "new.jsonl")[1].splitlines()
+    assert [line.split(",")[:3] for line in lines] == [
+        ["a", "b", "state"], ["1", "2", "on"], ["10", "20", "off"], ["100", "200", ""],
+    ]  # fmt: skip
+
+
 def test_a_run_goes_on(main, people):
     assert main("train", "tagger", "people.conll", *SMALL)[0] == 0
     code, out, _ = main("train", "tagger", "--out", "runs/people", "--resume", "--epochs", "3")

@@ -130,13 +130,11 @@ class FileOfFrames:
 
     def write(self, item: Item, tags: Sequence[str], confidence: Sequence[float]) -> Iterator[str]:
         """Yield the rows with tag and confidence, as CSV; the names of the columns are `heading`."""
-
         for row, tag, share in zip(item.origin, tags, confidence, strict=True):
-            yield record([*row.values.values(), tag, f"{share:.6f}"])
+            yield record([*(row.values.get(name, "") for name in self.rows.columns), tag, f"{share:.6f}"])
 
     def heading(self) -> str:
         """Return the first line of what is written."""
-
         return record([*self.rows.columns, "predicted", "confidence"])
 
     def _group(self, row: Row) -> Any:
