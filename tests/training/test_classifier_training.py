@@ -9,13 +9,17 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 import ostinato
 from ostinato import ConfigError, DataError, RunError
 from ostinato.data.store import Store
+from ostinato.models.classifier import Classifier, Examples
 from ostinato.training import config
 from ostinato.training.classifier import train, train_classifier
 from ostinato.training.config import ClassifierRun
+from ostinato.training.gradient.backpropagation import Full, Truncated
+from ostinato.training.gradient.method import whole
 from ostinato.training.interrupts import StopRequest
 from ostinato.training.progress import Silent
 from ostinato.training.run_folder import RunFolder, read_tensors
@@ -197,6 +201,12 @@ def test_without_a_part_to_validate_the_model_is_judged_on_what_it_learns(tmp_pa
         (reviews(), {"select": "mse"}, "--select"),
         (reviews(), {"feedback": "free"}, "--feedback"),
         (reviews(), {"gradient": "checkpointed"}, "--gradient"),
+        (reviews(), {"gradient": "rtrl", "directions": 1}, "--gradient: rtrl was given. Of a classifier it is full"),
+        (reviews(), {"baseline": "bag", "ar": 1.0}, "--ar: a model without recurrence"),
+        (reviews(), {"dropout": 1.5}, "dropout: 1.5 was given"),
+        (reviews(), {"embedding_size": 0}, "embedding_size: 0 was given"),
+        (reviews(), {"answer": "labels", "between": ""}, "--between"),
+        (reviews(), {"directions": 3}, "directions is 3. It is one of 1, 2"),
         (reviews(), {"part": "fold", "test": "0.1"}, "--part"),
         (reviews(), {"baseline": "ngram", "answer": "labels"}, "--baseline: ngram"),
     ],
@@ -271,3 +281,47 @@ def test_frames_of_very_different_sizes_are_read_by_their_logarithm(tmp_path):
     folder = RunFolder(tmp_path / "run")
     read = Store(folder.items / "train").column("inputs")
     assert (abs(read.mean()) < 1e-3, abs(read.std() - 1) < 1e-3) == (True, True)
+
+
+def test_a_refusal_leaves_the_run_that_is_there(tmp_path, file):
+    train(begin(tmp_path / "run", file), Silent())
+    kept = (tmp_path / "run" / "model.safetensors").read_bytes()
+    for settings in ({"gradient": "kf-rtrl"}, {"baseline": "bag", "tar": 1.0}):
+        with pytest.raises(ConfigError):
+            train(replace(begin(tmp_path / "run", file, directions=1, **settings), overwrite=True), Silent())
+    assert (tmp_path / "run" / "model.safetensors").read_bytes() == kept
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_truncated_run_reads_short_and_long_sequences_as_often_as_it_says(tmp_path, seed):
+    rows = [(" ".join(["word"] * (40 if k % 2 else 3)), k % 2) for k in range(60)]
+    file = write(tmp_path / "r.csv", rows)
+    settings = {"gradient": "truncated", "k1": 16, "directions": 1, "epochs": 1, "seed": seed, "validation": "0"}
+    train(begin(tmp_path / "run", file, **settings), Silent())
+    last = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])
+    assert (last["sequences"], last["epoch"]) == (60, 1.0)
+
+
+@pytest.mark.parametrize("k1", [3, 20])
+def test_the_gradient_of_a_short_sequence_is_that_of_the_whole(k1):
+    torch.manual_seed(0)
+    model = Classifier(2, "gru", input_size=3, hidden_size=4).double()
+    examples = Examples(
+        torch.randn(3, 4, 3, dtype=torch.float64), torch.tensor([3, 2, 3, 1]), torch.tensor([0, 1, 1, 0])
+    )
+    found = []
+    for method in (Full(), Truncated(k1, k1)):
+        model.zero_grad()
+        method.accumulate(model, examples, whole(3), None, torch.Tensor.backward)
+        found.append(torch.cat([p.grad.flatten() for p in model.parameters()]))
+    assert torch.allclose(*found, atol=1e-12)
+
+
+def test_nats_are_those_of_the_answers_whatever_the_labels_weigh(tmp_path):
+    rows = [(f"text {k % 5}", "rare" if k % 6 == 0 else "usual") for k in range(60)]
+    file = write(tmp_path / "r.csv", rows)
+    train(begin(tmp_path / "run", file, class_weights="balanced"), Silent())
+    trained = ostinato.load(tmp_path / "run")
+    answers = trained.predict([text for text, _ in rows])
+    expected = -np.mean([np.log(a.scores[label]) for a, (_, label) in zip(answers, rows, strict=True)])
+    assert trained.evaluate(file)["nats"] == pytest.approx(expected, abs=1e-5)

@@ -10,9 +10,9 @@ from ostinato import ConfigError, Recurrent
 from ostinato.training.clipping import SMALLEST_NORM, WAYS, make_clip
 from ostinato.training.config import Learning
 from ostinato.training.language_model import train_language_model
+from ostinato.training.opening import load
 from ostinato.training.run_folder import read_tensors
 from ostinato.training.sequence_task import train_task
-from ostinato.training.trained import load
 
 
 def weights() -> list[torch.nn.Parameter]:

@@ -9,8 +9,11 @@ from ostinato import ConfigError, DataError
 from ostinato.training import config
 from ostinato.training.config import (
     BalancingRun,
+    ClassifierRun,
+    ForecasterRun,
     ReservoirRun,
     Run,
+    TaggerRun,
     TaskRun,
     Training,
     learning,
@@ -21,7 +24,8 @@ from ostinato.training.config import (
     to_yaml,
 )
 
-KINDS = {kind.kind: kind for kind in (Run, TaskRun, ReservoirRun, BalancingRun)}
+LABELLED = (ClassifierRun, TaggerRun, ForecasterRun)
+KINDS = {kind.kind: kind for kind in (Run, TaskRun, ReservoirRun, BalancingRun, *LABELLED)}
 
 
 def read(text: str) -> Run:

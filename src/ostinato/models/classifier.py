@@ -80,11 +80,16 @@ class Classifier(nn.Module):
     ):
         super().__init__()
         _check(outputs, vocabulary_size, input_size, answer, unknown, symbol_dropout)
+        for name, share in (("dropout", dropout), ("embedding_dropout", embedding_dropout)):
+            if not 0 <= share < 1:
+                raise ConfigError(name, f"{share} was given", "It is a share, from 0 to less than 1")
+        if embedding_size is not None and embedding_size < 1:
+            raise ConfigError("embedding_size", f"{embedding_size} was given", "A size is a whole number, at least 1")
         self.answer, self.unknown, self.symbol_dropout = answer, unknown, symbol_dropout
         self.dropout, self.embedding_dropout = nn.Dropout(dropout), nn.Dropout(embedding_dropout)
         width = input_size or 0
         if vocabulary_size is not None:
-            width = embedding_size or min(100, vocabulary_size)
+            width = min(100, vocabulary_size) if embedding_size is None else embedding_size
             self.embedding = nn.Embedding(vocabulary_size, width)
             # small: what is not learned of a rare symbol should not speak louder than what is
             nn.init.uniform_(self.embedding.weight, -EMBEDDED, EMBEDDED)
@@ -122,22 +127,21 @@ class Classifier(nn.Module):
     def loss(self, examples: Examples, state: State = None) -> tuple[Tensor, int, State]:
         """Return (the loss summed over the sequences that end here, how many these are, the state).
 
-        Nats of a label; nats of all labels of a sequence; squared errors of its numbers.
+        Nats of a label; nats of all labels of a sequence; the mean squared error of its numbers.
         """
         scores, state = self(examples.inputs, examples.lengths, state)
-        each = self.losses(scores.float(), examples.targets)
+        each = self.losses(scores.float(), examples.targets, self.weights)
         if examples.ended is not None:
             each = each[examples.ended]
         return each.sum(), self.count(examples), state
 
-    def losses(self, scores: Tensor, targets: Tensor) -> Tensor:
-        """Return the loss (B,) of each sequence."""
-        weights: Any = self.weights
+    def losses(self, scores: Tensor, targets: Tensor, weights: Any = None) -> Tensor:
+        """Return the loss (B,) of each sequence, with `weights` (O,) of the labels where they are given."""
         if self.answer == "label":
             return F.cross_entropy(scores, targets, weights, reduction="none")
         if self.answer == "labels":
             return F.binary_cross_entropy_with_logits(scores, targets[0], weights, reduction="none").sum(-1)
-        return (scores - targets[0]).square().sum(-1)
+        return (scores - targets[0]).square().mean(-1)
 
     def count(self, examples: Examples) -> int:
         """Return how many sequences end within the examples' steps."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -95,3 +96,9 @@ def _refuse_missing(training: Learning) -> None:
         raise ConfigError("--device", "torch finds no CUDA device", "", "Use --device cpu or --device auto")
     if training.precision == "fp16" and (training.device == "cpu" or not cuda):
         raise ConfigError("--precision", "fp16 needs a CUDA device", "On a CPU: fp32 or bf16")
+
+
+def move(segment: Any, device: torch.device) -> Any:
+    """Return the segment, a named tuple, with its tensors on `device`."""
+    parts = (v.to(device, non_blocking=True) if isinstance(v, torch.Tensor) else v for v in segment)
+    return type(segment)(*parts)

@@ -25,6 +25,7 @@ from ostinato._errors import RunError
 from ostinato.training import checkpoint
 from ostinato.training.compiling import compile_layers
 from ostinato.training.config import Learning
+from ostinato.training.devices import move
 from ostinato.training.finite import Attempt, found_by_any, late_origin, refusal, refuse_bad_weights, trace, unspoilt
 from ostinato.training.gradient import Backward, State, Window
 from ostinato.training.gradient.rows import rows_of_state
@@ -52,7 +53,7 @@ class Loop:
         self.lanes, self.method = task.lanes, task.method
         if self.processes.count > 1:
             self.lanes, self.method = task.lanes.part(*self.rows), Shared(task.method, self.processes)
-        self.updates = self.method.updates(self.lanes.length)
+        self.updates = self._updates()
         self.total = training.steps or 0
         self.compiled = compile_layers(task.model, training)
         # torch's own wrapper for several processes knows one forward pass, and methods ask more of a model
@@ -135,12 +136,18 @@ class Loop:
         counters = self.counters
         while counters.step < self.total:
             self.lanes.begin(counters.epoch)
+            self.updates = self._updates()
             for update, window in enumerate(self.method.windows(self.lanes.length, counters.epoch)):
                 if update < counters.update:
                     continue
                 counters.update = update + 1
                 yield window
             counters.epoch, counters.update, self.state = counters.epoch + 1, 0, None
+
+    def _updates(self) -> int:
+        """Return how many updates this reading has."""
+        # of sequences that differ in length, one may be shorter than the steps between two updates
+        return self.method.updates(max(self.lanes.length, self.method.period(self.lanes.length)))
 
     def _learn(self, window: Window) -> None:
         counters = self.counters
@@ -294,9 +301,3 @@ class Loop:
             self.folder.path, counters.step, self.total, counters.best, counters.best_step, counters.seconds,
             early, self.solved, counters.clipped, self.figures, counters.skipped, counters.symbols,
         )  # fmt: skip
-
-
-def move(segment: Any, device: torch.device) -> Any:
-    """Return the segment, a named tuple, with its tensors on `device`."""
-    parts = (v.to(device, non_blocking=True) if isinstance(v, torch.Tensor) else v for v in segment)
-    return type(segment)(*parts)

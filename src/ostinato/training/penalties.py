@@ -75,6 +75,10 @@ def check_penalties(training: Learning, model: nn.Module) -> None:
         value = getattr(training, name)
         if not 0 < value < math.inf:
             raise ConfigError(f"--{name}", f"{name} is {value}", "It is 0 or more, and finite")
+    if asked and not any(isinstance(module, Recurrent) for module in model.modules()):
+        raise ConfigError(
+            f"--{asked[0]}", "a model without recurrence", "It is taken of recurrent layers", "Leave it out"
+        )
     if asked and training.gradient not in METHODS:
         got = f"{asked[0]} beside --gradient {training.gradient}"
         raise ConfigError(f"--{asked[0]}", got, f"It goes with {', '.join(METHODS)}", "Take one of these")
@@ -137,7 +141,7 @@ def size(seen: Seen) -> Tensor:
     """
     there = seen.there()
     squares = wide(seen.outputs).square().mean(-1) * there
-    return squares.sum() / there.sum()
+    return squares.sum() / there.sum().clamp(min=1)
 
 
 def change(seen: Seen) -> Tensor:

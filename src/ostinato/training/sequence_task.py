@@ -21,11 +21,11 @@ from ostinato.models.sequence_task import SequenceTaskModel, score
 from ostinato.training import config
 from ostinato.training.config import TaskRun, above_zero, check_seed
 from ostinato.training.course import read_written, run_to_end
-from ostinato.training.devices import is_follower, kept_threads, make_accelerator
+from ostinato.training.devices import is_follower, kept_threads, make_accelerator, move
 from ostinato.training.drawn import lanes_of
 from ostinato.training.feedback import described, in_groups
 from ostinato.training.language_model import validation_period
-from ostinato.training.loop import Loop, move
+from ostinato.training.loop import Loop
 from ostinato.training.memory import explained
 from ostinato.training.optimizers import default_learning_rate
 from ostinato.training.penalties import in_words

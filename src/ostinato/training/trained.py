@@ -21,7 +21,7 @@ from ostinato.models.baselines.kneser_ney import KneserNey
 from ostinato.models.baselines.window import WindowModel
 from ostinato.models.language_model import LanguageModel
 from ostinato.training.config import Model, Run, check_seed
-from ostinato.training.loop import move
+from ostinato.training.devices import move
 from ostinato.training.run_folder import RunFolder, best_tensors, load_weights
 
 LANE_SYMBOLS = 50_000  # a lane begins without memory; one in 50,000 symbols does not show in a mean

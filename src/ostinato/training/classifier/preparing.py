@@ -227,6 +227,8 @@ def check(data: LabelledData) -> None:
     """Refuse settings of the data that cannot be."""
     if not data.file:
         raise ConfigError("file", "no file was given", "", "Give a file to learn from")
+    if data.answer == "labels" and not data.between:
+        raise ConfigError("--between", "it is empty", "It is what stands between two labels", "Leave it out")
     if data.compress is not None and not 0 < data.compress < math.inf:
         raise ConfigError("--compress", f"compress is {data.compress}", "It is greater than 0")
     for name, value in (("longest", data.longest), ("stack", data.stack)):

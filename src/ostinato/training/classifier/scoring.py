@@ -12,7 +12,7 @@ from torch import Tensor
 from ostinato.data.store import Store
 from ostinato.models.classifier import Classifier, Examples
 from ostinato.training.classifier.encoding import ClassifierSchema, as_targets, collate, padded
-from ostinato.training.loop import move
+from ostinato.training.devices import move
 from ostinato.training.metrics.labels import Numbers, OneLabel, SeveralLabels
 from ostinato.training.supervised.batches import in_batches
 
@@ -49,7 +49,7 @@ class Tally:
         """
         found, mean = self.counts.figures(), self.loss / max(1, self.items)
         if self.schema.answer == "numbers":
-            return {"mse": mean / len(self.schema.labels), **found}
+            return {"mse": mean, **found}
         right = found["accuracy" if self.schema.answer == "label" else "subset_accuracy"]
         return {"errors": 1 - right, "nats": mean, "macro_f1_gap": 1 - found["macro_f1"], **found}
 

@@ -30,6 +30,10 @@ from ostinato.training.task import engines
 SELECTED = {"errors": "errors", "nats": "nats", "macro_f1": "macro_f1_gap", "mse": "mse"}
 
 
+METHODS = ("full", "truncated", "checkpointed")
+"""Gradient methods that know of a loss that comes at the end of a sequence."""
+
+
 class ClassifierShape:
     """Files of labelled sequences, and the model that answers them."""
 
@@ -38,6 +42,9 @@ class ClassifierShape:
     def check(self, run: ClassifierRun) -> None:
         """Refuse settings that cannot be."""
         preparing.check(run.data)
+        if run.training.gradient not in METHODS:
+            got = f"{run.training.gradient} was given"
+            raise ConfigError("--gradient", got, f"Of a classifier it is {', '.join(METHODS)}", "Leave it out")
         if (run.model.directions == 2 or run.model.baseline != "none") and run.training.gradient != "full":
             got = f"--gradient {run.training.gradient} reads a sequence in pieces"
             possible = "Layers of two directions and baselines read it whole"

@@ -123,7 +123,7 @@ def _convert(where: str, section: type, values: dict[str, Any]) -> dict[str, Any
             converted[name] = msgspec.convert(value, kind, strict=False, dec_hook=_read_path)
         except msgspec.ValidationError:
             choices = _choices(kind)
-            near = did_you_mean(str(value), choices) if choices else ""
+            near = did_you_mean(str(value), map(str, choices)) if choices else ""
             raise ConfigError(where, f"{name} is {value!r}", f"It is {_in_words(kind)}", near) from None
     return converted
 
@@ -152,7 +152,7 @@ def _in_words(kind: Any) -> str:
         tuple[float, float]: "two numbers",
         dict[str, float]: "names and numbers",
     }
-    return "one of " + ", ".join(_choices(kind)) if _choices(kind) else names[kind]
+    return "one of " + ", ".join(map(str, _choices(kind))) if _choices(kind) else names[kind]
 
 
 def unknown(where: str, what: str, name: Any, known: Iterable[str]) -> ConfigError:

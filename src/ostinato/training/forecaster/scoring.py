@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from ostinato.training.config.forecaster import ForecasterRun
+from ostinato.training.devices import move
 from ostinato.training.forecaster.building import collate
 from ostinato.training.forecaster.windows import Asked, Origins, Windows
-from ostinato.training.loop import move
 from ostinato.training.metrics.forecasts import ForecastFigures
 from ostinato.training.supervised.batches import in_batches
 

@@ -114,8 +114,10 @@ class Truncated:
             if last == window.following:
                 carried = state
         total = losses[0] if len(losses) == 1 else torch.stack(losses).sum()
+        # of a segment that says which rows end in it, rows are counted and not steps
+        share = 1.0 if hasattr(segment, "ended") else window.learned / self.k1
         if counts:
-            backward(total * (window.learned / (counts * self.k1)))
+            backward(total * (share / counts))
         return total.detach(), counts, detach(carried)
 
     def _ends(self, lane_length: int, epoch: int) -> list[int]:

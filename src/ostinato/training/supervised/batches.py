@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from ostinato.data.buckets import padding, shuffled_batches, sorted_batches
+from ostinato.training.devices import move
 from ostinato.training.gradient.method import cut
 from ostinato.training.gradient.rows import rows_of
-from ostinato.training.loop import move
 
 
 class Items(Protocol):
@@ -73,6 +73,11 @@ class Batches:
     def part(self, first: int, last: int) -> Batches:
         """Return the part of each batch that rows [first, last) are of a full one."""
         return Batches(self.store, self.by, self.batch_size, self.seed, self.collate, own=(first, last))
+
+    @property
+    def longest(self) -> list[int]:
+        """Steps of each batch of the epoch that is read."""
+        return [int(self.lengths[batch].max()) for batch in self._order]
 
     @property
     def padding(self) -> float:

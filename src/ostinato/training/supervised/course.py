@@ -149,12 +149,15 @@ def _assemble(run: Any, shape: Shape, folder: RunFolder) -> tuple[Any, Parts]:
     if parts.fit is None:  # what the loop would refuse is refused here, before a run folder exists
         make_stepping(training, parts.model)
         parts.model.plans()
+        initial = parts.model.initial_state(training.batch_size)
+        in_groups(training).carried(initial, parts.model, lambda: parts.batches.segment(0, 1))
     return replace(run, training=training), parts
 
 
 def _updates(training: SetLearning, parts: Parts) -> int:
-    """Return the updates an epoch has: one a batch, or as many as a method cuts batches of this length into."""
-    return parts.batches.count * in_groups(training).updates(parts.batches.length)
+    """Return the updates an epoch has: one a batch, or as many as a method cuts a batch into."""
+    way = in_groups(training)
+    return sum(way.updates(max(steps, way.period(steps))) for steps in parts.batches.longest)
 
 
 def _resolved(training: SetLearning, updates: int, symbols: int) -> SetLearning:

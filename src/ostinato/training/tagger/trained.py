@@ -19,7 +19,7 @@ from ostinato.data.sentences import Lexicon, Sentence
 from ostinato.data.sentences.plain import Plain
 from ostinato.training.config import TaggerRun
 from ostinato.training.config.tagger import TaggedData
-from ostinato.training.loop import move
+from ostinato.training.devices import move
 from ostinato.training.metrics.spans import Passage
 from ostinato.training.run_folder import RunFolder, load_best
 from ostinato.training.tagger.encoding import Encoder, TaggerSchema, together
