@@ -76,7 +76,7 @@ def test_the_ends_of_a_series_are_kept_to_validate_and_to_test(tmp_path, file):
     steps = {part: store.lengths("values")[0] - store.read("lead", 0)[0] for part, store in parts.items()}
     assert steps == {"train": 210, "valid": 30, "test": 60}
     values = np.array([row[1] for row in hours(300)])
-    assert parts["test"].read("values", 0)[:, 0].tolist() == values[300 - 60 - 24 :].tolist()
+    assert parts["test"].read("values", 0)[:, 0].tolist() == values[300 - 60 - 24 - 1 :].tolist()
     assert schema(tmp_path / "run")["mean"] == [pytest.approx(values[:210].mean())]  # of what is learned from alone
 
 
@@ -110,6 +110,14 @@ def test_series_are_gone_on_with(tmp_path, file):
     figures = model.evaluate(ahead)
     assert figures["steps"] == 40
     assert figures["forecasts"] == 2
+
+
+def test_a_part_begins_with_all_that_its_first_forecast_reads(tmp_path, file):
+    train(begin(tmp_path / "run", file, lags="1,24", head="point", test="60"), Silent())
+    model = ostinato.load(tmp_path / "run")
+    origins = model.origins(Store(tmp_path / "run/state/items/test"), every=6)
+    (forecast,) = model.predict(_series(write(tmp_path / "known.csv", hours(240)), item=None))
+    assert np.allclose(model.forecast_from(origins, np.array([0]))[1][0, :, 0], forecast.mean, atol=1e-5)
 
 
 def test_forecasts_of_arrays_follow_from_their_seed(tmp_path, file):
@@ -156,10 +164,10 @@ def test_large_and_small_series_are_read_alike(tmp_path, scaling, higher):
         assert np.allclose(forecasts["b"].mean - higher, forecasts["a"].mean, atol=3)
 
 
-def _series(path):
+def _series(path, item="item"):
     from ostinato.data.series import Columns, open_series
 
-    return open_series(path, Columns(item="item", time="when", target=("warm",)))
+    return open_series(path, Columns(item=item, time="when", target=("warm",)))
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def columns(encoder: Encoder) -> dict[str, Any]:
 
 
 def write_parts(writers: Mapping[str, Writer], encoder: Encoder, series: Series, parts: list[Part]) -> None:
-    """Add the parts of a series, each with up to a context of steps before it (`lead`).
+    """Add the parts of a series, each with the steps before it that its first context reads (`lead`).
 
     Scaling and the error of the seasonal-naive forecast are those of the part `train`; without one, of all steps.
     """
@@ -48,7 +48,7 @@ def write_parts(writers: Mapping[str, Writer], encoder: Encoder, series: Series,
         "naive": naive_error(series.values[:learned], encoder.schema.season)[None],
         "name": np.frombuffer(series.item.encode(), np.uint8),
     }
-    before = max(encoder.before, encoder.run.data.context)
+    before = encoder.run.data.context + encoder.before  # which the lags of the first step of a context reach
     for part, first, last in parts:
         for start in range(first, last, CHUNK):
             lead = min(start, before)
