@@ -341,6 +341,22 @@ def test_settings_that_cannot_be_are_refused(tmp_path, file, name, value, messag
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("gradient", ["rtrl", "snap", "uoro", "kf-rtrl", "e-prop"])
+@pytest.mark.parametrize("chance", [{"dropout": 0.1, "unknown": 0.0}, {"dropout": 0.0, "unknown": 0.25}])
+def test_a_word_that_is_read_by_chance_is_refused_before_there_is_a_run(tmp_path, file, gradient, chance):
+    settings = {"directions": 1, "character_units": 0, "gradient": gradient, **chance}
+    with pytest.raises(ConfigError, match="Use --dropout 0 and no masks") as caught:
+        train(begin(tmp_path / "run", file, **settings), Silent())
+    assert ("--unknown 0" in str(caught.value)) == (chance["unknown"] > 0)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("gradient", ["rtrl", "uoro", "e-prop"])
+def test_words_are_learned_by_methods_that_go_forward(tmp_path, file, gradient):
+    settings = {"directions": 1, "character_units": 0, "gradient": gradient, "dropout": 0.0, "unknown": 0.0}
+    assert train(begin(tmp_path / "run", file, steps=2, **settings), Silent()).step == 2
+
+
 def test_frames_have_plain_tags(tmp_path, sensor):
     with pytest.raises(ConfigError, match="Frames have plain tags"):
         train(begin(tmp_path / "run", sensor, **OF_FRAMES, scheme="iob2"), Silent())

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from torch import nn
+
 from ostinato._errors import ConfigError, did_you_mean
 from ostinato.training.config import Learning
 from ostinato.training.gradient.accumulated import accumulated
@@ -13,7 +15,7 @@ from ostinato.training.gradient.checkpointed import Checkpointed
 from ostinato.training.gradient.influence import RankOne
 from ostinato.training.gradient.kronecker import Kronecker
 from ostinato.training.gradient.method import Method
-from ostinato.training.gradient.online import Online
+from ostinato.training.gradient.online import Online, check_steps
 from ostinato.training.gradient.randomized import Randomized
 from ostinato.training.gradient.traces import EProp, RealTime, SnAp
 
@@ -59,6 +61,12 @@ def method(training: Settings) -> Method:
         near = did_you_mean(training.gradient, METHODS)
         raise ConfigError("--gradient", f"'{training.gradient}'", f"Known are {', '.join(METHODS)}", near)
     return METHODS[training.gradient](training)
+
+
+def check_followed(training: Settings, model: nn.Module) -> None:
+    """Raise ConfigError where the method cannot follow the steps of the model, as it would when it meets the first."""
+    if isinstance(method(training), Online):
+        check_steps(model)
 
 
 def in_groups(training: Learning) -> Method:

@@ -143,8 +143,7 @@ class RowSteps:
     """A model's step as a function of one row's state and of the parameters, for `torch.func`."""
 
     def __init__(self, model: nn.Module, segment: Any):
-        _refuse_chance(model)
-        _refuse_clips(model)
+        check_steps(model)
         self.model, self.batch, self.first = model, segment.inputs.shape[1], cut(segment, 0, 1)
         self.place: tuple[int, int] = 0, 0  # reading of the lane, step in it: where chance is drawn from
         self.initial = map_state(Tensor.detach, model.initial_state(self.batch))  # type: ignore[operator]
@@ -220,15 +219,25 @@ class RowSteps:
         return {name: p for (name, p), g in zip(self.learned.items(), found, strict=True) if g is not None}
 
 
+def check_steps(model: nn.Module) -> None:
+    """Raise ConfigError for a model whose steps no forward method can follow."""
+    _refuse_chance(model)
+    _refuse_clips(model)
+
+
 def _refuse_chance(model: nn.Module) -> None:
     """ConfigError where a step draws by chance: its Jacobian would be another draw's."""
     recurrent: Any = getattr(model, "recurrent", None)
     drops = recurrent is not None and recurrent.dropout > 0 and recurrent.num_layers > 1
     if model.training and (drops or any(getattr(module, "is_random", False) for module in model.modules())):
-        got = "dropout between layers" if drops else "a cell that draws by chance"
-        raise ConfigError(
-            "gradient", got, "Forward methods need a step that is the same twice", "Use --dropout 0 and no masks"
-        )
+        got = "dropout between layers" if drops else "dropout, or a cell that draws by chance"
+        advice = "Use --dropout 0 and no masks" + (", and --unknown 0" if _forgets_words(model) else "")
+        raise ConfigError("gradient", got, "Forward methods need a step that is the same twice", advice)
+
+
+def _forgets_words(model: nn.Module) -> bool:
+    """Whether a word is read as an unknown one by chance."""
+    return getattr(getattr(model, "words", None), "is_random", False)
 
 
 def _refuse_clips(model: nn.Module) -> None:

@@ -21,6 +21,7 @@ from ostinato.training.config.supervised import SetLearning
 from ostinato.training.course import read_written, run_to_end
 from ostinato.training.devices import is_follower, kept_threads, make_accelerator
 from ostinato.training.feedback import in_groups
+from ostinato.training.gradient import check_followed
 from ostinato.training.loop import Loop
 from ostinato.training.memory import explained
 from ostinato.training.optimizers import default_learning_rate
@@ -148,6 +149,7 @@ def _assemble(run: Any, shape: Shape, folder: RunFolder) -> tuple[Any, Parts]:
     training = _resolved(run.training, _updates(run.training, parts), int(parts.batches.lengths.sum()))
     if parts.fit is None:  # what the loop would refuse is refused here, before a run folder exists
         make_stepping(training, parts.model)
+        check_followed(training, parts.model)
         parts.model.plans()
         initial = parts.model.initial_state(training.batch_size)
         in_groups(training).carried(initial, parts.model, lambda: parts.batches.segment(0, 1))
