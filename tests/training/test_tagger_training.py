@@ -357,6 +357,22 @@ def test_words_are_learned_by_methods_that_go_forward(tmp_path, file, gradient):
     assert train(begin(tmp_path / "run", file, steps=2, **settings), Silent()).step == 2
 
 
+def test_omega_says_what_makes_it_possible_for_words(tmp_path, file):
+    settings = {"directions": 1, "omega": 1.0}
+    with pytest.raises(ConfigError, match="Use --character-units 0 --dropout 0 --unknown 0"):
+        train(begin(tmp_path / "run", file, **settings), Silent())
+    settings |= {"character_units": 0, "dropout": 0.0, "unknown": 0.0, "steps": 2}
+    assert train(begin(tmp_path / "run", file, **settings), Silent()).step == 2
+
+
+@pytest.mark.parametrize("penalty", ["ar", "tar", "omega"])
+@pytest.mark.parametrize("baseline", ["logistic", "mlp", "most-frequent"])
+def test_baselines_have_no_recurrence_to_take_a_penalty_of(tmp_path, file, baseline, penalty):
+    with pytest.raises(ConfigError, match=f"--{penalty}: it was given with --baseline {baseline}"):
+        train(begin(tmp_path / "run", file, baseline=baseline, **{penalty: 1.0}), Silent())
+    assert not (tmp_path / "run").exists()
+
+
 def test_frames_have_plain_tags(tmp_path, sensor):
     with pytest.raises(ConfigError, match="Frames have plain tags"):
         train(begin(tmp_path / "run", sensor, **OF_FRAMES, scheme="iob2"), Silent())

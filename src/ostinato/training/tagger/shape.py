@@ -59,6 +59,7 @@ class TaggerShape:
         if run.training.gradient in ROW_BY_ROW and run.data.frames is None and model.character_units:
             got = f"--gradient {run.training.gradient} of words that are read by their characters"
             raise ConfigError("--gradient", got, "It follows each row by itself", "Use --character-units 0")
+        _check_penalties(run)
         if model.baseline == "most-frequent" and model.crf:
             raise ConfigError("--crf", "it was given with --baseline most-frequent", "", "Leave it out")
 
@@ -112,6 +113,18 @@ Written by torch {torch.__version__}, Python {platform.python_version()}.
         from ostinato.training.tagger.trained import open_tagger  # which builds the model as this file does
 
         return report(open_tagger(folder.path), folder, display)
+
+
+def _check_penalties(run: TaggerRun) -> None:
+    """Refuse penalties that would be taken of the reader of characters, or of steps that are not the same twice."""
+    model, training = run.model, run.training
+    asked = [name for name in ("ar", "tar", "omega") if getattr(training, name)]
+    if asked and model.baseline != "none":
+        got = f"it was given with --baseline {model.baseline}"
+        raise ConfigError(f"--{asked[0]}", got, "It is taken of recurrent layers", "Leave it out")
+    if training.omega and run.data.frames is None and (model.character_units or model.dropout or model.unknown):
+        got, possible = "words that are read by characters or by chance", "It follows steps that are the same twice"
+        raise ConfigError("--omega", got, possible, "Use --character-units 0 --dropout 0 --unknown 0")
 
 
 def opened(folder: RunFolder) -> tuple[TaggerSchema, Lexicon | None]:
