@@ -13,8 +13,8 @@ TAGS = st.lists(st.sampled_from(["O", "B-a", "I-a", "B-creative-work", "I-creati
 PAIRS = st.lists(TAGS.flatmap(lambda t: st.tuples(st.just(t), st.permutations(t))), min_size=1, max_size=4)
 
 
-def seen(*pairs) -> Entities:
-    found = Entities()
+def seen(*pairs, bioes: bool = False) -> Entities:
+    found = Entities(bioes)
     for truth, predicted in pairs:
         found.add(truth, predicted)
     return found
@@ -39,6 +39,21 @@ def test_figures_are_those_of_seqeval(pairs):
         for name, function in (("f1", f1_score), ("precision", precision_score), ("recall", recall_score))
     }
     assert seen(*pairs).figures() == pytest.approx(wanted)
+
+
+def test_entities_of_bioes_are_spelled_to_their_end():
+    truth = ["B-a", "I-a", "E-a", "O", "S-b"]
+    assert seen((truth, truth), bioes=True).figures()["f1"] == 1
+    assert seen((truth, ["I-a", "I-a", "I-a", "O", "S-b"]), bioes=True).figures() == pytest.approx(
+        {"precision": 1, "recall": 0.5, "f1": 2 / 3}
+    )
+
+
+@pytest.mark.parametrize("truth", [["O", "O"], ["I-a", "O"]])
+def test_tags_of_bioes_that_spell_nothing_are_no_entity(truth):
+    found = seen((truth, ["I-a", "O"]), bioes=True)
+    assert found.figures() == {"f1": 0.0, "precision": 0.0, "recall": 0.0}
+    assert found.rows() == []
 
 
 def test_no_entities_are_no_fault():

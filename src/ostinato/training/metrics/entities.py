@@ -12,17 +12,19 @@ AVERAGES = ("micro avg", "macro avg", "weighted avg")
 
 
 class Entities:
-    """Sentences with their tags beside those predicted, in IOB2 or BIOES.
+    """Sentences with their tags beside those predicted, in IOB2, or with `bioes` in BIOES.
 
     >>> seen = Entities()
     >>> seen.add(["B-place", "I-place", "O", "B-name"], ["B-place", "I-place", "O", "O"])
     >>> seen.figures()["precision"], seen.figures()["recall"]
     (1.0, 0.5)
 
-    Entities are read off as the scorer of CoNLL 2000 does: one that begins with I- is one as well.
+    Entities of IOB2 are read off as the scorer of CoNLL 2000 does: one that begins with I- is one as well. Those of
+    BIOES are read strictly: B- I- … E- or S-, and what is spelled otherwise is none.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, bioes: bool = False) -> None:
+        self.bioes = bioes
         self.truth: list[list[str]] = []
         self.predicted: list[list[str]] = []
 
@@ -49,12 +51,19 @@ class Entities:
 
     def _report(self) -> dict[str, Any]:
         from seqeval.metrics import classification_report
+        from seqeval.scheme import IOBES
 
         report: Any = classification_report
-        return report(self.truth, self.predicted, output_dict=True, zero_division=0)
+        strictly = {"mode": "strict", "scheme": IOBES} if self.bioes else {}
+        return report(self.truth, self.predicted, output_dict=True, zero_division=0, **strictly)
 
     def _any(self) -> bool:
         """Whether there is an entity; seqeval has no report on none."""
         if not self.truth:
             raise DataError("the sentences to measure", "there are none", "A figure needs at least one", "")
+        if self.bioes:
+            from seqeval.scheme import IOBES
+            from seqeval.scheme import Entities as Spelled
+
+            return any(any(Spelled(side, IOBES).entities) for side in (self.truth, self.predicted))
         return any(tag != "O" for tags in (*self.truth, *self.predicted) for tag in tags)

@@ -28,7 +28,7 @@ class Tally:
         self.items = self.tagged = 0
         self.nats = 0.0
         self.labels = OneLabel([*schema.tags, OTHER])
-        self.entities = None if schema.scheme == "plain" else Entities()
+        self.entities = None if schema.scheme == "plain" else Entities(bioes=schema.scheme == "bioes")
 
     @torch.no_grad()
     def add(self, batch: Tagged, tags: Sequence[NDArray], names: Sequence[str]) -> list[tuple[NDArray, NDArray]]:
