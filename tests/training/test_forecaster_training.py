@@ -16,6 +16,7 @@ from ostinato.data.store import Store
 from ostinato.training import config
 from ostinato.training.config import ForecasterRun
 from ostinato.training.forecaster import train, train_forecaster
+from ostinato.training.forecaster.parts import write_whole
 from ostinato.training.interrupts import StopRequest
 from ostinato.training.progress import Silent
 from ostinato.training.run_folder import RunFolder, read_tensors
@@ -233,6 +234,29 @@ def test_second_files_validate_and_test(tmp_path, file):
     write(other, [(1, 2)], header=("when", "cold"))
     with pytest.raises(DataError, match="no column 'warm'"):
         train(replace(run, out=tmp_path / "again"), Silent())
+
+
+def test_no_forecast_of_another_file_sees_what_comes(tmp_path, file):
+    train(begin(tmp_path / "run", file, scaling="item", head="point", season=2, steps=2), Silent())
+    model, rows = ostinato.load(tmp_path / "run"), hours(60)
+    moved = [(time, warm + 1e6 * (k >= 40), busy) for k, (time, warm, busy) in enumerate(rows)]
+    means, errors = [], []
+    for name, given in (("as.csv", rows), ("moved.csv", moved)):
+        store = _whole(tmp_path, name, given, model)
+        asked, drawn = model.forecast_from(model.origins(store, every=1), np.arange(5))
+        means.append(drawn)
+        errors.append(asked.naive)
+    assert np.array_equal(*means)
+    assert np.array_equal(*errors)
+    values = np.array([[warm] for _, warm, _ in rows])
+    (forecast,) = model.predict(_series(write(tmp_path / "start.csv", rows[:24]), item=None))
+    assert np.allclose(means[0][0, :, 0], forecast.mean)  # of 24 rows, a context
+    assert errors[0][0] == pytest.approx(np.abs(values[2:24] - values[:22]).mean())
+    assert model.evaluate(tmp_path / "as.csv")["steps"] == 60 - 12  # half a context tells the scale
+
+
+def _whole(folder, name, rows, model) -> Store:
+    return write_whole(folder / f"{name} items", _series(write(folder / name, rows), item=None), model.encoder)
 
 
 @pytest.mark.parametrize(

@@ -35,17 +35,19 @@ def columns(encoder: Encoder) -> dict[str, Any]:
 def write_parts(writers: Mapping[str, Writer], encoder: Encoder, series: Series, parts: list[Part]) -> None:
     """Add the parts of a series, each with the steps before it that its first context reads (`lead`).
 
-    Scaling and the error of the seasonal-naive forecast are those of the part `train`; without one, of all steps.
+    Scaling and the error of the seasonal-naive forecast are those of the part `train`; without one, of what stands
+    before each step that is judged, so none are kept.
     """
     check_values(series, encoder)
-    learned = next((last for part, _, last in parts if part == "train"), len(series))
+    learned = next((series.values[:last] for part, _, last in parts if part == "train"), None)
     known = np.concatenate(
         [series.covariates[: len(series)], on_cycles(encoder.times(series), tuple(encoder.schema.cycles))], 1
     )
     gaps = encoder.gaps(series)
+    nothing = np.zeros((0, series.values.shape[1]))
     shared = {
-        "scaling": encoder.scaling(series.values[:learned]),
-        "naive": naive_error(series.values[:learned], encoder.schema.season)[None],
+        "scaling": nothing if learned is None else encoder.scaling(learned),
+        "naive": nothing if learned is None else naive_error(learned, encoder.schema.season)[None],
         "name": np.frombuffer(series.item.encode(), np.uint8),
     }
     before = encoder.run.data.context + encoder.before  # which the lags of the first step of a context reach

@@ -11,12 +11,16 @@ from torch import Tensor
 from ostinato.data.store import Store
 from ostinato.models.forecaster import Stretch
 from ostinato.training.forecaster.encoding import Encoder, Piece
+from ostinato.training.metrics.forecasts import naive_error
 
 
 class Windows:
     """Pieces of at most `length` steps of the series in a store, each read after up to `warm` steps before it.
 
     every  steps from one piece to the next; None is the length: each step is in one piece.
+
+    A series of no part that is learned from, scaled by itself, is scaled by what stands before each piece: of its first
+    piece the first half tells the scale, and does not count.
     """
 
     def __init__(self, store: Store, encoder: Encoder, length: int, *, every: int | None = None, warm: int = 0):
@@ -40,7 +44,10 @@ class Windows:
         item, start, count = (int(part) for part in self._places[index])
         first = int(self._leads[item]) + start
         warm = min(self.warm, first)
-        return piece_of(self.store, self.encoder, item, first - warm, first + count, warm)
+        if not first and self.encoder.run.data.scaling == "item" and not _is_learned(self.store, item):
+            warm = first = -(-count // 2)
+            count -= warm
+        return piece_of(self.store, self.encoder, item, (first - warm, first + count), warm=warm, known=first)
 
 
 class Origins:
@@ -64,14 +71,19 @@ class Origins:
     def batch(self, indices: NDArray) -> Asked:
         """Return what is asked from these origins."""
         places = [tuple(int(part) for part in self._places[index]) for index in indices]
-        pieces = [piece_of(self.store, self.encoder, i, max(0, o - self.context), o, 0) for i, o in places]
-        after = [piece_of(self.store, self.encoder, i, o, o + self.horizon, 0) for i, o in places]
+        pieces = [piece_of(self.store, self.encoder, i, (max(0, o - self.context), o), known=o) for i, o in places]
+        after = [piece_of(self.store, self.encoder, i, (o, o + self.horizon), known=o) for i, o in places]
         truth = [piece.values[-self.horizon :] for piece in after]
         known, gaps = self.encoder.ahead([piece.known for piece in after], [piece.gaps for piece in after])
         scaling = np.stack([piece.scaling for piece in pieces])
-        naive = np.stack([self.store.read("naive", item)[0] for item, _ in places])
+        naive = np.stack([self._naive(item, origin) for item, origin in places])
         moved = np.stack([self.encoder.moved(part) for part in scaling])
         return Asked(self.encoder.stretch(pieces), known, gaps, moved, np.stack(truth, 1), scaling, naive)
+
+    def _naive(self, item: int, origin: int) -> NDArray[np.float64]:
+        if _is_learned(self.store, item):
+            return self.store.read("naive", item)[0]
+        return naive_error(self.store.read("values", item)[:origin], self.encoder.schema.season)
 
     def end(self, index: int) -> int:
         """Return how many rows of its series stand before an origin."""
@@ -97,17 +109,27 @@ class Asked(NamedTuple):
     scaling: NDArray[np.float64]
     """(B, 2, D)"""
     naive: NDArray[np.float64]
-    """(B, D): the mean absolute error of the seasonal-naive forecast in what was learned from."""
+    """(B, D): the mean absolute error of the seasonal-naive forecast in what was learned from, or before the origin."""
 
 
-def piece_of(store: Store, encoder: Encoder, item: int, first: int, last: int, warm: int) -> Piece:
-    """Return rows [first, last) of a series in a store, and those before it that the lags reach."""
+def piece_of(store: Store, encoder: Encoder, item: int, rows: tuple[int, int], *, known: int, warm: int = 0) -> Piece:
+    """Return rows [first, last) of a series in a store, and those before it that the lags reach.
+
+    It is scaled as its part that is learned from; where there is none, by the first `known` rows.
+    """
+    (first, last), ahead = rows, "known" in store.columns
     values = store.read("values", item)
     gaps = store.read("gaps", item)
-    known = store.read("known", item) if "known" in store.columns else np.zeros((len(gaps), 0))
-    scaling = encoder.scaling(np.zeros((0, 0))) if encoder.run.data.scaling != "item" else store.read("scaling", item)
+    covariates = store.read("known", item) if ahead else np.zeros((len(gaps), 0))
+    by_item = encoder.run.data.scaling == "item" and _is_learned(store, item)
+    scaling = store.read("scaling", item) if by_item else encoder.scaling(values[:known])
     start = max(0, first - encoder.before)
-    return Piece(values[start:last], known[first:last], gaps[first:last], scaling, warm)
+    return Piece(values[start:last], covariates[first:last], gaps[first:last], scaling, warm)
+
+
+def _is_learned(store: Store, item: int) -> bool:
+    """Say whether a part of this series is learned from."""
+    return len(store.read("scaling", item)) > 0
 
 
 def _overlapping(steps: int, length: int, every: int) -> NDArray[np.int64]:

@@ -16,7 +16,8 @@ class ForecastFigures:
     """Sums figures over forecasts that come in groups; `figures` says them.
 
     mse, mae       of the mean and of the median; `scaled_mse` and `scaled_mae` in units of what the model reads.
-    mase           mae over that of the seasonal-naive forecast in what was learned from (Hyndman and Koehler, 2006).
+    mase           mae over that of the seasonal-naive forecast in what was learned from, or else in what stands
+                   before the forecast (Hyndman and Koehler, 2006).
     crps           of the samples, and `quantile_loss`, its mean over levels, doubled: both in units of the series.
     coverage_80    share of values within the band that should hold 80 of 100, and so on.
     """
