@@ -301,6 +301,16 @@ def test_groups_are_not_read_on_into_each_other(tmp_path, sensor):
     assert Store(RunFolder(tmp_path / "run").items / "train").lengths("frames").tolist() == [2, 2, 1]
 
 
+@pytest.mark.parametrize("group", [None, "day"])
+def test_windows_of_one_sequence_in_several_parts_are_counted_and_said(tmp_path, sensor, group):
+    said = said_by(begin(tmp_path / "run", sensor, group=group, steps=1, **OF_FRAMES))
+    torn = [line for line in said if "stand in another part than the one before them" in line]
+    assert bool(torn) == (group is None)  # a day is one row here, so no window is torn from another
+    assert all(line.startswith(("note    2 windows", "note    3 windows", "note    4 windows")) for line in torn)
+    apart = said_by(begin(tmp_path / "apart", sensor, validation=str(sensor), steps=1, **OF_FRAMES))
+    assert not [line for line in apart if "stand in another part" in line]
+
+
 def test_frames_are_read_as_the_training_part_was(tmp_path, sensor):
     train(begin(tmp_path / "run", sensor, **OF_FRAMES), Silent())
     folder = RunFolder(tmp_path / "run")

@@ -51,17 +51,31 @@ class Reading:
         self.sources: dict[Part | None, Source] = {None: open_source(data, data.file)}
         self.sources |= {part: open_source(data, file) for part, file in self.files.items()}
         self.asked = {"train", *self.files, *(part for part, share in self.shares.items() if share)}
-        self.empty = 0
+        self.empty = self.torn = 0
 
     def items(self) -> Iterator[tuple[Part, Item]]:
-        """Yield each item that has a step with its part; count the others."""
-        dealer, self.empty = Dealer(**self.shares, seed=self.seed), 0
+        """Yield each item that has a step with its part; count the others, and windows torn from those before them."""
+        dealer, self.empty, self.torn = Dealer(**self.shares, seed=self.seed), 0, 0
         for fixed, source in self.sources.items():
+            before: Part | None = None
             for item in source:
                 if not len(item.steps):
                     self.empty += 1
-                else:
-                    yield fixed or dealer.part(), item
+                    continue
+                part = fixed or dealer.part()
+                self.torn += item.goes_on and part != before
+                yield part, item
+                before = part
+
+    def lines(self) -> list[str]:
+        """Return what the last reading is to be told of."""
+        said = [f"{self.empty:,} blocks without a word are left out"] if self.empty else []
+        if self.torn:
+            said.append(
+                f"{self.torn:,} windows stand in another part than the one before them in their sequence: what judges "
+                "is beside what is learned from; --validation and --test take files of their own"
+            )
+        return said
 
 
 def _parts(data: TaggedData) -> tuple[dict[str, float], dict[Part, str]]:
@@ -93,8 +107,7 @@ def prepare(run: TaggerRun, folder: RunFolder, display: Display) -> None:
     encoder = Encoder(schema, run.data, lexicon)
     unseen = _write_items(folder, reading, encoder)
     write_schema(folder.schema, replace(schema, others=encoder.names[len(schema.tags) :]))
-    empty = [f"{reading.empty:,} blocks without a word are left out"] if reading.empty else []
-    for line in (*empty, *unseen.lines(), *map(str, repeats.overlaps())):
+    for line in (*reading.lines(), *unseen.lines(), *map(str, repeats.overlaps())):
         display.say(f"note    {line}")
 
 

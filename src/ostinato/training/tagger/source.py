@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,6 +37,8 @@ class Item(NamedTuple):
     """A tag a step, where the file has them."""
     origin: Any = None
     """The sentence or the rows that it was read from."""
+    goes_on: bool = False
+    """Whether it is a window that follows the item before it in one sequence."""
 
 
 class FileOfSentences:
@@ -119,14 +121,10 @@ class FileOfFrames:
 
     def __iter__(self) -> Iterator[Item]:
         for _, rows in groupby(self.rows, key=self._group):
-            window: list[Row] = []
-            for row in rows:
-                window.append(row)
-                if len(window) == self.data.window:
-                    yield self._item(window)
-                    window = []
-            if window:
-                yield self._item(window)
+            goes_on = False
+            while window := list(islice(rows, self.data.window)):
+                yield self._item(window, goes_on)
+                goes_on = True
 
     def write(self, item: Item, tags: Sequence[str], confidence: Sequence[float]) -> Iterator[str]:
         """Yield the rows with tag and confidence, as CSV; the names of the columns are `heading`."""
@@ -140,11 +138,11 @@ class FileOfFrames:
     def _group(self, row: Row) -> Any:
         return None if self.data.group is None else row.value(self.data.group)
 
-    def _item(self, rows: list[Row]) -> Item:
+    def _item(self, rows: list[Row], goes_on: bool) -> Item:
         values = np.array([[self._number(row, name) for name in self.columns] for row in rows], np.float32)
         frames = without_gaps(values, self.data.missing, rows[0].place)
         tags = None if self.tags is None else [self._tag(row, self.tags) for row in rows]
-        return Item(rows[0].place, frames, tags, rows)
+        return Item(rows[0].place, frames, tags, rows, goes_on)
 
     def _number(self, row: Row, name: str) -> float:
         value = row.value(name)
