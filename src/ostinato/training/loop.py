@@ -28,6 +28,7 @@ from ostinato.training.config import Learning
 from ostinato.training.devices import move
 from ostinato.training.finite import Attempt, found_by_any, late_origin, refusal, refuse_bad_weights, trace, unspoilt
 from ostinato.training.gradient import Backward, State, Window
+from ostinato.training.gradient.method import updates
 from ostinato.training.gradient.rows import rows_of_state
 from ostinato.training.interrupts import StopRequest
 from ostinato.training.meter import Meter, Speed, refuse_non_finite
@@ -53,7 +54,7 @@ class Loop:
         self.lanes, self.method = task.lanes, task.method
         if self.processes.count > 1:
             self.lanes, self.method = task.lanes.part(*self.rows), Shared(task.method, self.processes)
-        self.updates = self._updates()
+        self.updates = updates(self.method, self.lanes.length)
         self.total = training.steps or 0
         self.compiled = compile_layers(task.model, training)
         # torch's own wrapper for several processes knows one forward pass, and methods ask more of a model
@@ -136,18 +137,13 @@ class Loop:
         counters = self.counters
         while counters.step < self.total:
             self.lanes.begin(counters.epoch)
-            self.updates = self._updates()
+            self.updates = updates(self.method, self.lanes.length)
             for update, window in enumerate(self.method.windows(self.lanes.length, counters.epoch)):
                 if update < counters.update:
                     continue
                 counters.update = update + 1
                 yield window
             counters.epoch, counters.update, self.state = counters.epoch + 1, 0, None
-
-    def _updates(self) -> int:
-        """Return how many updates this reading has."""
-        # of sequences that differ in length, one may be shorter than the steps between two updates
-        return self.method.updates(max(self.lanes.length, self.method.period(self.lanes.length)))
 
     def _learn(self, window: Window) -> None:
         counters = self.counters

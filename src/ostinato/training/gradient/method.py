@@ -108,6 +108,11 @@ class Around(ABC):
         """Add the gradient of one window to `.grad`, as `Method` says."""
 
 
+def updates(method: Method, length: int) -> int:
+    """Return how many windows a reading of this length has; one that is shorter than a window has one."""
+    return method.updates(max(length, method.period(length)))
+
+
 def whole(length: int, position: int = 0, reading: int = 0) -> Window:
     """Return a window that learns from all of its steps, followed by the next without overlap."""
     return Window(position, length, length, length, length, reading)

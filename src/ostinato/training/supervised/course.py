@@ -22,6 +22,7 @@ from ostinato.training.course import read_written, run_to_end
 from ostinato.training.devices import is_follower, kept_threads, make_accelerator
 from ostinato.training.feedback import in_groups
 from ostinato.training.gradient import check_followed
+from ostinato.training.gradient.method import updates
 from ostinato.training.loop import Loop
 from ostinato.training.memory import explained
 from ostinato.training.optimizers import default_learning_rate
@@ -159,7 +160,7 @@ def _assemble(run: Any, shape: Shape, folder: RunFolder) -> tuple[Any, Parts]:
 def _updates(training: SetLearning, parts: Parts) -> int:
     """Return the updates an epoch has: one a batch, or as many as a method cuts a batch into."""
     way = in_groups(training)
-    return sum(way.updates(max(steps, way.period(steps))) for steps in parts.batches.longest)
+    return sum(updates(way, steps) for steps in parts.batches.longest)
 
 
 def _resolved(training: SetLearning, updates: int, symbols: int) -> SetLearning:
