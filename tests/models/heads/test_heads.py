@@ -117,6 +117,17 @@ def test_the_quantiles_of_counts_are_those_of_scipy():
     assert float(density(made, seen, torch.tensor([[2.0]]))) == pytest.approx(reference.pmf(2))
 
 
+@pytest.mark.parametrize("shape", [-50.0, 0.0, 50.0])
+def test_counts_that_outgrow_all_numbers_stay_counts(shape):
+    made, seen = head("negative-binomial"), features(5000)
+    with torch.no_grad():
+        made.parts.bias.copy_(torch.tensor([1000.0, shape]))
+        drawn = made.sample(seen, torch.Generator().manual_seed(0))
+    assert torch.isfinite(drawn).all()
+    assert drawn.min() >= 0
+    assert torch.isfinite(made.loss(seen, drawn))
+
+
 def test_a_mixture_is_the_sum_of_its_components():
     made, seen = head("mixture", 2, components=3), features()
     value = np.array([0.3, -0.7])

@@ -13,10 +13,12 @@ from torch.nn import functional as F
 from ostinato.models.heads.head import DistributionHead, check_levels
 
 SMALLEST_SHAPE = 1e-3
+LARGEST_LOG_MEAN = 30.0
+"""Counts of 1e13: beyond 9e18 a draw is no number any more, and draws may lie far above the mean."""
 
 
 class NegativeBinomial(DistributionHead):
-    """Counts of mean m = exp(A f + a) and variance m + m² / r, with r = softplus(B f + b)."""
+    """Counts of mean m = exp(A f + a), at most 1e13, and variance m + m² / r, with r = softplus(B f + b)."""
 
     support = "counts"
 
@@ -41,4 +43,4 @@ class NegativeBinomial(DistributionHead):
         mean, shape = self.parts(features).chunk(2, -1)
         shape = F.softplus(shape) + SMALLEST_SHAPE
         # mean = shape * exp(logits)
-        return Distribution(shape, logits=mean - shape.log(), validate_args=False)
+        return Distribution(shape, logits=mean.clamp(max=LARGEST_LOG_MEAN) - shape.log(), validate_args=False)
