@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from ostinato import ConfigError
 from ostinato.models.baselines.frames import HiddenMarkovFrames
 from ostinato.models.baselines.naive import SeasonalNaive
 from ostinato.models.forecaster import Stretch, unscaled
@@ -27,6 +28,20 @@ def test_each_history_ends_where_it_ends_and_may_be_shorter_than_a_season():
     futures = SeasonalNaive(1, 3).forecast(stretch(values, 3, torch.tensor([4, 2])), horizon=2, samples=2)
     assert futures.mean(0)[:, 0, 0].tolist() == [8, 10]
     assert futures.mean(0)[:, 1, 0].tolist() == [7, 7]
+
+
+@pytest.mark.parametrize("samples", [1, 2, 5])
+def test_the_mean_of_its_futures_is_exact(samples):
+    futures = SeasonalNaive(1).forecast(stretch(torch.arange(5.0)[:, None, None], 1), horizon=2, samples=samples)
+    assert len(futures) == samples
+    assert futures.mean(0).flatten().tolist() == pytest.approx([4, 4])
+
+
+def test_a_season_as_long_as_all_series_is_refused():
+    values = torch.arange(14.0).view(7, 2, 1)
+    values[:5] = float("nan")
+    with pytest.raises(ConfigError, match="--season: 5"):
+        SeasonalNaive(1, 5).fit([stretch(values, 5)])
 
 
 def test_the_spread_is_that_of_its_errors_and_grows_with_seasons():

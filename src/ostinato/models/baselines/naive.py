@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
 
+from ostinato._errors import ConfigError
 from ostinato.models.forecaster import Stretch
 from ostinato.models.heads.gaussian import SMALLEST
 
@@ -32,13 +33,19 @@ class SeasonalNaive(nn.Module):
         return self.season
 
     def fit(self, stretches: Iterable[Stretch]) -> None:
-        """Measure the spread over all steps that count and have a value a season before."""
+        """Measure the spread over all steps that count and have a value a season before.
+
+        Raises ConfigError where there are none.
+        """
         squares, count = torch.zeros(self.size, dtype=torch.float64), 0
         for stretch in stretches:
             errors = (stretch.inputs - self._said(stretch)) / stretch.scaling[1]
             known = errors[stretch.counted & ~errors.isnan().any(-1)].double()
             squares, count = squares + known.square().sum(0).cpu(), count + len(known)
-        self.deviation.copy_((squares / max(1, count)).sqrt() + SMALLEST)
+        if not count:
+            got = f"{self.season}, and no step has a value so many steps before"
+            raise ConfigError("--season", got, "A season is shorter than a series", "Name a shorter one with --season")
+        self.deviation.copy_((squares / count).sqrt() + SMALLEST)
 
     def loss(self, stretch: Stretch, state: None = None) -> tuple[Tensor, int, None]:
         """Return (nats summed over the steps that count and have a value a season before, how many they are, None)."""
@@ -67,8 +74,9 @@ class SeasonalNaive(nn.Module):
         first = history.values.nan_to_num(0.0)[self.season :][:1]
         said = torch.where(said.isnan(), first.expand_as(said), said)  # a history shorter than a season
         spread = self.deviation * (1 + steps // self.season).sqrt()[:, None, None] * history.scaling[1]
-        half = torch.randn((-(-samples // 2), *said.shape), generator=generator, device=said.device)
-        drawn = torch.cat([half, -half])[:samples] if samples > 1 else torch.zeros_like(half)  # their mean is exact
+        half = torch.randn((samples // 2, *said.shape), generator=generator, device=said.device)
+        rest = said.new_zeros((samples % 2, *said.shape))  # of an odd number, one is the mean
+        drawn = torch.cat([half, -half, rest])  # so that their mean is exact
         return said + drawn * spread
 
     def plans(self) -> list[str]:
