@@ -51,6 +51,12 @@ def test_mase(ours, table):
     assert ours["mase"] == pytest.approx(over_items(found, "q0.5"))
 
 
+def test_a_figure_without_data_is_left_out():
+    constant, figures = np.ones((3, 1, 1)), ForecastFigures()
+    figures.add(constant, constant[None] + 0.5, naive_error=naive_error(constant[:, 0], 1)[None])
+    assert figures.figures() == {"mse": 0.25, "mae": 0.5}
+
+
 def test_quantile_loss(ours, table):
     found = [over_items(losses.quantile_loss(table, {"m": f"q{level}"}, q=level), "m") for level in LEVELS]
     assert ours["quantile_loss"] == pytest.approx(2 * np.mean(found))

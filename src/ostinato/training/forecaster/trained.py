@@ -101,11 +101,14 @@ class TrainedForecaster:
             return self.score(write_whole(Path(folder), series, self.encoder))
 
     def score(self, store: Store) -> dict[str, float]:
-        """Return the figures of a store of series: the loss of each step, and, but of bits, of forecasts."""
+        """Return the figures of a store of series: the loss of each step, and, but of bits, of forecasts.
+
+        What no step or forecast tells of is left out.
+        """
         loss, steps = step_loss(
             self.model, Windows(store, self.encoder, self.run.data.context, warm=self.run.data.context)
         )
-        figures = {loss_name(self.run): loss, "steps": steps}
+        figures = ({loss_name(self.run): loss} if steps else {}) | {"steps": steps}
         if self.encoder.support == "bits":
             return figures
         ahead = self.run.ahead

@@ -54,8 +54,8 @@ class ForecastFigures:
             self._add_spread(truth, samples)
 
     def figures(self) -> dict[str, float]:
-        """Return the means."""
-        return {name: total / max(1, self._counts[name]) for name, total in self._sums.items()}
+        """Return the means; a figure that no value tells of is left out."""
+        return {name: total / self._counts[name] for name, total in self._sums.items() if self._counts[name]}
 
     def _add_spread(self, truth: NDArray, samples: NDArray) -> None:
         from scoringrules import crps_ensemble, quantile_score
