@@ -274,6 +274,7 @@ def _whole(folder, name, rows, model) -> Store:
         ({"target": "busy", "head": "nade", "changes": True}, "Changes are of numbers"),
         ({"select": "mse", "horizon": 40}, "no forecast of 40 steps fits"),
         ({"target": "cold"}, "no column 'cold'"),
+        *(({"gradient": method}, f"--gradient: {method}") for method in ("rtrl", "snap", "uoro", "kf-rtrl", "e-prop")),
         ({"validation": "200", "test": "100"}, "nothing is left to learn from"),
     ],
 )

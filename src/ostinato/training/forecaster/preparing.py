@@ -29,6 +29,8 @@ LEAST = 2
 """Steps of a series that anything is learned from."""
 PARTS = ("train", "valid", "test")
 REGULAR = 0.01
+FORWARD = ("rtrl", "snap", "uoro", "kf-rtrl", "e-prop")
+"""Gradients that travel forward with the state, which a forecaster does not learn by."""
 
 
 def check(run: ForecasterRun) -> None:
@@ -42,6 +44,10 @@ def check(run: ForecasterRun) -> None:
         above_zero(name, value)
     for name in ("validation", "test"):
         _amount(name, getattr(run.data, name))
+    method = run.training.gradient
+    if run.model.baseline == "none" and method in FORWARD:
+        possible = "A forecaster learns from pieces of different lengths, by back-propagation"
+        raise ConfigError("--gradient", method, possible, "Use --gradient full or truncated")
 
 
 def prepare(run: ForecasterRun, folder: RunFolder, display: Display) -> ForecasterRun:
