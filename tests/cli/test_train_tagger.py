@@ -4,6 +4,7 @@ import json
 import random
 import subprocess
 
+import numpy as np
 import pytest
 from command_line import entry_point, environment
 
@@ -91,6 +92,23 @@ def test_rows_of_numbers_are_tagged_row_by_row(main, folder):
     assert lines[0] == "time,level,state,predicted,confidence"
     assert [line.split(",")[:3] for line in lines[1:]] == [row.split(",") for row in rows.splitlines()]
     assert {line.split(",")[3] for line in lines[1:]} <= {"on", "off"}
+
+
+def test_sequences_of_numbers_are_tagged_step_by_step(main, folder):
+    x = np.random.default_rng(0).standard_normal((20, 7, 3)).astype(np.float32)
+    np.savez(folder / "video.npz", x=x, y=(x[..., 0] > 0).astype(int))
+    code, out, err = main("train", "tagger", "video.npz", "--window", "5", *SMALL)
+    assert (code, err) == (0, "")
+    assert "20 items in 'x', 3 channels, labels in 'y' a step; 5 steps a window" in out
+    assert "stand in another part" not in out
+    assert "(40 sequences)" in main("evaluate", "runs/video", "video.npz")[1]
+    np.savez(folder / "new.npz", x=x[:2])
+    lines = main("predict", "runs/video", "--file", "new.npz")[1].splitlines()
+    assert lines[0] == "item,step,predicted,confidence"
+    assert [line.split(",")[:2] for line in lines[1:]] == [[str(i), str(t)] for i in (1, 2) for t in range(1, 8)]
+    (folder / "a.ts").write_text("@univariate true\n@classLabel true a\n@data\n1,2:a\n")
+    assert "it has one label a sequence, or none" in main("train", "tagger", "a.ts", *SMALL)[2]
+    assert "--frames: it was given for video.npz" in main("train", "tagger", "video.npz", "--frames", "a", *SMALL)[2]
 
 
 def test_objects_come_back_under_the_headings_of_their_keys(main, folder):

@@ -113,3 +113,29 @@ def test_a_damaged_archive_is_refused(npz, cut):
     path = npz(x=np.zeros((20, 3)))
     path.write_bytes(path.read_bytes()[:cut])
     assert "not a NumPy archive, or a damaged one" in failure(path).got
+
+
+@pytest.mark.parametrize("y", [[[0, 1], [2, 0], [1, 1]], [["a", "b"], ["c", "a"], ["b", "b"]], [[0.0, 1.0]] * 3])
+def test_each_step_may_have_a_class(npz, y):
+    items = open_frames(npz(x=np.zeros((3, 2, 4)), y=y), labels="step")
+    assert [item.steps for item in items] == [tuple(str(v).removesuffix(".0") for v in row) for row in y]
+    assert items.format == "NPZ: 3 items in 'x', 4 channels, labels in 'y' a step"
+    assert [item.label for item in open_frames(npz(x=np.zeros((3, 2)), y=y), labels="none")] == [None] * 3
+
+
+def test_steps_by_offsets_have_classes(npz):
+    items = open_frames(npz(values=np.arange(5.0), offsets=[0, 2, 5], y=list("abcab")), labels="step")
+    assert [(item.values.shape, item.steps) for item in items] == [((2, 1), ("a", "b")), ((3, 1), ("c", "a", "b"))]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({}, r"no labels. A label a step: 'y' of shape \(3, 2\)"),
+        ({"y": [1, 2, 3]}, r"of shape \(3,\) in 'y'"),
+        ({"y": [[0.5, 1.0]] * 3}, "the label 0.5. A step has a class"),
+    ],
+)
+def test_what_is_no_class_a_step_is_refused(npz, arrays, message):
+    with pytest.raises(DataError, match=message):
+        list(open_frames(npz(x=np.zeros((3, 2, 4)), **arrays), labels="step"))

@@ -12,7 +12,7 @@ import numpy as np
 from ostinato._errors import DataError
 from ostinato.data.frames.archive import CONVERT, Array, arrays_of
 from ostinato.data.frames.gaps import Missing, without_gaps
-from ostinato.data.frames.recordings import Frames, Recordings
+from ostinato.data.frames.recordings import Frames, Labels, Recordings
 from ostinato.data.place import Place
 from ostinato.data.readers import check_file
 
@@ -21,23 +21,27 @@ _LABELS = ("y", "Y", "labels", "label", "targets", "target")
 _OFFSETS = "offsets"
 
 
-def npz_recordings(path: Path, missing: Missing) -> Recordings:
+def npz_recordings(path: Path, missing: Missing, by: Labels = "item") -> Recordings:
     """Read `x` (N, T) or (N, T, D), or `values` (steps,) or (steps, D) with `offsets` (N + 1,); with `y` (N,).
 
     Whole numbers (also 0.0, 1.0, …) and strings in `y` are classes, other numbers (N,) or (N, K) are numbers.
+    By step, `y` (N, T), or (steps,) beside `offsets`, holds a class for each.
     Raises DataError for arrays of objects, which are pickles and never loaded, for shapes that do not fit, and for
     damaged archives.
     """
     check_file(path)
     arrays = arrays_of(path)
     values = next((arrays[name] for name in _VALUES if name in arrays), None)
-    labels = next((arrays[name] for name in _LABELS if name in arrays), None)
+    labels = None if by == "none" else next((arrays[name] for name in _LABELS if name in arrays), None)
     if values is None:
         raise _no_values(path, arrays)
     for array in (values, labels, arrays.get(_OFFSETS)):
         _refuse_objects(array)
     counts = _counts(values, arrays.get(_OFFSETS))
     width = _width(values, flat=_OFFSETS in arrays)
+    if by == "step":
+        shape = values.shape[: 1 if _OFFSETS in arrays else 2]
+        return _by_step(path, values, labels, shape, counts, missing)
     _check_labels(labels, len(counts))
     target = _target(labels, len(counts))
 
@@ -49,6 +53,33 @@ def npz_recordings(path: Path, missing: Missing) -> Recordings:
             yield Frames(place, frames, None if label is None else _label(label[0], target, place))
 
     return Recordings(str(path), _words(values, labels, len(counts), width), width, target, None, read)
+
+
+def _by_step(
+    path: Path, values: Array, labels: Array | None, shape: tuple[int, ...], counts: Sequence[int], missing: Missing
+) -> Recordings:
+    """Read sequences with a class for each step; `shape` is that of the labels."""
+    if labels is None or labels.shape != shape or labels.dtype.kind not in "fiubUS":
+        got = "no labels" if labels is None else f"{labels.dtype} of shape {labels.shape} in '{labels.name}'"
+        possible = f"A label a step: 'y' of shape {shape}, whole numbers or strings"
+        raise DataError(str(path), got, possible, "Correct how it was written")
+    width = values.shape[-1] if len(values.shape) > len(shape) else 1
+
+    def read() -> Iterator[Frames]:
+        for number, (steps, known) in enumerate(zip(values.rows(counts), labels.rows(counts), strict=True), 1):
+            place = Place(str(path), number, "item")
+            frames = without_gaps(steps.reshape(-1, width), missing, place)
+            yield Frames(place, frames, None, tuple(_class(label, place) for label in known.reshape(-1)))
+
+    return Recordings(str(path), f"{_words(values, labels, len(counts), width)} a step", width, "class", None, read)
+
+
+def _class(label: np.generic, place: Place) -> str:
+    if label.dtype.kind == "f" and not float(label).is_integer():
+        raise DataError(
+            str(place), f"the label {label}", "A step has a class: a whole number or a string", "Correct it"
+        )
+    return str(_label(label, "class", place))
 
 
 def _words(values: Array, labels: Array | None, count: int, width: int) -> str:

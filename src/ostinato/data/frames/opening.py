@@ -10,7 +10,7 @@ from ostinato._errors import ConfigError, DataError, did_you_mean
 from ostinato.data.frames.gaps import Missing, check_missing
 from ostinato.data.frames.idx import idx_recordings
 from ostinato.data.frames.npz import npz_recordings
-from ostinato.data.frames.recordings import Recordings
+from ostinato.data.frames.recordings import Labels, Recordings
 from ostinato.data.frames.ts import ts_recordings
 from ostinato.data.lines import text_encoding
 from ostinato.data.readers import check_file
@@ -27,12 +27,14 @@ def open_frames(
     missing: Missing = "refuse",
     pixels: bool = False,
     downsample: int | None = None,
+    labels: Labels = "item",
 ) -> Recordings:
     """Open the sequences of numbers of a file: sktime `.ts`, NumPy `.npz`, or the idx files of MNIST.
 
     `missing` is what becomes of gaps. `pixels` and `downsample` are for images: one pixel a step instead of
-    one row, and the size to average them to. Raises DataError for a file that cannot be read, ConfigError for
-    a setting that is not possible or not for this format.
+    one row, and the size to average them to. `labels` of "step" are one a step, which only .npz holds.
+    Raises DataError for a file that cannot be read, ConfigError for a setting that is not possible or not for
+    this format.
     """
     path = Path(path)
     check_missing(missing)
@@ -40,10 +42,13 @@ def open_frames(
     if kind != "idx" and (pixels or downsample is not None):
         where = "pixels" if pixels else "downsample"
         raise ConfigError(where, f"asked for {path}, which holds no images", "Images come in idx files", "Leave it out")
+    if labels == "step" and kind != "npz":
+        got = "it has one label a sequence, or none"
+        raise DataError(str(path), got, "A label a step stands in .npz", "np.savez(file, x=x, y=y), y of shape (N, T)")
     if kind == "ts":
         return ts_recordings(File(path), text_encoding(encoding), missing)
     if kind == "npz":
-        return npz_recordings(path, missing)
+        return npz_recordings(path, missing, labels)
     return idx_recordings(path, pixels=pixels, downsample=downsample)
 
 

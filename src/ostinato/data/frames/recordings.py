@@ -10,6 +10,9 @@ import numpy as np
 
 from ostinato.data.place import Place
 
+Labels = Literal["item", "step", "none"]
+"""What a label belongs to; "none" reads no labels."""
+
 
 class Frames(NamedTuple):
     """One sequence of numbers."""
@@ -20,6 +23,8 @@ class Frames(NamedTuple):
     """(T, D) float32, all of them finite."""
     label: str | np.ndarray | None
     """A class, numbers (K,) float32, or None where there is none."""
+    steps: tuple[str, ...] | None = None
+    """A class a step, where these were asked for."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ class TaggedData:
     """What is read, and which tags are learned."""
 
     file: Positional[str] = ""
-    """Words with a tag each: CoNLL columns, CoNLL-U, JSONL; or, with --frames, rows of numbers with a tag each."""
+    """Words with a tag each: CoNLL columns, CoNLL-U, JSONL; with --frames rows of numbers with a tag each; or .npz."""
     validation: str = "0.1"
     """Share kept for validation, or a second file."""
     test: str | None = None

@@ -24,7 +24,15 @@ from ostinato.training.supervised.scaling import Scaling
 from ostinato.training.supervised.schema import write_schema
 from ostinato.training.supervised.skipped import Skipped
 from ostinato.training.tagger.encoding import Encoder, TaggerSchema, columns
-from ostinato.training.tagger.source import Item, Source, columns_of_frames, open_source
+from ostinato.training.tagger.source import (
+    FileOfRecordings,
+    Item,
+    Source,
+    columns_of_frames,
+    is_of_recordings,
+    open_source,
+    reads_words,
+)
 
 MOST_TAGS = 10_000
 """Tags above which a column is none of tags."""
@@ -62,7 +70,8 @@ class Reading:
                 if not len(item.steps):
                     self.empty += 1
                     continue
-                part = fixed or dealer.part()
+                stays = item.goes_on and isinstance(source, FileOfRecordings)
+                part = fixed or (before if stays and before else dealer.part())
                 self.torn += item.goes_on and part != before
                 yield part, item
                 before = part
@@ -123,7 +132,7 @@ def _first_pass(data: TaggedData, reading: Reading, found: Found, repeats: Repea
                 _learn(data, item, found)
                 yield list(item.steps)
 
-    if data.frames is None:
+    if reads_words(data):
         return Lexicon.learned(learned(), least=data.least, lowercase=data.lowercase, longest=data.longest_word)
     for _ in learned():
         pass
@@ -207,7 +216,11 @@ def check(data: TaggedData) -> None:
         above_zero(name, getattr(data, name))
     if data.frames is not None and not columns_of_frames(data):
         raise ConfigError("--frames", f"'{data.frames}' names no column", "Columns are joined by commas")
-    if data.frames is not None and data.scheme not in ("auto", "plain"):
+    if not reads_words(data) and data.scheme not in ("auto", "plain"):
         raise ConfigError("--scheme", f"{data.scheme} of frames", "Frames have plain tags", "Leave it out")
+    for name in ("frames", "group", "word_column", "tag_column"):
+        if is_of_recordings(data, data.file) and getattr(data, name) is not None:
+            flag = f"--{name.replace('_', '-')}"
+            raise ConfigError(flag, f"it was given for {data.file}", "Its steps are no rows of a table", "Leave it out")
     if data.frames is None and data.group is not None:
         raise ConfigError("--group", "it was given without --frames", "It is of rows of numbers", "Leave it out")

@@ -33,6 +33,7 @@ from ostinato.training.tagger import preparing
 from ostinato.training.tagger.encoding import TaggerSchema, check_schema, collate
 from ostinato.training.tagger.report import report
 from ostinato.training.tagger.scoring import by_of, in_words, tally
+from ostinato.training.tagger.source import reads_words
 from ostinato.training.task import engines
 
 SELECTED = {"errors": "errors", "f1": "f1_gap", "nats": "nats"}
@@ -56,7 +57,7 @@ class TaggerShape:
             got = f"--gradient {run.training.gradient} reads a sequence in pieces"
             possible = "Layers of two directions, chains and baselines read it whole"
             raise ConfigError("--gradient", got, possible, "Use --gradient full, or --directions 1 without --crf")
-        if run.training.gradient in ROW_BY_ROW and run.data.frames is None and model.character_units:
+        if run.training.gradient in ROW_BY_ROW and reads_words(run.data) and model.character_units:
             got = f"--gradient {run.training.gradient} of words that are read by their characters"
             raise ConfigError("--gradient", got, "It follows each row by itself", "Use --character-units 0")
         _check_penalties(run)
@@ -122,7 +123,7 @@ def _check_penalties(run: TaggerRun) -> None:
     if asked and model.baseline != "none":
         got = f"it was given with --baseline {model.baseline}"
         raise ConfigError(f"--{asked[0]}", got, "It is taken of recurrent layers", "Leave it out")
-    if training.omega and run.data.frames is None and (model.character_units or model.dropout or model.unknown):
+    if training.omega and reads_words(run.data) and (model.character_units or model.dropout or model.unknown):
         got, possible = "words that are read by characters or by chance", "It follows steps that are the same twice"
         raise ConfigError("--omega", got, possible, "Use --character-units 0 --dropout 0 --unknown 0")
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato._errors import DataError
+from ostinato.data.frames import frames_format, open_frames
 from ostinato.data.frames.gaps import check_missing, without_gaps
 from ostinato.data.place import Place
 from ostinato.data.rows import column_of, open_rows
@@ -157,17 +158,55 @@ class FileOfFrames:
         return tag
 
 
-Source = FileOfSentences | TableOfSentences | FileOfFrames
+class FileOfRecordings:
+    """Sequences of numbers in .npz, with a tag a step; without tags also .ts and idx. Long ones are cut as rows are."""
+
+    def __init__(self, data: TaggedData, file: str, *, tagged: bool):
+        self.window = data.window
+        self.recordings = open_frames(file, missing=data.missing, labels="step" if tagged else "none")
+        self.said = f"{self.recordings.format}; {data.window:,} steps a window"
+
+    def __iter__(self) -> Iterator[Item]:
+        for count, frames in enumerate(self.recordings, 1):
+            for first in range(0, len(frames.values), self.window):
+                cut = slice(first, first + self.window)
+                tags = None if frames.steps is None else frames.steps[cut]
+                yield Item(frames.place, frames.values[cut], tags, (count, first), first > 0)
+
+    def write(self, item: Item, tags: Sequence[str], confidence: Sequence[float]) -> Iterator[str]:
+        """Yield a line a step, as CSV; the names of the columns are `heading`."""
+        count, first = item.origin
+        for step, (tag, share) in enumerate(zip(tags, confidence, strict=True), first + 1):
+            yield record([count, step, tag, f"{share:.6f}"])
+
+    def heading(self) -> str:
+        """Return the first line of what is written."""
+        return record(["item", "step", "predicted", "confidence"])
+
+
+Source = FileOfSentences | TableOfSentences | FileOfFrames | FileOfRecordings
 
 
 def open_source(data: TaggedData, file: str, *, tagged: bool = True) -> Source:
     """Open a file of tagged sequences; `said` tells what it was taken for. Raises DataError as the readers do."""
+    if is_of_recordings(data, file):
+        return FileOfRecordings(data, file, tagged=tagged)
     if data.frames is not None:
         return FileOfFrames(data, file, tagged=tagged)
     table = file.startswith("hf://") or Path(file).suffix.lower() in TABLES
     if data.format == "rows" or (data.format == "auto" and table):
         return TableOfSentences(data, file, tagged=tagged)
     return FileOfSentences(data, file, tagged=tagged)
+
+
+def is_of_recordings(data: TaggedData, file: str) -> bool:
+    """Whether a file holds sequences of numbers, by its name."""
+    return data.format == "auto" and frames_format(file) is not None
+
+
+def reads_words(data: TaggedData) -> bool:
+    """Whether a run learns from words."""
+    return data.frames is None and not is_of_recordings(data, data.file)
 
 
 def columns_of_frames(data: TaggedData) -> list[str]:

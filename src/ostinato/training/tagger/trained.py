@@ -27,7 +27,7 @@ from ostinato.training.tagger.preparing import SHOWN, Unseen
 from ostinato.training.tagger.report import passage
 from ostinato.training.tagger.scoring import Tally, device_of
 from ostinato.training.tagger.shape import build_model, opened
-from ostinato.training.tagger.source import FileOfFrames, Item, open_source
+from ostinato.training.tagger.source import FileOfFrames, FileOfRecordings, Item, open_source
 
 AT_ONCE = 512
 """Sequences that are read ahead and sorted by length; they are answered in their own order."""
@@ -113,7 +113,7 @@ class TrainedTagger:
     def _lines(
         self, answers: Iterator[tuple[Item, TagsOf]], form: str, written: Any, items: Iterable[Item]
     ) -> Iterator[str]:
-        if form == "csv" and isinstance(items, FileOfFrames):
+        if form == "csv" and isinstance(items, FileOfFrames | FileOfRecordings):
             yield items.heading()
         for item, answer in answers:
             if form != "jsonl":
