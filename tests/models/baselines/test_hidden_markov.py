@@ -172,6 +172,23 @@ def test_the_iteration_best_on_what_is_held_out_is_kept():
     assert found.nats(held) == pytest.approx(min(nats), abs=1e-9)
 
 
+@pytest.mark.parametrize(("output", "constant"), [("bits", 0.0), ("bits", 1.0), ("symbol", 0.0)])
+def test_an_output_that_training_never_had_costs_a_few_nats(output, constant):
+    learned = [frames(output, length, seed=length) for length in (40, 30)]
+    if output == "bits":
+        learned = [torch.cat([one[:, :3], torch.full((len(one), 1), constant).double()], 1) for one in learned]
+        fresh = learned[0].clone()
+        fresh[7, 3] = 1 - constant
+    else:
+        learned = [one[one[:, 3] == 0] for one in learned]
+        fresh = learned[0].clone()
+        fresh[7] = torch.eye(SIZE).double()[3]
+    found = HiddenMarkov(SIZE, 2, outputs=output)
+    found.fit(learned, generator=torch.Generator().manual_seed(0))
+    more = (found.nats([fresh]) - found.nats([learned[0]])) * len(fresh)
+    assert 2 < more < 12
+
+
 def test_smoothing_adds_frames_of_the_mean_and_moves_to_frequent_states():
     found, mean = model(), torch.tensor([0.1, 0.2, 0.3, 0.4], dtype=torch.float64)
     expected = found._expect([frames("bits", 9)])

@@ -62,13 +62,13 @@ class HiddenMarkov(nn.Module):
             near = did_you_mean(outputs, OUTPUTS)
             raise ConfigError("outputs", f"'{outputs}'", f"Possible: {', '.join(OUTPUTS)}", near)
         self.size, self.states, self.outputs = size, states, outputs
-        share = 0.5 if outputs == "bits" else 1 / size
+        self._share = 0.5 if outputs == "bits" else 1 / size
         self.start: Tensor
         self.moves: Tensor
         self.on: Tensor
         self.register_buffer("start", torch.full((states,), 1 / states, dtype=torch.float64))
         self.register_buffer("moves", torch.full((states, states), 1 / states, dtype=torch.float64))
-        self.register_buffer("on", torch.full((states, size), share, dtype=torch.float64))
+        self.register_buffer("on", torch.full((states, size), self._share, dtype=torch.float64))
 
     def fit(
         self,
@@ -82,9 +82,10 @@ class HiddenMarkov(nn.Module):
     ) -> list[float]:
         """Fit to sequences (T, D), and return the nats a frame before each iteration.
 
-        smoothing        frames that each state is thought to have seen beside its own: of all outputs' mean.
+        smoothing        frames that each state is thought to have seen beside its own: of all outputs' mean, in which
+                         one more frame, of even chances, keeps possible what was never on, or always.
         smoothing_moves  moves from each state beside its own, to states as they are frequent; None is one for 16
-                         states. On chorales, of 256 states: 6.51 nats a frame with 16, 6.55 with 4.
+                         states. On chorales, of 256 states: 16 are 0.04 nats a frame better than 4.
         held_out         sequences that decide which iteration is kept; without them it is the last. Their nats are
                          what is returned then.
 
@@ -95,13 +96,13 @@ class HiddenMarkov(nn.Module):
             got = f"iterations={iterations}, smoothing={smoothing}, smoothing_moves={beside:g}"
             raise ConfigError("HiddenMarkov.fit", got, "Iterations are at least 1, smoothing is not below 0")
         self._check([*sequences, *held_out])
-        mean = torch.cat([one.to(self.on) for one in sequences]).mean(0)
-        self._begin(sequences, mean, generator)
+        frames = torch.cat([one.to(self.on) for one in sequences])
+        mean = (frames.sum(0) + self._share) / (len(frames) + 1)
+        self._begin(frames, mean, generator)
         found, best = [], None
         for _ in range(iterations):
             expected = self._expect(sequences)
-            frames = sum(len(one) for one in sequences)
-            nats = self.nats(held_out) if held_out else float(expected.nats) / frames
+            nats = self.nats(held_out) if held_out else float(expected.nats) / len(frames)
             found.append(nats)
             if held_out and nats <= min(found):
                 best = {name: value.clone() for name, value in self.state_dict().items()}
@@ -201,9 +202,8 @@ class HiddenMarkov(nn.Module):
         visits = expected.visits[:, None] + smoothing
         self.on.copy_(_shares(seen) if self.outputs == "symbol" else (seen / visits.clamp(min=TINY)).clamp(0, 1))
 
-    def _begin(self, sequences: Sequence[Tensor], mean: Tensor, generator: torch.Generator | None) -> None:
+    def _begin(self, frames: Tensor, mean: Tensor, generator: torch.Generator | None) -> None:
         """Begin each state at a frame that was drawn, mixed with the mean of all."""
-        frames = torch.cat([one.to(self.on) for one in sequences])
         drawn = torch.randint(len(frames), (self.states,), generator=generator)
         self.on.copy_(0.5 * frames[drawn] + 0.5 * mean)
         noise = torch.rand(self.moves.shape, dtype=torch.float64, generator=generator)
