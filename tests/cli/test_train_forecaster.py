@@ -56,6 +56,10 @@ def test_numbers_are_given_as_arguments_where_there_are_no_times(main, folder):
     code, out, _ = main("predict", "runs/plain", "1 2 3", "4,5", "--samples", "3", "--format", "jsonl")
     assert (code, len(out.splitlines())) == (0, 2)
     assert "'x'" in main("predict", "runs/plain", "x")[2]
+    for name in ("horizon", "samples"):
+        code, out, err = main("predict", "runs/plain", "1 2 3", f"--{name}", "0")
+        assert (code != 0, out) == (True, "")
+        assert f"{name} is 0. It is greater than 0" in err
 
 
 def test_evaluate_prints_a_figure_a_line(main, trained):

@@ -136,8 +136,22 @@ def test_forecasts_of_arrays_follow_from_their_seed(tmp_path, file):
         next(model.predict([np.ones((5, 2))]))
     with pytest.raises(DataError, match="no finite numbers"):
         next(model.predict([np.array([1.0, np.nan])]))
-    with pytest.raises(ConfigError, match="horizon"):
-        next(model.predict(series, horizon=-1))
+    for name, number in (("horizon", -1), ("horizon", 0), ("samples", 0)):
+        with pytest.raises(ConfigError, match=name):
+            next(model.predict(series, **{name: number}))
+    (lone,) = model.predict(series[:1], samples=1)
+    assert all(np.array_equal(level, lone.samples[0]) for level in lone.quantiles.values())
+    heading, *lines = model.lines(["1 2 3"], samples=1)
+    assert {line.count(",") for line in lines} == {heading.count(",")}
+
+
+def test_values_that_a_head_cannot_say_are_refused_in_use_as_in_training(tmp_path, file):
+    train(begin(tmp_path / "run", file, target="busy", head="negative-binomial", calendar=False, steps=1), Silent())
+    ahead = write(tmp_path / "new.csv", [(row[0], row[1], -2) for row in hours(30)])
+    model = ostinato.load(tmp_path / "run")
+    for ask in (lambda: list(model.lines(file=str(ahead))), lambda: model.evaluate(ahead)):
+        with pytest.raises(DataError, match="-2 at step 1 of column busy"):
+            ask()
 
 
 def test_covariates_of_steps_to_come_are_asked_for(tmp_path, file):

@@ -82,4 +82,5 @@ def check_values(series: Series, encoder: Encoder) -> None:
     head = model.head if model.baseline == "none" else model.baseline
     what = "bits, 0 or 1" if support == "bits" else "counts: 0, 1, 2, …"
     got = f"{values[step, column]:g} at step {step + 1} of column {encoder.schema.targets[column]}"
-    raise DataError(series.place, got, f"{head} says {what}", "Use --head gaussian or student-t")
+    advice = "Use --head gaussian or student-t" if model.baseline == "none" else "Use --baseline last-value"
+    raise DataError(series.place, got, f"{head} says {what}", advice)

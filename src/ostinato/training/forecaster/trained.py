@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,7 +22,7 @@ from ostinato.training.config import above_zero, check_seed
 from ostinato.training.config.forecaster import ForecasterRun
 from ostinato.training.forecaster.building import build_model
 from ostinato.training.forecaster.encoding import Encoder, ForecasterSchema, Piece, as_series, columns_of
-from ostinato.training.forecaster.parts import write_whole
+from ostinato.training.forecaster.parts import check_values, write_whole
 from ostinato.training.forecaster.scoring import device_of, forecast_figures, futures, loss_name, step_loss
 from ostinato.training.forecaster.shape import OTHER_SEED, opened
 from ostinato.training.forecaster.windows import Asked, Origins, Windows
@@ -74,7 +74,8 @@ class TrainedForecaster:
         `horizon` and `samples` are the run's unless given. Raises DataError for a series that does not fit the run,
         and where covariates of the steps ahead are missing.
         """
-        horizon, samples = horizon or self.run.ahead.horizon, samples or self.run.ahead.samples
+        horizon = self.run.ahead.horizon if horizon is None else horizon
+        samples = self.run.ahead.samples if samples is None else samples
         above_zero("horizon", horizon)
         above_zero("samples", samples)
         check_seed(seed)
@@ -158,6 +159,7 @@ class TrainedForecaster:
         encoder, pieces, known, gaps, scaling = self.encoder, [], [], [], []
         for series in group:
             self.encoder.check(series)
+            check_values(series, self.encoder)
             first = max(0, len(series) - self.run.data.context)
             all_known, all_gaps = encoder.known(series, horizon), encoder.gaps(series, horizon)
             scaling.append(encoder.scaling(series.values))
@@ -179,7 +181,7 @@ class TrainedForecaster:
 
     def _forecast(self, series: Series, drawn: NDArray, horizon: int, levels: Sequence[float]) -> Forecast:
         times = [time_text(time) for time in self.encoder.times(series, horizon)[len(series) :]]
-        quantiles = np.quantile(drawn, levels, axis=0) if len(drawn) > 1 else ()
+        quantiles = np.quantile(drawn, levels, axis=0) if self._draws() else ()
         return Forecast(series.item, times, drawn.mean(0), dict(zip(levels, quantiles, strict=False)), drawn)
 
     def _of_text(self, text: str, place: str) -> Series:
@@ -193,9 +195,10 @@ class TrainedForecaster:
         columns = columns_of(settings)
         return replace(columns, target=columns.target or tuple(self.schema.targets if self.schema.is_table else ()))
 
-    def _as_csv(self, forecasts: Iterable[Forecast]) -> Iterator[str]:
-        yield record(["item", "time", "series", "mean", *(str(level) for level in self._levels())])
-        for one in forecasts:
+    def _as_csv(self, forecasts: Iterator[Forecast]) -> Iterator[str]:
+        first = list(islice(forecasts, 1))  # what is refused is refused before a line is written
+        yield record(["item", "time", "series", "mean", *(str(level) for level in (LEVELS if self._draws() else ()))])
+        for one in chain(first, forecasts):
             for step, time in enumerate(one.times):
                 for column, name in enumerate(self.schema.targets):
                     spread = [f"{q[step, column]:.6g}" for q in one.quantiles.values()]
@@ -208,9 +211,9 @@ class TrainedForecaster:
             document = {"item": one.item, "times": one.times, "mean": _columns(names, one.mean), "quantiles": quantiles}
             yield json.dumps(document, ensure_ascii=False)
 
-    def _levels(self) -> Sequence[float]:
+    def _draws(self) -> bool:
         head = getattr(self.model, "head", None)
-        return LEVELS if head is None or head.draws else ()
+        return head is None or head.draws
 
 
 def open_forecaster(folder: Path | str) -> TrainedForecaster:
