@@ -66,8 +66,9 @@ def test_predictions_go_to_a_file_whole_or_not_at_all(main, trained, folder):
 
 
 def test_evaluate_prints_the_figures_and_a_table(main, trained, reviews):
-    code, out, _ = main("evaluate", "runs/reviews", "reviews.csv", "--report", "judged")
+    code, out, err = main("evaluate", "runs/reviews", "reviews.csv", "--report", "judged")
     assert code == 0
+    assert err.startswith("read reviews.csv: CSV with a header of 2 columns; text 'review'")
     assert "(60 sequences)" in out
     assert "precision" in out
     assert (reviews.parent / "judged" / "reviews-confusion.png").exists()
@@ -86,6 +87,10 @@ def test_compare_shows_a_baseline_beside_the_network(main, trained):
         (["predict", "runs/reviews"], "nothing to answer"),
         (["predict", "runs/reviews", "a", "--file", "b"], "texts and a file"),
         (["predict", "runs/reviews", "a", "--format", "jsnl"], "Did you mean 'jsonl'"),
+        (["predict", "runs/reviews", "a", "--column", "b"], "--column: 'b' of texts that are arguments"),
+        (["predict", "runs/reviews", "a", "--file-format", "csv"], "--file-format: 'csv' of texts that are arguments"),
+        (["predict", "runs/reviews", "--file", "reviews.csv", "--column", "rview"], "Name it with --column"),
+        (["evaluate", "runs/reviews", "reviews.csv", "--file-format", "cvs"], "Did you mean 'csv'"),
         (["predict", "runs/nothing", "a"], "there is no such run folder"),
         (["predict", "runs/reviews", "--file", "revews.csv"], "Did you mean"),
         (["evaluate", "runs/reviews", "reviews.csv", "--label", "likd"], "no column 'likd'"),

@@ -163,9 +163,9 @@ def test_rows_without_text_or_label_are_left_out_and_counted(tmp_path, capsys):
 def test_a_label_that_training_has_not_is_counted_and_named(tmp_path, file):
     other = write(tmp_path / "other.csv", [*reviews(8), ("strange", "odd")])
     train(begin(tmp_path / "run", file, validation=str(other)), Silent())
-    figures, _, skipped = ostinato.load(tmp_path / "run").judge(other)
+    figures, _, notes = ostinato.load(tmp_path / "run").judge(other)
     assert (figures["items"], figures["skipped"]) == (8, 1)
-    assert "with the label 'odd', which the run does not know" in skipped.lines()[0]
+    assert "with the label 'odd', which the run does not know" in notes[1]
 
 
 def test_the_parts_may_be_named_by_a_column(tmp_path):
@@ -325,3 +325,46 @@ def test_nats_are_those_of_the_answers_whatever_the_labels_weigh(tmp_path):
     answers = trained.predict([text for text, _ in rows])
     expected = -np.mean([np.log(a.scores[label]) for a, (_, label) in zip(answers, rows, strict=True)])
     assert trained.evaluate(file)["nats"] == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_later_file_is_read_in_its_own_format(tmp_path):
+    labelled = tmp_path / "train.txt"
+    labelled.write_text("".join(f"{label} {text}\n" for text, label in reviews()))
+    train(begin(tmp_path / "run", labelled, format="labelled"), Silent())
+    trained, heard = ostinato.load(tmp_path / "run"), []
+    texts = ["good film indeed", "bad film indeed"]
+    plain = tmp_path / "plain.txt"
+    plain.write_text("\n".join(texts))
+    read, typed = list(trained.lines(file=str(plain), say=heard.append))[1:], list(trained.lines(texts))[1:]
+    assert [line.split(",")[-3:] for line in read] == [line.split(",")[-3:] for line in typed]
+    assert heard[0] == f"read {plain}: lines of text; text 'text' (by its name)"
+    assert "begins with a label of the run" in heard[1]
+    (first, second) = list(trained.lines(file=str(plain), format="labelled"))[1:]
+    assert first.split(",")[-2:] == second.split(",")[-2:]
+    assert trained.evaluate(labelled)["items"] == 60
+    assert trained.evaluate(write(tmp_path / "table.csv", reviews()), text="review", label="sentiment")["items"] == 60
+
+
+def test_a_file_is_scored_as_the_same_file_was_learned_from(tmp_path, file):
+    write(file, [*reviews(), *[(" ", "good")] * 20])
+    outcome = train(begin(tmp_path / "run", file, validation="0", longest=2), Silent())
+    figures, _, notes = ostinato.load(tmp_path / "run").judge(file)
+    assert (figures["items"], figures["skipped"]) == (60, 20)
+    assert figures["nats"] == pytest.approx(outcome.tested["nats"], abs=1e-5)
+    assert "left out 20 items without a text" in notes[1]
+    assert notes[2].startswith("cut ")
+
+
+def test_a_column_may_have_a_comma_in_its_name(tmp_path):
+    name = "label (good, bad)"
+    file = write(tmp_path / "odd.csv", reviews(), header=("text", name))
+    train(begin(tmp_path / "run", file, label=name), Silent())
+    trained = ostinato.load(tmp_path / "run")
+    assert trained.evaluate(file)["items"] == trained.evaluate(file, label=name)["items"] == 60
+
+
+def test_what_a_model_of_texts_says_of_frames(tmp_path, file):
+    train(begin(tmp_path / "run", file), Silent())
+    np.savez(tmp_path / "f.npz", x=np.zeros((4, 3, 2)), y=[0, 1, 0, 1])
+    with pytest.raises(DataError, match=r"frames of numbers\. This model reads texts"):
+        ostinato.load(tmp_path / "run").evaluate(tmp_path / "f.npz")

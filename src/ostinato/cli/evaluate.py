@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import tyro
 
+from ostinato._errors import ConfigError
+from ostinato.cli.results import say
+
 if TYPE_CHECKING:
     from ostinato.training.classifier.trained import TrainedClassifier
     from ostinato.training.forecaster.trained import TrainedForecaster
@@ -30,6 +33,8 @@ class Evaluate:
     """Column that holds the answer (default: that of the run)."""
     encoding: str | None = None
     """Encoding of a text file (default: that of the run)."""
+    file_format: str | None = None
+    """Format of the file (default: by its name and content; that of the run for a file named alike)."""
     report: Path | None = None
     """Folder for tables and pictures of what was scored (default: none are written)."""
 
@@ -46,6 +51,7 @@ def run(arguments: list[str], program: str) -> int:
 
 
 def _language_model(model: TrainedLanguageModel, asked: Evaluate) -> list[str]:
+    _refuse_format(asked)
     scores = model.evaluate(asked.file, column=asked.column, encoding=asked.encoding)
     lanes = f" (read in {scores['lanes']} lanes)" if scores["lanes"] > 1 else ""
     return [
@@ -56,21 +62,28 @@ def _language_model(model: TrainedLanguageModel, asked: Evaluate) -> list[str]:
     ]
 
 
+def _refuse_format(asked: Evaluate) -> None:
+    if asked.file_format is not None:
+        possible = "It is for classifiers and taggers"
+        raise ConfigError("--file-format", "this run reads files by their names", possible, "Leave it out")
+
+
 def _classifier(model: TrainedClassifier, asked: Evaluate) -> list[str]:
     from ostinato.training.classifier.report import judged_lines
 
-    given = {"text": asked.column, "label": asked.label, "encoding": asked.encoding}
-    return judged_lines(model, asked.file, asked.report, {k: v for k, v in given.items() if v is not None})
+    given = {"text": asked.column, "label": asked.label, "encoding": asked.encoding, "format": asked.file_format}
+    return judged_lines(model, asked.file, asked.report, {k: v for k, v in given.items() if v is not None}, say)
 
 
 def _tagger(model: TrainedTagger, asked: Evaluate) -> list[str]:
     from ostinato.training.tagger.report import judged_lines
 
-    given = {"text": asked.column, "label": asked.label, "encoding": asked.encoding}
+    given = {"text": asked.column, "label": asked.label, "encoding": asked.encoding, "format": asked.file_format}
     return judged_lines(model, asked.file, asked.report, {k: v for k, v in given.items() if v is not None})
 
 
 def _forecaster(model: TrainedForecaster, asked: Evaluate) -> list[str]:
+    _refuse_format(asked)
     given = {"target": asked.column, "encoding": asked.encoding}
     figures = model.evaluate(asked.file, **{k: v for k, v in given.items() if v is not None})
     return [f"{name:<16}{value:.6g}" for name, value in figures.items()]

@@ -10,6 +10,7 @@ from typing import Any, TextIO
 import tyro
 
 from ostinato._errors import ConfigError, RunError
+from ostinato.cli.results import say
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Predict:
     """Column that holds the text (default: that of the run)."""
     encoding: str | None = None
     """Encoding of a text file (default: that of the run)."""
+    file_format: str | None = None
+    """Format of the file, of which `labelled` has a label before each text (default: by its name and content)."""
     format: str | None = None
     """Format of the answers (default: the first that the model has; jsonl is known to all)."""
     horizon: int | None = None
@@ -45,13 +48,15 @@ def run(arguments: list[str], program: str) -> int:
         got = "texts and a file" if asked.texts else "nothing to answer"
         raise ConfigError("ostinato predict", got, "", "Give texts, or --file FILE, or --file - for standard input")
 
+    _check_of_file(asked)
+
     from ostinato.training.opening import load  # imports torch, which --help does without
 
     model = load(asked.run)
     if not hasattr(model, "lines"):
         advice = f"To write with it: ostinato generate {asked.run}"
         raise RunError(str(asked.run), "a language model answers nothing", "Others do", advice)
-    given = {"text": asked.column, "encoding": asked.encoding, **_ahead(asked, model)}
+    given = {"text": asked.column, "encoding": asked.encoding, **_reading(asked, model), **_ahead(asked, model)}
     form = asked.format or model.formats[0]
     lines = model.lines(asked.texts, asked.file, form, **{k: v for k, v in given.items() if v is not None})
     if asked.out is None:
@@ -65,6 +70,24 @@ def run(arguments: list[str], program: str) -> int:
     finally:
         part.unlink(missing_ok=True)
     return 0
+
+
+def _check_of_file(asked: Predict) -> None:
+    """Raise ConfigError for what is said of a file where there is none."""
+    for name in ("column", "encoding", "file_format"):
+        if asked.file is None and getattr(asked, name) is not None:
+            got = f"'{getattr(asked, name)}' of texts that are arguments"
+            raise ConfigError(
+                f"--{name.replace('_', '-')}", got, "It is said of a file", "Leave it out, or give --file"
+            )
+
+
+def _reading(asked: Predict, model: Any) -> dict[str, Any]:
+    """Return how a file is read, and who is told. Raises ConfigError for a format where the model knows one only."""
+    if asked.file_format is not None and not hasattr(model.run.data, "format"):
+        possible = "It is for classifiers and taggers"
+        raise ConfigError("--file-format", "this run reads files by their names", possible, "Leave it out")
+    return {"format": asked.file_format, "say": say if getattr(model, "sniffs", False) else None}
 
 
 def _ahead(asked: Predict, model: Any) -> dict[str, int | None]:

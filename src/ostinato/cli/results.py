@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 from ostinato.training.config import AnyRun, recipe_document
@@ -42,6 +43,11 @@ def end_of_supervised(settings: AnyRun, outcome: Outcome, given: str) -> int:
     print(f"Done: {outcome.step:,} steps in {outcome.seconds:,.0f} s{of_updates(outcome)}. To use the model:")
     print(f"  ostinato predict {folder} {given}")
     return 0
+
+
+def say(line: str) -> None:
+    """Print a line about the input where it does not mix with the output."""
+    print(line, file=sys.stderr)
 
 
 def of_updates(outcome: Outcome) -> str:

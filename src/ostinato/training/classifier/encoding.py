@@ -57,6 +57,10 @@ class Encoder:
         self.cut = 0
         """Sequences that were longer than is read."""
 
+    def cut_lines(self) -> list[str]:
+        """Return what is to be said of sequences that were longer than is read."""
+        return [f"cut {self.cut:,} sequences to their first {self.data.longest:,} steps"] if self.cut else []
+
     @property
     def unknown(self) -> int | None:
         """Return the symbol that stands for what the vocabulary lacks; None for frames."""
@@ -163,7 +167,16 @@ def numbers_of(raw: Raw, count: int) -> NDArray[np.float64]:
     return np.array(numbers)
 
 
-def has_answer(raw: Raw, data: LabelledData) -> bool:
+def why_unused(raw: Raw, data: LabelledData) -> str | None:
+    """Return why an item is neither learned from nor scored; None where it is."""
+    if not _has_answer(raw, data):
+        return "without a label"
+    if isinstance(raw.inputs, str):
+        return None if raw.inputs.strip() else "without a text"
+    return None if len(raw.inputs) else "without a step"
+
+
+def _has_answer(raw: Raw, data: LabelledData) -> bool:
     """Whether an item says its answer; of several labels, none is an answer too."""
     if data.answer == "labels":
         return raw.answer is not None

@@ -21,9 +21,9 @@ from ostinato.training.classifier.encoding import (
     UnseenLabel,
     as_read,
     compressed,
-    has_answer,
     labels_of,
     numbers_of,
+    why_unused,
 )
 from ostinato.training.classifier.source import FramesOf, Raw, Texts, open_source
 from ostinato.training.config import ClassifierRun
@@ -66,12 +66,8 @@ class Reading:
         dealer = Dealer(**self.shares, seed=self.seed)
         for fixed, source in self.sources.items():
             for raw in source:
-                if not has_answer(raw, self.data):
-                    skipped.add("without a label", raw.place)
-                elif isinstance(raw.inputs, str) and not raw.inputs.strip():
-                    skipped.add("without a text", raw.place)
-                elif not len(raw.inputs):
-                    skipped.add("without a step", raw.place)
+                if (reason := why_unused(raw, self.data)) is not None:
+                    skipped.add(reason, raw.place)
                 elif fixed is not None:
                     yield fixed, raw
                 elif self.data.part is not None:
@@ -113,8 +109,7 @@ def prepare(run: ClassifierRun, folder: RunFolder, display: Display) -> None:
     write_schema(folder.schema, schema)
     encoder = Encoder(schema, run.data, vocabulary)
     _write_items(folder, reading, encoder, skipped)
-    cut = [f"cut {encoder.cut:,} sequences to their first {run.data.longest:,} steps"] if encoder.cut else []
-    for line in (*skipped.lines(), *map(str, repeats.overlaps()), *cut):
+    for line in (*skipped.lines(), *map(str, repeats.overlaps()), *encoder.cut_lines()):
         display.say(f"note    {line}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,10 +46,17 @@ def report(trained: TrainedClassifier, folder: RunFolder, display: Display) -> d
     return list(found.values())[-1]
 
 
-def judged_lines(trained: TrainedClassifier, file: str, folder: Path | None, data: dict[str, Any]) -> list[str]:
-    """Score a file and return what to print; tables and pictures go into `folder` where one is given."""
-    figures, counts, skipped = trained.judge(file, **data)
-    lines = [f"{in_words(trained.schema, figures)} ({figures['items']:,} sequences)", *skipped.lines()]
+def judged_lines(
+    trained: TrainedClassifier, file: str, folder: Path | None, data: dict[str, Any], say: Callable[[str], None]
+) -> list[str]:
+    """Score a file and return what to print; tables and pictures go into `folder` where one is given.
+
+    `say` is told what the file was taken for, what was left out of it and cut.
+    """
+    figures, counts, notes = trained.judge(file, **data)
+    for note in notes:
+        say(note)
+    lines = [f"{in_words(trained.schema, figures)} ({figures['items']:,} sequences)"]
     if trained.schema.answer != "numbers" and len(trained.schema.labels) <= MOST_ROWS:
         lines.append(table(counts.rows()))
     if folder is not None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ostinato._errors import ConfigError, DataError, did_you_mean
+from ostinato.data.frames import FramesFormat
 from ostinato.data.vocabulary import Vocabulary
 from ostinato.models.classifier import Classifier
 from ostinato.training.classifier.building import build_model
@@ -22,12 +23,12 @@ from ostinato.training.classifier.encoding import (
     ClassifierSchema,
     Encoder,
     UnseenLabel,
-    has_answer,
     padded,
+    why_unused,
 )
 from ostinato.training.classifier.scoring import Tally, chosen
 from ostinato.training.classifier.shape import opened
-from ostinato.training.classifier.source import Raw, open_source
+from ostinato.training.classifier.source import FramesOf, Known, Raw, Texts, open_source
 from ostinato.training.config import ClassifierRun
 from ostinato.training.run_folder import RunFolder, load_best
 from ostinato.training.supervised.record import record
@@ -54,6 +55,8 @@ class TrainedClassifier:
     """A run, opened for use. `model`, `schema` and `vocabulary` are there for what this class does not do."""
 
     formats = FORMATS
+    sniffs = True
+    """Whether `lines` tells what a file was taken for."""
 
     def __init__(self, run: ClassifierRun, model: Classifier, schema: ClassifierSchema, vocabulary: Vocabulary | None):
         self.run, self.model, self.schema, self.vocabulary = run, model, schema, vocabulary
@@ -64,7 +67,7 @@ class TrainedClassifier:
         Raises DataError for what the model does not read.
         """
         numbered = (Raw(f"sequence {k}", s, None) for k, s in enumerate(sequences, 1))
-        yield from self._answers(numbered)
+        yield from self._answers(numbered, self._encoder({}))
 
     def evaluate(self, file: Path | str, **data: Any) -> dict[str, float]:
         """Score a labelled file; `data` are settings of the data (`text="review"`, …) that differ from the run's.
@@ -74,14 +77,18 @@ class TrainedClassifier:
         """
         return self.judge(file, **data)[0]
 
-    def judge(self, file: Path | str, **data: Any) -> tuple[dict[str, float], Any, Skipped]:
-        """Return the figures of a labelled file, the counts they come from, and what was left out."""
+    def judge(self, file: Path | str, **data: Any) -> tuple[dict[str, float], Any, list[str]]:
+        """Return the figures of a labelled file, the counts they come from, and what is to be said of it.
+
+        Items are left out and cut as in training.
+        """
         encoder, tally, skipped = self._encoder(data), Tally(self.model, self.schema), Skipped("item")
-        for group in _groups(open_source(self._columns(encoder.data), str(file)), AT_ONCE):
+        source = self._source(str(file), data)
+        for group in _groups(source, AT_ONCE):
             kept = []
             for raw in group:
-                if not has_answer(raw, encoder.data):
-                    skipped.add("without a label", raw.place)
+                if (reason := why_unused(raw, encoder.data)) is not None:
+                    skipped.add(reason, raw.place)
                     continue
                 try:
                     kept.append((encoder.inputs(raw), encoder.target(raw)))
@@ -93,20 +100,40 @@ class TrainedClassifier:
             possible = "; ".join(skipped.lines())
             raise DataError(str(file), "no item that can be scored", possible, "Check its columns, and its labels")
         figures = tally.figures() | {"items": tally.items, "skipped": sum(skipped.counts.values())}
-        return figures, tally.counts, skipped
+        return figures, tally.counts, [f"read {file}: {source.said}", *skipped.lines(), *encoder.cut_lines()]
 
     def lines(
-        self, texts: Sequence[str] = (), file: str | None = None, form: str = "csv", **data: Any
+        self,
+        texts: Sequence[str] = (),
+        file: str | None = None,
+        form: str = "csv",
+        *,
+        say: Callable[[str], None] | None = None,
+        **data: Any,
     ) -> Iterator[str]:
-        """Yield predictions as lines of a CSV table or of JSONL, for `texts` or for the sequences of a file."""
+        """Yield predictions as lines of a CSV table or of JSONL, for `texts` or for the sequences of a file.
+
+        say     told what the file was taken for and, at the end, how many sequences were cut; None tells nobody
+        data    settings of the data that differ from the run's
+        """
+        say = say or (lambda line: None)
+        encoder = self._encoder(data)
         if form not in FORMATS:
             raise ConfigError("--format", f"'{form}'", f"Possible: {', '.join(FORMATS)}", did_you_mean(form, FORMATS))
         if file is None:
             raws: Iterable[Raw] = (Raw(f"argument {k}", text, None) for k, text in enumerate(texts, 1))
         else:
-            raws = open_source(self._columns(self._encoder(data).data), file, labelled=False)
-        answers = self._answers(raws, data)
-        return self._as_csv(answers) if form == "csv" else self._as_jsonl(answers)
+            raws = self._source(file, data, labelled=False)
+            say(f"read {file}: {raws.said}")
+            if "format" not in data and isinstance(raws, Texts) and self._begin_with_labels(raws.first):
+                say("note each text begins with a label of the run: --file-format labelled does not read it")
+        answers = self._answers(raws, encoder)
+        lines = self._as_csv(answers) if form == "csv" else self._as_jsonl(answers)
+        return _with_cuts(lines, encoder, say)
+
+    def _begin_with_labels(self, texts: list[str]) -> bool:
+        words = {text.split(None, 1)[0] if text.strip() else "" for text in texts}
+        return bool(words) and words <= set(self.schema.labels)
 
     def _as_jsonl(self, answers: Iterable[Answer]) -> Iterator[str]:
         for answer in answers:
@@ -124,8 +151,7 @@ class TrainedClassifier:
                 label = self.run.data.between.join(answer.answer) if isinstance(answer.answer, list) else answer.answer
                 yield record([answer.place, label, *(f"{answer.scores[name]:.6f}" for name in names)])
 
-    def _answers(self, raws: Iterable[Raw], data: dict[str, Any] | None = None) -> Iterator[Answer]:
-        encoder = self._encoder(data or {})
+    def _answers(self, raws: Iterable[Raw], encoder: Encoder) -> Iterator[Answer]:
         for group in _groups(raws, AT_ONCE):
             inputs = [encoder.inputs(raw) for raw in group]
             found: dict[int, Answer] = {}
@@ -157,10 +183,17 @@ class TrainedClassifier:
     def _encoder(self, data: dict[str, Any]) -> Encoder:
         return Encoder(self.schema, replace(self.run.data, **data), self.vocabulary)
 
-    def _columns(self, data: Any) -> Any:
-        """Return the settings with the columns that the run found, where none are named."""
-        label = ",".join(self.schema.columns) or None
-        return replace(data, text=data.text or self.schema.text, label=data.label or label, part=None)
+    def _source(self, file: str, data: dict[str, Any], *, labelled: bool = True) -> Texts | FramesOf:
+        """Open a file with the columns that the run found, where `data` names none.
+
+        The format that the run was given is kept where labels are read, or frames, from a file that is named alike;
+        any other file is sniffed anew: texts to be answered have no labels before them.
+        """
+        own = self.run.data.format
+        alike = _suffix(file) == _suffix(self.run.data.file) and (labelled or own in get_args(FramesFormat))
+        given = {"text": None, "label": None, "format": own if alike else None, "part": None} | data
+        known = Known(self.schema.text, self.schema.columns)
+        return open_source(replace(self.run.data, **given), file, labelled=labelled, known=known)
 
 
 def open_classifier(folder: Path | str) -> TrainedClassifier:
@@ -171,6 +204,17 @@ def open_classifier(folder: Path | str) -> TrainedClassifier:
     model = build_model(run, schema, vocabulary)
     load_best(parts, model)
     return TrainedClassifier(run, model.eval(), schema, vocabulary)
+
+
+def _suffix(file: str) -> str:
+    return Path(file.lower().removesuffix(".gz")).suffix
+
+
+def _with_cuts(lines: Iterator[str], encoder: Encoder, say: Callable[[str], None]) -> Iterator[str]:
+    """Yield the lines, then say how many sequences were cut."""
+    yield from lines
+    for line in encoder.cut_lines():
+        say(line)
 
 
 def _groups(raws: Iterable[Raw], size: int) -> Iterator[list[Raw]]:
