@@ -16,7 +16,7 @@ SMALL = [
 @pytest.fixture
 def sold(folder):
     days = np.arange("2024-01-01", "2024-04-10", dtype="datetime64[D]")
-    rows = [(str(day), 10 + k % 7, k % 7 > 4) for k, day in enumerate(days)]
+    rows = [(str(day), 10 + k % 7 + k % 3, k % 7 > 4) for k, day in enumerate(days)]
     with open(folder / "sold.csv", "w", newline="") as file:
         csv.writer(file).writerows([("date", "sold", "weekend"), *rows])
     return folder / "sold.csv"
