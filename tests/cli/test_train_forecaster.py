@@ -88,7 +88,7 @@ def test_what_cannot_be_trained_is_said_in_a_line(main, sold, arguments, said):
 
 
 def test_a_gap_is_refused_and_then_filled(main, folder, sold):
-    sold.write_text(sold.read_text().replace("2024-01-05,14", "2024-01-05,"))
+    sold.write_text(sold.read_text().replace("2024-01-05,15", "2024-01-05,"))
     code, _, err = main("train", "forecaster", "sold.csv", "--target", "sold", *SMALL)
     assert code != 0
     assert "line 6, column sold: a value is missing" in err
