@@ -8,6 +8,8 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -368,3 +370,21 @@ def test_what_a_model_of_texts_says_of_frames(tmp_path, file):
     np.savez(tmp_path / "f.npz", x=np.zeros((4, 3, 2)), y=[0, 1, 0, 1])
     with pytest.raises(DataError, match=r"frames of numbers\. This model reads texts"):
         ostinato.load(tmp_path / "run").evaluate(tmp_path / "f.npz")
+
+
+def test_a_test_part_of_which_nothing_is_left_is_refused(tmp_path, file):
+    other = write(tmp_path / "other.csv", [("a text", "odd"), ("a text", "even")])
+    with pytest.raises(
+        DataError, match=r"other.csv: no item is left in the part 'test'. left out 1 item with the label"
+    ):
+        train(begin(tmp_path / "run", file, test=str(other)), Silent())
+
+
+def test_a_label_that_is_no_number_is_none(tmp_path, capsys):
+    rows = reviews()
+    labels = [float("nan") if k < 3 else float(label == "good") for k, (_, label) in enumerate(rows)]
+    table = pa.table({"text": [text for text, _ in rows], "label": labels})
+    pq.write_table(table, tmp_path / "r.parquet")
+    train_classifier(tmp_path / "r.parquet", out=tmp_path / "run", **SMALL)
+    assert "left out 3 items without a label" in capsys.readouterr().out
+    assert len(json.loads((tmp_path / "run" / "schema.json").read_text())["labels"]) == 2

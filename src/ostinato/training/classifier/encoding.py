@@ -178,6 +178,8 @@ def why_unused(raw: Raw, data: LabelledData) -> str | None:
 
 def _has_answer(raw: Raw, data: LabelledData) -> bool:
     """Whether an item says its answer; of several labels, none is an answer too."""
+    if isinstance(raw.answer, float) and math.isnan(raw.answer):
+        return False  # what a Parquet column holds where a table was empty
     if data.answer == "labels":
         return raw.answer is not None
     return raw.answer is not None and str(raw.answer).strip() != ""

@@ -212,10 +212,13 @@ def _write_items(folder: RunFolder, reading: Reading, encoder: Encoder, skipped:
                 writers[part].add(inputs=encoder.inputs(raw), target=encoder.target(raw))
             except UnseenLabel as label:
                 skipped.add(f"with the label '{label}', which the training part has not", raw.place)
-    if "valid" in reading.asked and not valid.count:
-        raise DataError(
-            reading.data.file, "no item is left to validate", "", "Give more items, or another --validation"
-        )
+    for part in ("valid", "test"):
+        if part in reading.asked and not writers[part].count:
+            file = getattr(reading.data, "validation" if part == "valid" else "test")
+            where = file if part in reading.sources else reading.data.file
+            raise DataError(
+                where, f"no item is left in the part '{part}'", "; ".join(skipped.lines()), "Check its labels"
+            )
 
 
 def check(data: LabelledData) -> None:
