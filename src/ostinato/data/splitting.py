@@ -88,6 +88,23 @@ class _Picker:
         return max(math.floor((self._picked + drawn) / self._share), last + 1, self._spare)
 
 
+def parts_asked(validation: str, test: str | None) -> tuple[dict[str, float], dict[Part, str]]:
+    """Return the shares of a file that go to "valid" and "test", and the files that are parts themselves.
+
+    >>> parts_asked("0.1", "test.csv")
+    ({'valid': 0.1, 'test': 0.0}, {'test': 'test.csv'})
+    """
+    shares: dict[str, float] = {"valid": 0.0, "test": 0.0}
+    files: dict[Part, str] = {}
+    given: tuple[tuple[Part, str | None], ...] = (("valid", validation), ("test", test))
+    for part, asked in given:
+        try:
+            shares[part] = float(asked or 0)
+        except ValueError:
+            files[part] = str(asked)
+    return shares, files
+
+
 def part_named(value: Any, place: Place | str, column: str) -> Part:
     """Return the part that `value` of a column names: train, valid (dev, val, validation) or test."""
     part = _NAMES.get(str(value).strip().lower())

@@ -102,3 +102,8 @@ def move(segment: Any, device: torch.device) -> Any:
     """Return the segment, a named tuple, with its tensors on `device`."""
     parts = (v.to(device, non_blocking=True) if isinstance(v, torch.Tensor) else v for v in segment)
     return type(segment)(*parts)
+
+
+def device_of(model: Any) -> torch.device:
+    """Return where a model computes; one that holds no numbers computes on the CPU."""
+    return next((tensor.device for tensor in model.state_dict().values()), torch.device("cpu"))

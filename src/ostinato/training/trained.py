@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -21,7 +20,7 @@ from ostinato.models.baselines.kneser_ney import KneserNey
 from ostinato.models.baselines.window import WindowModel
 from ostinato.models.language_model import LanguageModel
 from ostinato.training.config import Model, Run, check_seed
-from ostinato.training.devices import move
+from ostinato.training.devices import device_of, move
 from ostinato.training.run_folder import RunFolder, best_tensors, load_weights
 
 LANE_SYMBOLS = 50_000  # a lane begins without memory; one in 50,000 symbols does not show in a mean
@@ -115,7 +114,7 @@ def write(
     `ends` lets the model end the document: for plain text it never saw an end, and would draw one by chance.
     The symbol for unknown words is never drawn.
     """
-    device = _device(model)
+    device = device_of(model)
     generator = torch.Generator(device)
     check_seed(seed)
     if seed is None:
@@ -140,7 +139,7 @@ def write(
 
 def score(model: Any, stream: TokenStream, lanes: int, limit: int | None = None) -> dict[str, float]:
     """Score a stream read in `lanes` rows, the state carried; `limit` reads about so many symbols only."""
-    device = _device(model)
+    device = device_of(model)
     total, count = torch.zeros((), dtype=torch.float64, device=device), 0
     for nats, symbols in _segment_losses(model, stream, lanes, limit, device):
         total += nats
@@ -169,10 +168,6 @@ def _segment_losses(model, stream, lanes: int, limit: int | None, device) -> Ite
     if rest and length == rows.length:
         nats, count, _ = model.loss(move(_rest(stream, rest), device))
         yield nats, count
-
-
-def _device(model: Any) -> torch.device:
-    return next(itertools.chain(model.parameters(), model.buffers())).device
 
 
 def _rest(stream: TokenStream, steps: int) -> Segment:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ostinato._errors import ConfigError, DataError
 from ostinato.data.repeats import Repeats
-from ostinato.data.splitting import PARTS, Dealer, Part, check_classes, check_parts, part_named
+from ostinato.data.splitting import PARTS, Dealer, Part, check_classes, check_parts, part_named, parts_asked
 from ostinato.data.store import Writer
 from ostinato.data.vocabulary import Vocabulary
 from ostinato.training.classifier.encoding import (
@@ -53,7 +53,7 @@ class Reading:
 
     def __init__(self, data: LabelledData, seed: int):
         self.data, self.seed = data, seed
-        self.shares, files = _parts(data)
+        self.shares, files = parts_asked(data.validation, data.test) if data.part is None else parts_asked("0", None)
         self.asked = {"train", *files, *(part for part, share in self.shares.items() if share)}
         self.sources: dict[Part | None, Texts | FramesOf] = {None: open_source(data, data.file)}
         self.sources |= {part: open_source(data, file) for part, file in files.items()}
@@ -78,20 +78,6 @@ class Reading:
     def _stratum(self, raw: Raw) -> str | None:
         """Return what parts should have in the same shares: the label."""
         return labels_of(raw, self.data)[0] if self.data.answer == "label" else None
-
-
-def _parts(data: LabelledData) -> tuple[dict[str, float], dict[Part, str]]:
-    """Return the shares of the file that are dealt to other parts, and the files that are parts themselves."""
-    shares: dict[str, float] = {"valid": 0.0, "test": 0.0}
-    files: dict[Part, str] = {}
-    named: tuple[tuple[Part, str | None], ...] = (("valid", data.validation), ("test", data.test))
-    if data.part is None:
-        for part, given in named:
-            try:
-                shares[part] = float(given or 0)
-            except ValueError:
-                files[part] = str(given)
-    return shares, files
 
 
 def prepare(run: ClassifierRun, folder: RunFolder, display: Display) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from ostinato.data.store import Store
 from ostinato.models.classifier import Classifier, Examples
 from ostinato.training.classifier.encoding import ClassifierSchema, as_targets, collate, padded
-from ostinato.training.devices import move
+from ostinato.training.devices import device_of, move
 from ostinato.training.metrics.labels import Numbers, OneLabel, SeveralLabels
 from ostinato.training.supervised.batches import in_batches
 
@@ -35,7 +35,7 @@ class Tally:
     @torch.no_grad()
     def compare(self, examples: Examples, targets: NDArray) -> None:
         """Answer a batch and compare with its targets (B, O)."""
-        examples = move(examples, next(self.model.parameters()).device)
+        examples = move(examples, device_of(self.model))
         scores = self.model(examples.inputs, examples.lengths)[0].float()
         self.loss += float(self.model.losses(scores, examples.targets).sum())
         self.items += len(targets)
@@ -64,7 +64,7 @@ class Tally:
 def tally(model: Classifier, store: Store, schema: ClassifierSchema) -> Tally:
     """Return the answers of a model over a store, added up."""
     found = Tally(model, schema)
-    for batch, examples in in_batches(store, "inputs", AT_ONCE, collate, next(model.parameters()).device):
+    for batch, examples in in_batches(store, "inputs", AT_ONCE, collate, device_of(model)):
         found.compare(examples, np.stack([store.read("target", int(k)) for k in batch]))
     return found
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any, get_args
 
@@ -30,12 +29,16 @@ from ostinato.training.classifier.scoring import Tally, chosen
 from ostinato.training.classifier.shape import opened
 from ostinato.training.classifier.source import FramesOf, Known, Raw, Texts, open_source
 from ostinato.training.config import ClassifierRun
+from ostinato.training.devices import device_of
 from ostinato.training.run_folder import RunFolder, load_best
+from ostinato.training.supervised.ahead import by_length, groups
 from ostinato.training.supervised.record import record
 from ostinato.training.supervised.skipped import Skipped
 
 AT_ONCE = 512
 """Sequences that are read ahead and sorted by length; they are answered in their own order."""
+TOGETHER = 64
+"""Sequences that are answered in one batch."""
 FORMATS = ("csv", "jsonl")
 
 
@@ -84,7 +87,7 @@ class TrainedClassifier:
         """
         encoder, tally, skipped = self._encoder(data), Tally(self.model, self.schema), Skipped("item")
         source = self._source(str(file), data)
-        for group in _groups(source, AT_ONCE):
+        for group in groups(source, AT_ONCE):
             kept = []
             for raw in group:
                 if (reason := why_unused(raw, encoder.data)) is not None:
@@ -94,7 +97,7 @@ class TrainedClassifier:
                     kept.append((encoder.inputs(raw), encoder.target(raw)))
                 except UnseenLabel as label:
                     skipped.add(f"with the label '{label}', which the run does not know", raw.place)
-            for part in _by_length([inputs for inputs, _ in kept]):
+            for part in by_length([inputs for inputs, _ in kept], TOGETHER):
                 tally.add([kept[k][0] for k in part], np.stack([kept[k][1] for k in part]))
         if not tally.items:
             possible = "; ".join(skipped.lines())
@@ -152,10 +155,10 @@ class TrainedClassifier:
                 yield record([answer.place, label, *(f"{answer.scores[name]:.6f}" for name in names)])
 
     def _answers(self, raws: Iterable[Raw], encoder: Encoder) -> Iterator[Answer]:
-        for group in _groups(raws, AT_ONCE):
+        for group in groups(raws, AT_ONCE):
             inputs = [encoder.inputs(raw) for raw in group]
             found: dict[int, Answer] = {}
-            for part in _by_length(inputs):
+            for part in by_length(inputs, TOGETHER):
                 scores = self.scores([inputs[k] for k in part])
                 rows = zip(part, chosen(self.schema, scores), self._probabilities(scores), strict=True)
                 found |= {k: self._answer(answer, row, str(group[k].place)) for k, answer, row in rows}
@@ -165,7 +168,7 @@ class TrainedClassifier:
     def scores(self, inputs: list[NDArray]) -> Tensor:
         """Return the scores (B, O) of encoded sequences."""
         values, lengths = padded(inputs)
-        device = next(self.model.parameters()).device
+        device = device_of(self.model)
         return self.model(values.to(device), lengths.to(device))[0].float()
 
     def _probabilities(self, scores: Tensor) -> NDArray:
@@ -215,14 +218,3 @@ def _with_cuts(lines: Iterator[str], encoder: Encoder, say: Callable[[str], None
     yield from lines
     for line in encoder.cut_lines():
         say(line)
-
-
-def _groups(raws: Iterable[Raw], size: int) -> Iterator[list[Raw]]:
-    iterator = iter(raws)
-    while group := list(islice(iterator, size)):
-        yield group
-
-
-def _by_length(inputs: list[NDArray], size: int = 64) -> Iterator[list[int]]:
-    order = sorted(range(len(inputs)), key=lambda k: len(inputs[k]))
-    yield from (order[k : k + size] for k in range(0, len(order), size))

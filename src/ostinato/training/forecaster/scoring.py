@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from ostinato.training.config.forecaster import ForecasterRun
-from ostinato.training.devices import move
+from ostinato.training.devices import device_of, move
 from ostinato.training.forecaster.building import collate
 from ostinato.training.forecaster.windows import Asked, Origins, Windows
 from ostinato.training.metrics.forecasts import ForecastFigures
@@ -84,8 +84,3 @@ def in_words(found: dict[str, float]) -> str:
     if "coverage_80" in found:
         ahead.append(f"{100 * found['coverage_80']:.0f} % within the band of 80 %")
     return "; ".join(part for part in (", ".join(steps), ", ".join(ahead)) if part)
-
-
-def device_of(model: Any) -> torch.device:
-    """Return where a model computes."""
-    return next((tensor.device for tensor in model.state_dict().values()), torch.device("cpu"))

@@ -20,10 +20,11 @@ from ostinato.data.series.times import time_text
 from ostinato.data.store import Store
 from ostinato.training.config import above_zero, check_seed
 from ostinato.training.config.forecaster import ForecasterRun
+from ostinato.training.devices import device_of
 from ostinato.training.forecaster.building import build_model
 from ostinato.training.forecaster.encoding import Encoder, ForecasterSchema, Piece, as_series, columns_of
 from ostinato.training.forecaster.parts import check_values, write_whole
-from ostinato.training.forecaster.scoring import device_of, forecast_figures, futures, loss_name, step_loss
+from ostinato.training.forecaster.scoring import forecast_figures, futures, loss_name, step_loss
 from ostinato.training.forecaster.shape import OTHER_SEED, opened
 from ostinato.training.forecaster.windows import Asked, Origins, Windows
 from ostinato.training.metrics.forecasts import LEVELS

@@ -14,7 +14,7 @@ from ostinato.data.place import Place
 from ostinato.data.repeats import Repeats
 from ostinato.data.sentences import Lexicon, Scheme, SchemeSniffer
 from ostinato.data.sentences.schemes import tags_of
-from ostinato.data.splitting import PARTS, Dealer, Part, check_parts
+from ostinato.data.splitting import PARTS, Dealer, Part, check_parts, parts_asked
 from ostinato.data.store import Writer
 from ostinato.training.config import TaggerRun, above_zero
 from ostinato.training.config.tagger import TaggedData
@@ -55,7 +55,7 @@ class Reading:
 
     def __init__(self, data: TaggedData, seed: int):
         self.data, self.seed = data, seed
-        self.shares, self.files = _parts(data)
+        self.shares, self.files = parts_asked(data.validation, data.test)
         self.sources: dict[Part | None, Source] = {None: open_source(data, data.file)}
         self.sources |= {part: open_source(data, file) for part, file in self.files.items()}
         self.asked = {"train", *self.files, *(part for part, share in self.shares.items() if share)}
@@ -85,19 +85,6 @@ class Reading:
                 "is beside what is learned from; --validation and --test take files of their own"
             )
         return said
-
-
-def _parts(data: TaggedData) -> tuple[dict[str, float], dict[Part, str]]:
-    """Return the shares of the file that are dealt to other parts, and the files that are parts themselves."""
-    shares: dict[str, float] = {"valid": 0.0, "test": 0.0}
-    files: dict[Part, str] = {}
-    given: tuple[tuple[Part, str | None], ...] = ("valid", data.validation), ("test", data.test)
-    for part, asked in given:
-        try:
-            shares[part] = float(asked or 0)
-        except ValueError:
-            files[part] = str(asked)
-    return shares, files
 
 
 def prepare(run: TaggerRun, folder: RunFolder, display: Display) -> None:

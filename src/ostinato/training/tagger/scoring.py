@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ostinato.data.store import Store
 from ostinato.models.tagged import Tagged
+from ostinato.training.devices import device_of
 from ostinato.training.metrics.entities import Entities
 from ostinato.training.metrics.labels import ClassRow, OneLabel
 from ostinato.training.supervised.batches import in_batches
@@ -83,12 +84,6 @@ def tally(model: Any, store: Store, schema: TaggerSchema) -> Tally:
 def by_of(schema: TaggerSchema) -> str:
     """Return the column of a store whose length is the item's."""
     return schema.inputs
-
-
-def device_of(model: Any) -> torch.device:
-    """Return where a model computes."""
-    tensors: Iterable[torch.Tensor] = (*model.parameters(), *model.buffers())
-    return next(iter(tensors)).device
 
 
 def in_words(schema: TaggerSchema, found: dict[str, float]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,14 @@ from ostinato.data.sentences import Lexicon, Sentence
 from ostinato.data.sentences.plain import Plain
 from ostinato.training.config import TaggerRun
 from ostinato.training.config.tagger import TaggedData
-from ostinato.training.devices import move
+from ostinato.training.devices import device_of, move
 from ostinato.training.metrics.spans import Passage
 from ostinato.training.run_folder import RunFolder, load_best
+from ostinato.training.supervised.ahead import by_length, groups
 from ostinato.training.tagger.encoding import Encoder, TaggerSchema, together
 from ostinato.training.tagger.preparing import SHOWN, Unseen
 from ostinato.training.tagger.report import passage
-from ostinato.training.tagger.scoring import Tally, device_of
+from ostinato.training.tagger.scoring import Tally
 from ostinato.training.tagger.shape import build_model, opened
 from ostinato.training.tagger.source import FileOfFrames, FileOfRecordings, Item, open_source
 
@@ -75,10 +75,10 @@ class TrainedTagger:
         """Return the counts of a file with tags, what is to be said of it, and its first sentences to show."""
         encoder, seen, unseen = self._encoder(data), Tally(self.model, self.schema), Unseen()
         passages: list[Passage] = []
-        for group in _groups(item for item in open_source(encoder.data, file) if len(item.steps)):
+        for group in groups((item for item in open_source(encoder.data, file) if len(item.steps)), AT_ONCE):
             inputs, tags = [encoder.inputs(item) for item in group], [encoder.tags(item) for item in group]
             found: dict[int, Any] = {}
-            for part in _by_length(group):
+            for part in by_length([item.steps for item in group], TOGETHER):
                 batch = together([inputs[k] for k in part], [tags[k] for k in part])
                 rows = seen.add(move(batch, device_of(self.model)), [tags[k] for k in part], encoder.names)
                 found |= dict(zip(part, rows, strict=True))
@@ -122,10 +122,10 @@ class TrainedTagger:
                 yield _object(item, answer)
 
     def _answers(self, items: Iterable[Item], encoder: Encoder) -> Iterator[tuple[Item, TagsOf]]:
-        for group in _groups(items):
+        for group in groups(items, AT_ONCE):
             inputs = [encoder.inputs(item) for item in group]
             found: dict[int, TagsOf] = {}
-            for part in _by_length(group):
+            for part in by_length([item.steps for item in group], TOGETHER):
                 tags, confidence = self._tag([inputs[k] for k in part])
                 for row, k in enumerate(part):
                     steps = len(group[k].steps)
@@ -168,17 +168,6 @@ def open_tagger(folder: Path | str) -> TrainedTagger:
     model = build_model(run, schema, lexicon)
     load_best(parts, model)
     return TrainedTagger(run, model.eval(), schema, lexicon)
-
-
-def _groups(items: Iterable[Item]) -> Iterator[list[Item]]:
-    iterator = iter(items)
-    while group := list(islice(iterator, AT_ONCE)):
-        yield group
-
-
-def _by_length(items: Sequence[Item]) -> Iterator[list[int]]:
-    order = sorted(range(len(items)), key=lambda k: len(items[k].steps))
-    yield from (order[k : k + TOGETHER] for k in range(0, len(order), TOGETHER))
 
 
 def _object(item: Item, answer: TagsOf) -> str:
