@@ -369,3 +369,14 @@ def test_a_damaged_vocabulary_is_an_error_of_the_run(text, tmp_path):
 def test_a_missing_vocabulary_is_an_error_of_the_run(tmp_path):
     with pytest.raises(RunError, match="No such file"):
         Vocabulary.load(tmp_path / "tokenizer.json")
+
+
+def test_a_character_never_seen_is_the_unknown_where_one_was_asked_for():
+    vocabulary = Vocabulary.learn("char", [["ab"]], unknown=True)
+    assert vocabulary.encode("axb").tolist() == [vocabulary.encode("a")[0], vocabulary.unknown, vocabulary.size - 1]
+    assert Vocabulary.from_json(vocabulary.to_json()).unknown == vocabulary.unknown
+    assert Vocabulary.learn("char", [["ab"]]).unknown is None
+
+
+def test_words_that_occur_too_seldom_are_left_out():
+    assert Vocabulary.learn("word", [["a a a b"]], least=2).size == 3

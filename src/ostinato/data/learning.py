@@ -14,6 +14,7 @@ KINDS = ("char", "byte", "word", "bpe")
 BOUNDARY = "<|boundary|>"
 # The space in front belongs to the symbol, as it does for every word, so that decoded text stays readable.
 UNKNOWN = " <unk>"
+UNKNOWN_CHARACTER = "\ufffd"
 DEFAULT_SIZES = {"word": 30_000, "bpe": 2048}
 TEXT_CHARACTERS = 1 << 16  # text handed to `tokenizers` at once; its encodings take about 100 bytes a symbol
 
@@ -22,17 +23,20 @@ _WORD = r" ?[\p{L}\p{M}\p{N}_]+(?:['’][\p{L}\p{M}]+)*| ?[^\s\p{L}\p{M}\p{N}_]|
 _CODE_POINTS = 0x110000
 
 
-def learn_tokenizer(kind: str, documents: Iterable[Iterable[str]], size: int | None) -> Tokenizer:
+def learn_tokenizer(
+    kind: str, documents: Iterable[Iterable[str]], size: int | None, least: int = 1, unknown: bool = False
+) -> Tokenizer:
     """Learn a tokenizer; see `Vocabulary.learn`."""
     if kind not in KINDS:
         raise ConfigError("tokens", f"'{kind}'", f"Possible: {', '.join(KINDS)}", did_you_mean(kind, KINDS))
     _check_size(kind, size)
+    check_least(kind, least)
     if kind == "char":
-        return _learn_characters(documents)
+        return _learn_characters(documents, least, unknown)
     if kind == "byte":
         return _bytes_tokenizer()
     learn = _learn_words if kind == "word" else _learn_byte_pairs
-    return learn(documents, size or DEFAULT_SIZES[kind])
+    return learn(documents, size or DEFAULT_SIZES[kind], least)
 
 
 def tokenizer_kind(state: dict) -> str:
@@ -67,25 +71,49 @@ def _check_size(kind: str, size: int | None) -> None:
         raise ConfigError("vocabulary size", f"{size!r}", f"A {kind} vocabulary has at least {least}: {reason}")
 
 
-def _learn_characters(documents: Iterable[Iterable[str]]) -> Tokenizer:
-    seen = np.zeros(_CODE_POINTS, bool)
+def check_least(kind: str, least: int) -> None:
+    """Raise ConfigError unless `least` can be how often a symbol of `kind` occurs at least."""
+    if isinstance(least, bool) or not isinstance(least, int) or least < 1:
+        raise ConfigError("least", f"{least!r}", "Possible: 1, which keeps whatever occurs, or more")
+    if kind == "byte" and least > 1:
+        raise ConfigError("least", f"{least} with --tokens byte", "Every byte is a symbol", "Leave it out")
+
+
+def _learn_characters(documents: Iterable[Iterable[str]], least: int, unknown: bool) -> Tokenizer:
+    counts = np.zeros(_CODE_POINTS, np.int64)
     for piece in itertools.chain.from_iterable(documents):
-        seen[code_points(as_unicode(piece, "the text"))] = True
-    characters = [chr(point) for point in np.flatnonzero(seen)]
-    if not characters:
+        times = np.bincount(code_points(as_unicode(piece, "the text")))
+        counts[: len(times)] += times
+    characters = [chr(point) for point in np.flatnonzero(counts >= least)]
+    if not counts.any():
         raise _no_text()
-    return _words_tokenizer([BOUNDARY, *characters], _ONE_CHARACTER, unknown=UNKNOWN)
+    if not characters:
+        raise nothing_so_often(least)
+    if not unknown:
+        return _words_tokenizer([BOUNDARY, *characters], _ONE_CHARACTER, unknown=UNKNOWN)
+    others = [character for character in characters if character != UNKNOWN_CHARACTER]
+    return _words_tokenizer([BOUNDARY, UNKNOWN_CHARACTER, *others], _ONE_CHARACTER, unknown=UNKNOWN_CHARACTER)
 
 
-def _learn_words(documents: Iterable[Iterable[str]], size: int) -> Tokenizer:
+def nothing_so_often(least: int) -> DataError:
+    """Return the error that no symbol occurs `least` times."""
+    got = f"no symbol occurs {least} times in it"
+    return DataError("the text", got, "Those that occur fewer times are unknown", "Ask for fewer times")
+
+
+def _learn_words(documents: Iterable[Iterable[str]], size: int, least: int) -> Tokenizer:
     scratch = Tokenizer(models.WordLevel({}, unk_token=UNKNOWN))
     scratch.pre_tokenizer = _pre_tokenizer("word")
     # Two symbols of `size` are the boundary and <unk>, which no text has.
-    trainer = trainers.WordLevelTrainer(vocab_size=size - 2, show_progress=False)
-    scratch.train_from_iterator(_texts(documents), trainer)
+    trainer = trainers.WordLevelTrainer(vocab_size=size - 2, min_frequency=least, show_progress=False)
+    texts = _texts(documents)
+    first = next(texts, None)
+    if first is None:
+        raise _no_text()
+    scratch.train_from_iterator(itertools.chain([first], texts), trainer)
     numbers = scratch.get_vocab()
     if not numbers:
-        raise _no_text()
+        raise nothing_so_often(least)
     return _words_tokenizer([BOUNDARY, UNKNOWN, *sorted(numbers, key=numbers.__getitem__)], _WORD, UNKNOWN)
 
 
@@ -98,12 +126,13 @@ def _words_tokenizer(symbols: list[str], pattern: str, unknown: str) -> Tokenize
     return tokenizer
 
 
-def _learn_byte_pairs(documents: Iterable[Iterable[str]], size: int) -> Tokenizer:
+def _learn_byte_pairs(documents: Iterable[Iterable[str]], size: int, least: int) -> Tokenizer:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = _pre_tokenizer("bpe")
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=size,
+        min_frequency=least,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         special_tokens=[AddedToken(BOUNDARY, special=True)],
         show_progress=False,

@@ -2,7 +2,7 @@
 
 | kind | one symbol is | reads back |
 |---|---|---|
-| char | one Unicode character of the corpus | exactly; other characters are an error |
+| char | one Unicode character of the corpus | exactly; other characters are an error, or U+FFFD |
 | byte | one byte, of any file | exactly |
 | word | a word or punctuation mark with the space before it, or one white space | exactly, but ` <unk>` |
 | bpe | a frequent run of bytes (byte-pair encoding) | exactly |
@@ -17,9 +17,9 @@ from __future__ import annotations
 import codecs
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -29,7 +29,6 @@ from ostinato.data.learning import (
     BOUNDARY,
     KINDS,
     TEXT_CHARACTERS,
-    UNKNOWN,
     as_unicode,
     byte_characters,
     code_points,
@@ -41,6 +40,7 @@ from ostinato.data.learning import (
 )
 
 Text: TypeAlias = str | bytes
+Read = TypeVar("Read")
 
 _RECOVER = "Copy it from where the run was trained, or train again"
 _TEXTS = 16  # texts handed to `tokenizers` at once, for its threads
@@ -57,8 +57,8 @@ class Vocabulary:
     'not to be'
 
     Attributes: `kind`; `size`, the number of symbols; `boundary`, the number of the symbol that starts a
-    document; `unknown`, the number of ` <unk>` (word) or None; `dtype`, the smallest unsigned type that holds
-    a symbol's number.
+    document; `unknown`, the number of what stands for text never seen: ` <unk>` (word), U+FFFD (char, where it
+    was asked for), else None; `dtype`, the smallest unsigned type that holds a symbol's number; and `tokenizer`.
     """
 
     kind: str
@@ -66,6 +66,7 @@ class Vocabulary:
     boundary: int
     unknown: int | None
     dtype: np.dtype
+    tokenizer: Tokenizer
 
     def __init__(self, tokenizer: Tokenizer):
         state = json.loads(tokenizer.to_str())
@@ -73,36 +74,39 @@ class Vocabulary:
         numbers = tokenizer.get_vocab(with_added_tokens=True)
         self.size = len(numbers)
         self.boundary = numbers[BOUNDARY]
-        self.unknown = numbers.get(UNKNOWN) if self.kind == "word" else None
+        self.unknown = numbers.get(state["model"].get("unk_token"))
         self.dtype = np.min_scalar_type(self.size - 1)
         # Text that spells the boundary is text: it must not become the symbol.
         tokenizer.encode_special_tokens = True
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
         self._symbols = _symbols(self.kind, numbers)
         self._table = self._lookup_table()
         self._symbol_characters = np.array([count_characters(symbol) for symbol in self._symbols])
 
     @classmethod
-    def learn(cls, kind: str, documents: Iterable[Iterable[str]], size: int | None = None) -> Vocabulary:
+    def learn(
+        cls,
+        kind: str,
+        documents: Iterable[Iterable[str]],
+        size: int | None = None,
+        *,
+        least: int = 1,
+        unknown: bool = False,
+    ) -> Vocabulary:
         """Find the symbols of `documents`, each an iterable of pieces of text, in one pass over them.
 
         `size` limits the number of symbols, the boundary included: word (30000 when None, the most frequent
         first) and bpe (2048 when None); char and byte take none. Byte reads nothing of `documents`.
+        `least` leaves out a character or word that occurs fewer times, and a pair of bpe that does.
+        `unknown` gives a char vocabulary the symbol U+FFFD, which is read where a character was never seen.
         Raises ConfigError for an unknown kind or an impossible size, DataError when there is no text.
         """
-        return cls(learn_tokenizer(kind, documents, size))
+        return cls(learn_tokenizer(kind, documents, size, least, unknown))
 
     @classmethod
     def load(cls, path: Path) -> Vocabulary:
         """Read a `tokenizer.json` that `to_json` gave; RunError when it is missing, damaged or foreign."""
-        try:
-            return cls.from_json(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            possible = "A run folder holds its vocabulary there"
-            raise RunError(str(path), f"cannot be read ({error.strerror})", possible, _RECOVER) from None
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            possible = f"Possible: a tokenizer.json that training wrote, of kind {', '.join(KINDS)}"
-            raise RunError(str(path), f"not a vocabulary of Ostinato ({error})", possible, _RECOVER) from error
+        return read_tokenizer(path, cls.from_json, KINDS)
 
     @classmethod
     def from_json(cls, text: str) -> Vocabulary:
@@ -111,32 +115,26 @@ class Vocabulary:
         if not isinstance(state, dict) or "model" not in state:
             raise ValueError("it holds no tokenizer")
         tokenizer_kind(state)
-        try:
-            tokenizer = Tokenizer.from_str(text)
-        except Exception as error:  # `tokenizers` raises this very class for a text it cannot read
-            if type(error) is not Exception:
-                raise
-            raise ValueError(str(error)) from error
-        return cls(tokenizer)
+        return cls(parse_tokenizer(text))
 
     def to_json(self) -> str:
         """Return the content of `tokenizer.json`, which `tokenizers.Tokenizer.from_str` reads as well."""
-        return self._tokenizer.to_str(pretty=True)
+        return self.tokenizer.to_str(pretty=True)
 
     def encode(self, text: Text, where: str = "the prompt", *, whatever: bool = False) -> np.ndarray:
         """Return the symbols of `text` as an array (N,) of `dtype`; no boundary is added.
 
         Bytes are read by the byte vocabulary only. `where` names the text in errors: DataError when the
-        vocabulary lacks a character (with `whatever`, the boundary stands for it), or when the text is not
-        Unicode (a lone surrogate).
+        vocabulary lacks a character and has no unknown (with `whatever`, the boundary stands for it), or when
+        the text is not Unicode (a lone surrogate).
         """
-        if self.kind == "char" and whatever:
+        if self.kind == "char" and (whatever or self.unknown is not None):
             return self._table.take(code_points(as_unicode(_as_text(text, where), where)), mode="clip")
         if self.kind == "char":
             return self._encode_characters(_as_text(text, where), where)
         if self.kind == "byte":
             return self._table[np.frombuffer(_as_bytes(text, where), np.uint8)]
-        ids = self._tokenizer.encode(as_unicode(_as_text(text, where), where), add_special_tokens=False).ids
+        ids = self.tokenizer.encode(as_unicode(_as_text(text, where), where), add_special_tokens=False).ids
         return np.array(ids, self.dtype)
 
     def encode_pieces(self, pieces: Iterable[Text], where: str = "the text") -> Iterator[np.ndarray]:
@@ -148,8 +146,8 @@ class Vocabulary:
             yield from (self.encode(piece, where) for piece in pieces)
             return
         texts = (as_unicode(_as_text(piece, where), where) for piece in pieces)
-        for batch in _batched(cut_between_words(texts, TEXT_CHARACTERS), _TEXTS):
-            for encoding in self._tokenizer.encode_batch_fast(batch, add_special_tokens=False):
+        for batch in batched(cut_between_words(texts, TEXT_CHARACTERS), _TEXTS):
+            for encoding in self.tokenizer.encode_batch_fast(batch, add_special_tokens=False):
                 yield np.array(encoding.ids, self.dtype)
 
     def decode(self, ids) -> str:
@@ -169,7 +167,7 @@ class Vocabulary:
         return int(self._symbol_characters[np.asarray(ids, np.int64)].sum())
 
     def _lookup_table(self) -> np.ndarray:
-        """Return code point (char) or byte (byte) → symbol; what has no symbol gives the boundary."""
+        """Return code point (char) or byte (byte) → symbol; what has none gives the unknown, or else the boundary."""
         if self.kind == "char":
             points = np.array([ord(s.decode("utf-8")) if s else -1 for s in self._symbols])
         elif self.kind == "byte":
@@ -177,7 +175,8 @@ class Vocabulary:
         else:
             return np.empty(0, self.dtype)
         # One place more than needed: whatever lies beyond is clipped to it, and is unknown.
-        table = np.full(max(256, int(points.max()) + 2), self.boundary, self.dtype)
+        beyond = self.boundary if self.unknown is None else self.unknown
+        table = np.full(max(256, int(points.max()) + 2), beyond, self.dtype)
         known = points >= 0
         table[points[known]] = np.flatnonzero(known)
         return table
@@ -200,6 +199,28 @@ class Vocabulary:
             f"It holds the {self.size - 1} characters of the training text",
             "Leave them out, or train with --tokens byte, which reads every text",
         )
+
+
+def read_tokenizer(path: Path, parse: Callable[[str], Read], kinds: Sequence[str]) -> Read:
+    """Return what `parse` makes of a file of a run; RunError where it is missing, damaged or foreign."""
+    try:
+        return parse(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        possible = "A run folder holds its vocabulary there"
+        raise RunError(str(path), f"cannot be read ({error.strerror})", possible, _RECOVER) from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        possible = f"Possible: a {path.name} that training wrote, of kind {', '.join(kinds)}"
+        raise RunError(str(path), f"not a vocabulary of Ostinato ({error})", possible, _RECOVER) from error
+
+
+def parse_tokenizer(text: str) -> Tokenizer:
+    """Return the tokenizer of a JSON; ValueError where it is none."""
+    try:
+        return Tokenizer.from_str(text)
+    except Exception as error:  # `tokenizers` raises this very class for a text it cannot read
+        if type(error) is not Exception:
+            raise
+        raise ValueError(str(error)) from error
 
 
 class StreamDecoder:
@@ -231,7 +252,8 @@ def count_characters(text: Text) -> int:
     return int(np.count_nonzero((np.frombuffer(text, np.uint8) & 0xC0) != 0x80))
 
 
-def _batched(texts: Iterable[str], count: int) -> Iterator[list[str]]:
+def batched(texts: Iterable[str], count: int) -> Iterator[list[str]]:
+    """Give so many of `texts` at a time."""
     iterator = iter(texts)
     while batch := list(itertools.islice(iterator, count)):
         yield batch
