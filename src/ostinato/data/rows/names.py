@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from ostinato._errors import DataError
 from ostinato.data.rows.row import Rows, no_column
 
-Purpose = Literal["text", "label", "part", "time", "item"]
+Purpose = Literal["text", "label", "part", "time", "item", "audio"]
 
 NAMES: dict[str, tuple[str, ...]] = {  # the usual names, the surest first
     "text": (
@@ -22,6 +22,8 @@ NAMES: dict[str, tuple[str, ...]] = {  # the usual names, the surest first
         "tweet",
         "document",
         "utterance",
+        "transcript",
+        "transcription",
         "question",
         "headline",
         "description",
@@ -49,6 +51,18 @@ NAMES: dict[str, tuple[str, ...]] = {  # the usual names, the surest first
     "part": ("split", "part", "subset", "set"),
     "time": ("date", "time", "timestamp", "datetime", "ds", "year", "month"),
     "item": ("item", "item_id", "series", "unique_id", "id"),
+    "audio": (
+        "audio",
+        "audio_path",
+        "audio_filepath",
+        "sound",
+        "wav",
+        "path",
+        "file",
+        "file_name",
+        "filename",
+        "filepath",
+    ),
 }
 
 

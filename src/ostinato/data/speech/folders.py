@@ -1,0 +1,48 @@
+"""Folders of sounds, and single sounds: what is said in `a.wav` stands in `a.txt` beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from ostinato._errors import DataError
+from ostinato.data.lines import text_encoding
+from ostinato.data.place import Place
+from ostinato.data.speech.sound import is_sound, read_sound
+from ostinato.data.speech.utterance import Speech, Utterance
+
+
+def folder_speech(folder: Path, *, encoding: str = "utf-8", texts: bool = True) -> Speech:
+    """Read all sounds of a folder and of those in it, by their names; each has a text file of its name beside it.
+
+    A sound without that file has no transcript; where none has one and `texts` says that they are needed, DataError.
+    """
+    sounds = sorted(path for path in folder.rglob("*") if is_sound(path) and path.is_file())
+    if not sounds:
+        raise DataError(str(folder), "no sounds in it", "A folder holds a.wav, and what is said in it as a.txt")
+    texted = sum(path.with_suffix(".txt").is_file() for path in sounds)
+    if texts and not texted:
+        got = f"{len(sounds):,} sounds, and no text beside any of them"
+        raise DataError(str(folder), got, f"What is said in {sounds[0].name} stands in {sounds[0].stem}.txt")
+    words = f"a folder of {len(sounds):,} sounds, {texted:,} with a text"
+    return Speech(str(folder), words, partial(_read, str(folder), sounds, text_encoding(encoding)))
+
+
+def single_speech(path: Path, *, encoding: str = "utf-8") -> Speech:
+    """Read one sound, and its text where there is one. Raises DataError as the readers of sounds do."""
+    return Speech(str(path), "a sound", partial(_read, str(path), [path], text_encoding(encoding)))
+
+
+def _read(name: str, sounds: list[Path], encoding: str) -> Iterator[Utterance]:
+    for number, path in enumerate(sounds, 1):
+        text = path.with_suffix(".txt")
+        said = _said(text, encoding) if text.is_file() else None
+        yield Utterance(Place(name, number, "sound"), str(path), partial(read_sound, path), said)
+
+
+def _said(path: Path, encoding: str) -> str:
+    try:
+        return " ".join(path.read_text(encoding=encoding).removeprefix("\ufeff").split())
+    except UnicodeDecodeError as error:
+        raise DataError(str(path), f"byte {error.start} is not {encoding}", "", "Name its --encoding") from None

@@ -1,0 +1,105 @@
+"""Sounds: what is read, what is mixed down, and what cannot be heard."""
+
+import pickle
+
+import numpy as np
+import pytest
+import soundfile
+
+from ostinato.data.speech import BadSound, read_sound
+from ostinato.data.speech.sound import is_sound
+
+
+def failure(path):
+    with pytest.raises(BadSound) as caught:
+        read_sound(path)
+    return caught.value
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg"])
+def test_a_file_is_read_with_its_rate(sound, name):
+    heard = read_sound(sound(name, seconds=0.25, rate=16000))
+    assert (heard.rate, len(heard.samples), heard.channels, heard.seconds) == (16000, 4000, 1, 0.25)
+    assert heard.samples.dtype == np.float32
+
+
+def test_sixteen_bits_are_read_from_minus_one_to_one(tmp_path):
+    values = np.array([-32768, -1, 0, 1, 32767], np.int16)
+    soundfile.write(tmp_path / "a.wav", values, 8000)
+    np.testing.assert_array_equal(read_sound(tmp_path / "a.wav").samples, values / np.float32(32768))
+
+
+def test_channels_are_mixed_into_their_mean(tmp_path):
+    left, right = np.array([0.5, 0.25, 0.0]), np.array([0.0, 0.25, -0.5])
+    soundfile.write(tmp_path / "a.wav", np.stack([left, right], 1), 8000, subtype="FLOAT")
+    heard = read_sound(tmp_path / "a.wav")
+    np.testing.assert_array_equal(heard.samples, [0.25, 0.25, -0.25])
+    assert heard.channels == 2
+
+
+def test_bytes_are_read_as_their_file_is(sound):
+    path = sound("a.flac")
+    np.testing.assert_array_equal(read_sound(path.read_bytes()).samples, read_sound(path).samples)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    error = failure(tmp_path / "none.wav")
+    assert error.reason == "that is not there"
+    assert str(tmp_path / "none.wav") in str(error)
+
+
+def test_an_empty_file_is_named(tmp_path):
+    (tmp_path / "a.wav").touch()
+    assert failure(tmp_path / "a.wav").reason == "that is an empty file"
+
+
+def test_a_folder_is_no_sound(tmp_path):
+    assert failure(tmp_path).reason == "that is a folder"
+
+
+@pytest.mark.parametrize("content", [b"RIFF", b"no sound at all", b"\0" * 999, "äöü".encode()])
+def test_what_is_no_sound_cannot_be_read(tmp_path, content):
+    (tmp_path / "a.wav").write_bytes(content)
+    error = failure(tmp_path / "a.wav")
+    assert error.reason == "that cannot be read"
+    assert "libsndfile" in str(error)
+
+
+def test_a_file_that_is_cut_off_is_heard_as_far_as_it_goes(sound):
+    path = sound("a.wav")
+    path.write_bytes(path.read_bytes()[:1044])
+    assert len(read_sound(path).samples) == 500
+
+
+def test_a_header_without_samples_is_refused(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.zeros(0), 8000)
+    assert failure(tmp_path / "a.wav").reason == "without a sample"
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5])
+def test_silence_is_refused(tmp_path, value):
+    soundfile.write(tmp_path / "a.wav", np.full(800, value), 8000)
+    error = failure(tmp_path / "a.wav")
+    assert error.reason == "that is silent"
+    assert "800 samples" in str(error)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_samples_that_are_no_number_are_named(tmp_path, value):
+    samples = np.zeros(100)
+    samples[[41, 50]] = value
+    soundfile.write(tmp_path / "a.wav", samples, 8000, subtype="FLOAT")
+    error = failure(tmp_path / "a.wav")
+    assert error.reason == "with samples that are no finite number"
+    assert "sample 42 is" in str(error)
+    assert "1 more" in str(error)
+
+
+def test_an_error_goes_through_a_pickle(tmp_path):
+    error = pickle.loads(pickle.dumps(failure(tmp_path / "none.wav")))
+    assert (error.reason, str(error)[-40:]) == ("that is not there", str(failure(tmp_path / "none.wav"))[-40:])
+
+
+@pytest.mark.parametrize(("name", "expected"), [("a.WAV", True), ("b/c.flac", True), ("a.txt", False), ("wav", False)])
+def test_a_sound_is_known_by_its_name(name, expected):
+    assert is_sound(name) is expected
