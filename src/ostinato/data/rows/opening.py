@@ -32,7 +32,7 @@ _SUFFIXES: dict[str, Format] = {
 
 
 def open_rows(
-    source: str | Path,
+    source: str | Path | Source,
     *,
     format: Format | None = None,
     encoding: str = "utf-8",
@@ -40,7 +40,8 @@ def open_rows(
     header: bool | None = None,
     unlabelled: str | None = None,
 ) -> Rows:
-    """Open the rows of a file, of a folder with a file for each label, of standard input ("-"), or of the Hub.
+    """Open the rows of a file, of the one file in a .zip, of a folder with a file for each label, of standard input
+    ("-"), of a source that is open already, or of the Hub.
 
     "hf://owner/name", "hf://owner/name/config" and "hf://owner/name?split=test" name a data set of the Hugging
     Face Hub, which is streamed; "hf:///a/folder" and "hf://./folder" a folder in the form of one.
@@ -73,11 +74,12 @@ def open_rows(
             "format", f"'{format}' is none that is known", possible, did_you_mean(format, get_args(Format))
         )
     encoding = text_encoding(encoding)
-    if str(source).startswith(HUB):
-        return hub_rows(str(source))
-    if format is None and os.path.isdir(source):
-        return folder_rows(Path(source), encoding)
-    opened = source_of(source)
+    if isinstance(source, (str, Path)):
+        if str(source).startswith(HUB):
+            return hub_rows(str(source))
+        if format is None and os.path.isdir(source):
+            return folder_rows(Path(source), encoding)
+    opened = source_of(source) if isinstance(source, (str, Path)) else source
     kind = (
         format
         or _SUFFIXES.get(opened.suffix)

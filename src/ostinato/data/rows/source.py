@@ -13,6 +13,7 @@ from ostinato._errors import DataError
 from ostinato.data.lines import mistaken_for_text, numbered_lines, text_encoding, wrong_beginning, wrong_byte
 from ostinato.data.readers import check_file
 from ostinato.data.unpacking import open_unpacked
+from ostinato.data.zipped import Member, member_of
 
 STANDARD_INPUT = "-"
 _SHEETS = (".xlsx", ".xls", ".ods", ".numbers")
@@ -50,6 +51,23 @@ class File:
     def open(self) -> BinaryIO:
         """Open the file anew."""
         return open_unpacked(self.path)
+
+
+class Zipped:
+    """A file in a zip archive; DataError for one that is empty or damaged."""
+
+    def __init__(self, member: Member):
+        self.member, self.name = member, str(member)
+        self.suffix = Path(member.name.lower()).suffix
+        with member.open() as file:
+            self.head = file.read(_HEAD)
+            self.whole = not file.read(1)
+        if not self.head:
+            raise DataError(self.name, "the file is empty", "A model needs text to learn from", "Check how it was made")
+
+    def open(self) -> BinaryIO:
+        """Open the file anew."""
+        return self.member.open()
 
 
 class Stream:
@@ -94,10 +112,11 @@ def _some(stream: BinaryIO, size: int) -> bytes:
 
 
 def source_of(path: str | Path) -> Source:
-    """Return the source that `path` names: "-" is standard input."""
+    """Return the source that `path` names: "-" is standard input, a .zip the one file in it."""
     if str(path) == STANDARD_INPUT:
         return Stream(sys.stdin.buffer)
-    return File(Path(path))
+    member = member_of(Path(path))
+    return File(Path(path)) if member is None else Zipped(member)
 
 
 def first_lines(source: Source, encoding: str) -> list[str]:
