@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ostinato._errors import ConfigError, DataError
-from ostinato.data.splitting import Dealer, check_classes, check_parts, part_named
+from ostinato.data.splitting import Dealer, TextDealer, check_classes, check_parts, part_named
 
 
 def dealt(count, **shares):
@@ -94,3 +94,31 @@ def test_one_class_only_is_refused_with_its_count():
     with pytest.raises(DataError, match="no class at all"):
         check_classes({}, "a.csv")
     check_classes({"good": 9, "bad": 1}, "a.csv")
+
+
+def test_the_same_text_always_goes_into_the_same_part_and_the_shares_are_about_right():
+    texts = [f"sentence {number}" for number in range(20_000)]
+    first, again = TextDealer(0.1, 0.2, seed=3), TextDealer(0.1, 0.2, seed=3)
+    parts = [first.part(text) for text in texts]
+    assert parts == [again.part(text.upper()) for text in texts]
+    shares = {part: parts.count(part) / 20_000 for part in ("valid", "test")}
+    assert shares == {"valid": pytest.approx(0.1, abs=0.01), "test": pytest.approx(0.2, abs=0.01)}
+
+
+def test_letters_composed_otherwise_are_the_same_text():
+    dealer = TextDealer(0.5)
+    assert all(dealer.part(f"\u00e4{n}") == dealer.part(f"a\u0308{n}") for n in range(50))
+
+
+def test_another_seed_deals_texts_otherwise():
+    first, other = TextDealer(0.5, seed=1), TextDealer(0.5, seed=2)
+    assert [first.part(str(n)) for n in range(50)] != [other.part(str(n)) for n in range(50)]
+
+
+def test_without_shares_all_texts_are_to_train_on():
+    assert {TextDealer(0.0).part(str(n)) for n in range(50)} == {"train"}
+
+
+def test_shares_of_texts_that_leave_nothing_are_refused():
+    with pytest.raises(ConfigError, match="Together they are less than 1"):
+        TextDealer(0.5, 0.5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import unicodedata
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, Literal
@@ -40,12 +41,8 @@ class Dealer:
     """
 
     def __init__(self, valid: float, test: float = 0.0, *, seed: int = 0):
-        shares = [_share(name, value) for name, value in (("validation", valid), ("test", test))]
-        self._held_out = shares[0] + shares[1]
-        if self._held_out >= 1:
-            got = f"{valid} for validation and {test} for test"
-            raise ConfigError("validation", got, "Together they are less than 1", "0.1 holds out a tenth")
-        self._tested = shares[1] / self._held_out if self._held_out else Fraction(0)
+        validated, self._held_out = _shares(valid, test)
+        self._tested = 1 - validated / self._held_out if self._held_out else Fraction(0)
         self._seed = seed
         self._pickers: dict[str | None, tuple[_Picker, _Picker]] = {}
 
@@ -58,6 +55,31 @@ class Dealer:
         if not held_out.pick():
             return "train"
         return "test" if tested.pick() else "valid"
+
+
+class TextDealer:
+    """Deals items to the parts by what they say: one that is met again goes where the first of it went.
+
+    Which part that is depends on `seed` and the item alone, so nothing is kept; of many items, each part has about
+    its share. Capital letters and the way Unicode composes a letter make no difference.
+    Raises ConfigError for shares below 0, or that leave nothing to train on.
+
+    >>> dealer = TextDealer(valid=0.5, seed=1)
+    >>> dealer.part("Run!") == dealer.part("run!")
+    True
+    """
+
+    def __init__(self, valid: float, test: float = 0.0, *, seed: int = 0):
+        self._valid, self._held_out = _shares(valid, test)
+        self._seed = seed
+
+    def part(self, text: str) -> Part:
+        """Return the part of an item that says `text`."""
+        said = unicodedata.normalize("NFC", text).casefold()
+        drawn = _drawn(f"{self._seed}/{said}")
+        if drawn >= self._held_out:
+            return "train"
+        return "valid" if drawn < self._valid else "test"
 
 
 class _Picker:
@@ -83,8 +105,7 @@ class _Picker:
         """Return where the next pick is; never at the place of the one before, nor among the first `spare`."""
         if not self._share:
             return -1
-        digest = hashlib.blake2b(f"{self._key}/{self._picked}".encode(), digest_size=8).digest()
-        drawn = Fraction(int.from_bytes(digest, "little"), 1 << 64)
+        drawn = _drawn(f"{self._key}/{self._picked}")
         return max(math.floor((self._picked + drawn) / self._share), last + 1, self._spare)
 
 
@@ -133,6 +154,21 @@ def check_classes(counts: Mapping[str, int], where: str) -> None:
         possible = f"Items to train on: {held}; a classifier needs two classes at least"
         advice = "Check which column holds the labels, and how the parts are split"
         raise DataError(where, "one class only" if counts else "no class at all", possible, advice)
+
+
+def _drawn(key: str) -> Fraction:
+    """Return a number from 0 to below 1 that follows from `key` alone."""
+    digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return Fraction(int.from_bytes(digest, "little"), 1 << 64)
+
+
+def _shares(valid: float, test: float) -> tuple[Fraction, Fraction]:
+    """Return the share of validation, and of validation and test together."""
+    validated, tested = _share("validation", valid), _share("test", test)
+    if validated + tested >= 1:
+        got = f"{valid} for validation and {test} for test"
+        raise ConfigError("validation", got, "Together they are less than 1", "0.1 holds out a tenth")
+    return validated, validated + tested
 
 
 def _share(name: str, value: float) -> Fraction:
