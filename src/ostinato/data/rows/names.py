@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from ostinato._errors import DataError
 from ostinato.data.rows.row import Rows, no_column
 
-Purpose = Literal["text", "label", "part", "time", "item", "audio"]
+Purpose = Literal["text", "label", "part", "time", "item", "audio", "source", "target"]
 
 NAMES: dict[str, tuple[str, ...]] = {  # the usual names, the surest first
     "text": (
@@ -63,7 +63,11 @@ NAMES: dict[str, tuple[str, ...]] = {  # the usual names, the surest first
         "filename",
         "filepath",
     ),
+    "source": ("source", "src", "input", "inputs", "lemma", "grapheme", "graphemes"),
+    "target": ("target", "tgt", "targets", "references", "output", "translation", "form", "phonemes"),
 }
+_IN_HEADERS: tuple[Purpose, ...] = ("text", "label", "part", "time", "item", "audio")
+"""What names a header by one word alone; "source" and "form" are words of dictionaries too."""
 
 
 class Choice(NamedTuple):
@@ -102,9 +106,9 @@ def column_of(
     raise DataError(rows.name, f"no column is known to be the {purpose}", f"Columns: {names}", f"Name one with {flag}")
 
 
-def is_a_usual_name(field: str) -> bool:
-    """Say whether `field` is what a column is usually called."""
-    return any(field.strip().lower() in names for names in NAMES.values())
+def is_a_usual_name(field: str, purposes: Sequence[Purpose] = _IN_HEADERS) -> bool:
+    """Say whether `field` is what a column for one of these purposes is usually called."""
+    return any(field.strip().lower() in NAMES[purpose] for purpose in purposes)
 
 
 def _of_two(rows: Rows, free: list[str], purpose: Purpose) -> Choice | None:
