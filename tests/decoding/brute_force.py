@@ -1,5 +1,6 @@
 """A model that remembers all it read, and every sequence it can write, one by one in plain Python."""
 
+import copy
 import itertools
 import math
 from typing import NamedTuple
@@ -22,6 +23,12 @@ class Model:
         history = state["history"] * (self.symbols + 1) + symbols + 1
         row = torch.arange(len(symbols)) // (len(symbols) // self.rows)
         return self.scores[row, history % self.scores.shape[1]], {"history": history}
+
+    def only(self, row):
+        """Return a model of one row."""
+        alone = copy.copy(self)
+        alone.rows, alone.scores = 1, self.scores[row : row + 1]
+        return alone
 
     def start(self):
         return torch.zeros(self.rows, dtype=torch.int64), {"history": torch.zeros(self.rows, dtype=torch.int64)}

@@ -21,10 +21,10 @@ def reordered(state: Any, parents: Tensor) -> Any:
 
 def _taken(leaf: Tensor, parents: Tensor) -> Tensor:
     rows = len(parents)
-    if leaf.ndim == 0 or not len(leaf) or len(leaf) % rows:
+    if leaf.ndim == 0 or (len(leaf) % rows if rows else len(leaf)) or (rows and not len(leaf)):
         got = f"a tensor of shape {tuple(leaf.shape)}"
         raise ConfigError("state", got, f"Its tensors have the hypotheses of {rows} rows first", _ADVICE)
-    first = torch.arange(rows, device=parents.device)[:, None] * (len(leaf) // rows)
+    first = torch.arange(rows, device=parents.device)[:, None] * (len(leaf) // max(rows, 1))
     return leaf.index_select(0, (first + parents).flatten().to(leaf.device))
 
 
