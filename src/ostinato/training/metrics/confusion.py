@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 
 from ostinato._files import replace_file
+from ostinato.training.pictures.letters import fonts_for, label
 
 MOST = 60
 """Classes a picture has room for: of more, the most frequent."""
-LONGEST = 24
-"""Characters of a name that are written."""
 
 
 def draw_confusion(path: Path, counts: np.ndarray, names: Sequence[str]) -> None:
@@ -28,14 +27,14 @@ def draw_confusion(path: Path, counts: np.ndarray, names: Sequence[str]) -> None
 
     kept: list[int] = np.sort(np.argsort(-counts.sum(1), kind="stable")[:MOST]).tolist()
     shown = counts[np.ix_(kept, kept)]
-    fonts = _fonts("".join(names[index] for index in kept))
-    labels = [_label(names[index], index, fonts) for index in kept]
+    fonts = fonts_for("".join(names[index] for index in kept))
+    named = [label(names[index], index, fonts) for index in kept]
     size = len(kept) * max(0.3, 0.75 - 0.03 * len(kept))
     with matplotlib.rc_context({"font.family": list(fonts), "font.size": 9.0, "axes.linewidth": 0.6}):
         figure = Figure(figsize=(size + 2.6, size + 2.2), layout="constrained")
         panel = figure.subplots()
         _squares(panel, shown, shown / np.maximum(counts.sum(1)[kept, None], 1))
-        _name(panel, labels)
+        _name(panel, named)
         panel.set_title(_title(counts, kept), loc="left", fontsize=9)
         image = io.BytesIO()
         figure.savefig(image, format="png", dpi=110, metadata={"Software": None})
@@ -64,32 +63,3 @@ def _title(counts: np.ndarray, kept: list[int]) -> str:
     right, items = int(np.trace(counts)), int(counts.sum())
     some = f"; the {len(kept)} most frequent of {len(counts)} classes" if len(kept) < len(counts) else ""
     return f"{right:,} of {items:,} right{some}"
-
-
-def _label(name: str, index: int, fonts: dict[str, set[int]]) -> str:
-    name = " ".join(name.split()) or "(empty)"
-    if any(all(ord(c) not in points for points in fonts.values()) for c in name):
-        return f"#{index}"
-    return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
-
-
-def _fonts(text: str) -> dict[str, set[int]]:
-    """Return fonts that together write `text`, as far as the machine has them, and the characters of each."""
-    from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
-
-    def characters(path: str) -> set[int]:
-        font = get_font(path)
-        # matplotlib's last resort writes every character, as a box; bitmaps (emoji) cannot be drawn at any size
-        if font.family_name.startswith("Last Resort") or not font.scalable:
-            return set()
-        return set(font.get_charmap())
-
-    fonts = {"DejaVu Sans": characters(findfont(FontProperties(family="DejaVu Sans")))}
-    missing = {ord(c) for c in text if not c.isspace()} - fonts["DejaVu Sans"]
-    for entry in fontManager.ttflist:
-        if not missing:
-            break
-        if entry.name not in fonts and missing & (points := characters(entry.fname)):
-            fonts[entry.name] = points
-            missing -= points
-    return fonts
