@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from ostinato._errors import DataError
 from ostinato.data.rows.row import Rows, no_column
 
-Purpose = Literal["text", "label", "part", "time", "item", "audio", "source", "target"]
+Purpose = Literal["text", "label", "part", "time", "item", "audio", "source", "target", "image", "question", "caption"]
 
 NAMES: dict[str, tuple[str, ...]] = {  # the usual names, the surest first
     "text": (
@@ -65,8 +65,35 @@ NAMES: dict[str, tuple[str, ...]] = {  # the usual names, the surest first
     ),
     "source": ("source", "src", "input", "inputs", "lemma", "grapheme", "graphemes"),
     "target": ("target", "tgt", "targets", "references", "output", "translation", "form", "phonemes"),
+    "image": (
+        "image",
+        "image_path",
+        "image_name",
+        "file_name",
+        "filename",
+        "img",
+        "picture",
+        "photo",
+        "path",
+        "file",
+    ),
+    "question": ("question", "questions"),
+    "caption": (
+        "caption",
+        "captions",
+        "comment",
+        "answer",
+        "answers",
+        "description",
+        "text",
+        "sentence",
+        "sentences",
+        "title",
+        "name",
+        "label",
+    ),
 }
-_IN_HEADERS: tuple[Purpose, ...] = ("text", "label", "part", "time", "item", "audio")
+_IN_HEADERS: tuple[Purpose, ...] = ("text", "label", "part", "time", "item", "audio", "image")
 """What names a header by one word alone; "source" and "form" are words of dictionaries too."""
 
 
