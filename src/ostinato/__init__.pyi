@@ -30,8 +30,11 @@ from .cells.wrappers.zoneout import Zoneout as Zoneout
 from .decoding.sampling import Sampling as Sampling
 from .layers.crf import CRF as CRF
 from .layers.recurrent import Recurrent as Recurrent
+from .models.decoder import Decoder as Decoder
+from .models.encoder import Encoder as Encoder
 from .models.language_model import LanguageModel as LanguageModel
 from .models.tagger import Tagger as Tagger
+from .models.translator import Translator as Translator
 from .training.classifier import train_classifier as train_classifier
 from .training.comparison import compare as compare
 from .training.forecaster import train_forecaster as train_forecaster
@@ -40,6 +43,7 @@ from .training.gradient.by_hand import gradients as gradients
 from .training.language_model import train_language_model as train_language_model
 from .training.opening import load as load
 from .training.tagger import train_tagger as train_tagger
+from .training.translator import train_translator as train_translator
 from .training.tuning import tune as tune
 from .unroll import plan as plan
 from .unroll import unroll as unroll

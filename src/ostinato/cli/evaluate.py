@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +11,14 @@ import tyro
 
 from ostinato._errors import ConfigError
 from ostinato.cli.results import say
+from ostinato.cli.searching import SearchFlags, searching
 
 if TYPE_CHECKING:
     from ostinato.training.classifier.trained import TrainedClassifier
     from ostinato.training.forecaster.trained import TrainedForecaster
     from ostinato.training.tagger.trained import TrainedTagger
     from ostinato.training.trained import TrainedLanguageModel
+    from ostinato.training.translator.trained import TrainedTranslator
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,9 @@ class Evaluate:
     """Format of the file (default: by its name and content; that of the run for a file named alike)."""
     report: Path | None = None
     """Folder for tables and pictures of what was scored (default: none are written)."""
+    targets: str | None = None
+    """Of two parallel files, the one with the targets."""
+    search: tyro.conf.OmitArgPrefixes[SearchFlags] = field(default_factory=SearchFlags)
 
 
 def run(arguments: list[str], program: str) -> int:
@@ -45,7 +50,11 @@ def run(arguments: list[str], program: str) -> int:
 
     from ostinato.training.opening import kind_of, load  # imports torch, which --help does without
 
-    for line in KINDS[kind_of(asked.run)](load(asked.run), asked):
+    model = load(asked.run)
+    searching(asked.search, model)
+    if asked.targets is not None and kind_of(asked.run) != "translator":
+        raise ConfigError("--targets", "this run reads one file", "It is for translators", "Leave it out")
+    for line in KINDS[kind_of(asked.run)](model, asked):
         print(line)
     return 0
 
@@ -89,9 +98,18 @@ def _forecaster(model: TrainedForecaster, asked: Evaluate) -> list[str]:
     return [f"{name:<16}{value:.6g}" for name, value in figures.items()]
 
 
+def _translator(model: TrainedTranslator, asked: Evaluate) -> list[str]:
+    from ostinato.training.translator.report import judged_lines
+
+    given = {"text": asked.column, "label": asked.label, "encoding": asked.encoding, "format": asked.file_format}
+    given |= {"targets": asked.targets, **searching(asked.search, model)}
+    return judged_lines(model, asked.file, asked.report, say, **{k: v for k, v in given.items() if v is not None})
+
+
 KINDS: dict[str, Callable[[Any, Evaluate], list[str]]] = {
     "language-model": _language_model,
     "classifier": _classifier,
     "tagger": _tagger,
     "forecaster": _forecaster,
+    "translator": _translator,
 }

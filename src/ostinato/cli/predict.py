@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -11,6 +11,7 @@ import tyro
 
 from ostinato._errors import ConfigError, RunError
 from ostinato.cli.results import say
+from ostinato.cli.searching import SearchFlags, searching
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,10 @@ class Predict:
     samples: int | None = None
     """Of a forecaster: futures to draw (default: as many as in the run)."""
     seed: int | None = None
-    """Of a forecaster: seed of what is drawn (default: 0)."""
+    """Seed of what is drawn (default: 0)."""
+    prefix: str | None = None
+    """Of models that write: what each answer begins with."""
+    search: tyro.conf.OmitArgPrefixes[SearchFlags] = field(default_factory=SearchFlags)
     out: Path | None = None
     """File to write the answers to (default: standard output)."""
 
@@ -57,6 +61,7 @@ def run(arguments: list[str], program: str) -> int:
         advice = f"To write with it: ostinato generate {asked.run}"
         raise RunError(str(asked.run), "a language model answers nothing", "Others do", advice)
     given = {"text": asked.column, "encoding": asked.encoding, **_reading(asked, model), **_ahead(asked, model)}
+    given |= {"prefix": _prefix(asked, model), **searching(asked.search, model)}
     form = asked.format or model.formats[0]
     lines = model.lines(asked.texts, asked.file, form, **{k: v for k, v in given.items() if v is not None})
     if asked.out is None:
@@ -92,11 +97,22 @@ def _reading(asked: Predict, model: Any) -> dict[str, Any]:
 
 def _ahead(asked: Predict, model: Any) -> dict[str, int | None]:
     """Return what is asked of a forecaster. Raises ConfigError where the model is none."""
-    ahead = {name: getattr(asked, name) for name in ("horizon", "samples", "seed")}
+    ahead = {name: getattr(asked, name) for name in ("horizon", "samples")}
     for name, value in ahead.items():
         if value is not None and not getattr(model, "looks_ahead", False):
             raise ConfigError(f"--{name}", "this run looks at no steps ahead", "It is for forecasters", "Leave it out")
-    return ahead
+    if asked.seed is not None and not (getattr(model, "looks_ahead", False) or getattr(model, "searches", False)):
+        raise ConfigError(
+            "--seed", "this run draws nothing", "It is for forecasters and models that write", "Leave it out"
+        )
+    return {**ahead, "seed": asked.seed}
+
+
+def _prefix(asked: Predict, model: Any) -> str | None:
+    """Return what answers begin with. Raises ConfigError where the model writes none."""
+    if asked.prefix is not None and not getattr(model, "searches", False):
+        raise ConfigError("--prefix", "this run writes no sequences", "It is for translators", "Leave it out")
+    return asked.prefix
 
 
 def _write(lines, stream: TextIO) -> None:

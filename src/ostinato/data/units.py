@@ -155,6 +155,11 @@ class Units:
             return " ".join(self._cut(side))
         return _written(as_text(side), self._normalizer).removeprefix(self._prefix)
 
+    def words(self, side: Side) -> list[str]:
+        """Return the words of a side as they stand, known or not, where units are words: one for each unit."""
+        text = _written(as_text(side), self._normalizer)
+        return [word for word, _ in self._tokenizer.pre_tokenizer.pre_tokenize_str(text)]  # type: ignore[union-attr]
+
     def _cut(self, side: Side) -> list[str]:
         return cut(side, self._normalizer)
 

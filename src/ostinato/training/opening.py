@@ -15,6 +15,7 @@ OPENERS = {
     "forecaster": ("ostinato.training.forecaster.trained", "open_forecaster"),
     "classifier": ("ostinato.training.classifier.trained", "open_classifier"),
     "tagger": ("ostinato.training.tagger.trained", "open_tagger"),
+    "translator": ("ostinato.training.translator.trained", "open_translator"),
 }
 """Kind of run → module and function that opens its model."""
 

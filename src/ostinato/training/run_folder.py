@@ -2,7 +2,7 @@
 
     config.yaml          every setting, resolved
     model.safetensors    the best weights so far
-    tokenizer.json       the vocabulary
+    tokenizer.json       the vocabulary; of two sides that of what is written, beside source-tokenizer.json
     metrics.jsonl        one line a measurement
     README.md            the model card
     state/               all that resuming needs: last.safetensors, tokens/, lock
@@ -49,6 +49,7 @@ class RunFolder:
         self.config = self.path / "config.yaml"
         self.model = self.path / "model.safetensors"
         self.tokenizer = self.path / "tokenizer.json"
+        self.source_tokenizer = self.path / "source-tokenizer.json"
         self.metrics = self.path / "metrics.jsonl"
         self.card = self.path / "README.md"
         self.state = self.path / "state"
@@ -163,7 +164,7 @@ class RunFolder:
                 os.replace(self.path, old.path)
                 os.replace(staging.path, self.path)
             parts = (old.config, old.model, old.tokenizer, old.metrics, old.card, old.state, old.tensorboard)
-            own = {part.name for part in (*parts, old.schema, old.report)}
+            own = {part.name for part in (*parts, old.schema, old.report, old.source_tokenizer)}
             for entry in old.path.iterdir():
                 if entry.name not in own and not (self.path / entry.name).exists():
                     os.replace(entry, self.path / entry.name)

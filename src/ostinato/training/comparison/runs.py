@@ -17,13 +17,14 @@ from ostinato.training.config import (
     Run,
     TaggerRun,
     TaskRun,
+    TranslatorRun,
     parse_yaml,
     sections,
 )
 from ostinato.training.run_folder import RunFolder
 
 KINDS: dict[str, AnyRun] = {
-    kind.kind: kind() for kind in (Run, TaskRun, ReservoirRun, ClassifierRun, TaggerRun, ForecasterRun)
+    kind.kind: kind() for kind in (Run, TaskRun, ReservoirRun, ClassifierRun, TaggerRun, ForecasterRun, TranslatorRun)
 }
 AXES = ("step", "epoch", "symbols", "sequences", "seconds")
 """What a line of `metrics.jsonl` counts beside its figures."""

@@ -33,6 +33,7 @@ from ostinato.training.config.runs import (
     TaskRun,
 )
 from ostinato.training.config.tagger import TaggerRun
+from ostinato.training.config.translator import TranslatorRun
 
 __all__ = [
     "DEFAULT_EPOCHS",
@@ -59,6 +60,7 @@ __all__ = [
     "TaskNetwork",
     "TaskRun",
     "Training",
+    "TranslatorRun",
     "above_zero",
     "cell_text",
     "check_seed",

@@ -21,7 +21,7 @@ class SetLearning(Learning):
 
 @dataclass(frozen=True, kw_only=True)
 class FileRun(AnyRun):
-    """A run over a person's own file, `data.file`, of a network or of `model.baseline`."""
+    """A run over a person's own file, `data.file`, of a network or of `model.baseline` where there is one."""
 
     needed = ("data", "file", "")
     data: Any
@@ -35,6 +35,7 @@ class FileRun(AnyRun):
         file = self.data.file
         if not file:
             raise ConfigError("file", "no file was given", "Give a file to learn from, or --resume with --out")
-        baseline = "" if self.model.baseline == "none" else f"-{self.model.baseline}"
+        baseline = getattr(self.model, "baseline", "none")
+        baseline = "" if baseline == "none" else f"-{baseline}"
         file = file.partition("?")[0] if file.startswith("hf://") else file
         return Path(file.rstrip("/")).name.partition(".")[0] + baseline

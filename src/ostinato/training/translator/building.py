@@ -1,0 +1,29 @@
+"""The model of a run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from ostinato.data.units import Units
+from ostinato.models.decoder import Decoder
+from ostinato.models.encoder import Encoder
+from ostinato.models.translator import Translator
+from ostinato.training.config import TranslatorRun
+
+DECODES = ("context", "attention", "attend", "input_feeding", "coverage", "copy", "tied")
+
+
+def build_model(run: TranslatorRun, source: Units, target: Units) -> Translator:
+    """Return a new model of these settings. Raises ConfigError for what does not fit."""
+    settings = asdict(run.model)
+    cell = settings.pop("decoder_cell") or run.model.cell
+    size = settings.pop("decoder_size") or run.model.hidden_size
+    layers = settings.pop("decoder_layers") or run.model.num_layers
+    decodes = {name: settings.pop(name) for name in DECODES}
+    directions = settings.pop("directions")
+    encoder = Encoder(vocabulary_size=source.size, bidirectional=directions == 2, **settings)
+    settings |= {"cell": cell, "hidden_size": size, "num_layers": layers}
+    decoder = Decoder(
+        target.size, context_size=encoder.output_size, memory_size=encoder.output_size, **settings, **decodes
+    )
+    return Translator(encoder, decoder, smoothing=run.training.label_smoothing)

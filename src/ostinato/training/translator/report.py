@@ -1,0 +1,124 @@
+"""What the best weights of a translator reach: figures, what is written beside the references, pictures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ostinato.data.store import Store
+from ostinato.training.metrics.texts import Texts, in_words
+from ostinato.training.pictures.attention import Attention, draw_attention
+from ostinato.training.progress import Display
+from ostinato.training.run_folder import RunFolder, write_text
+from ostinato.training.supervised.record import record
+from ostinato.training.translator.encoding import texts_of
+from ostinato.training.translator.scoring import answered, nats_of
+from ostinato.training.translator.searching import Asked, Hypothesis
+
+if TYPE_CHECKING:
+    from ostinato.training.translator.trained import TrainedTranslator
+
+PICTURES = 4
+"""Pairs whose attention is drawn."""
+END = "$"
+"""What a picture shows for the end of a sequence."""
+QUARTERS = 4
+"""Parts by length whose figures are told."""
+
+
+def report(trained: TrainedTranslator, folder: RunFolder, display: Display) -> dict[str, float]:
+    """Write `report/` and return the figures of the test part; those of the validation where there is none."""
+    folder.report.mkdir(exist_ok=True)
+    found: dict[str, dict[str, float]] = {}
+    for part, name in (("valid", "validation"), ("test", "test"), ("train", "training")):
+        store = Store(folder.items / part)
+        if len(store) and (part != "train" or not found):
+            found[name] = _of_part(trained, store, folder.report, name, display)
+    write_text(folder.report / "figures.json", json.dumps(found, indent=1) + "\n")
+    display.say(f"report  {folder.report}")
+    return list(found.values())[-1]
+
+
+def judged_lines(
+    trained: TrainedTranslator, file: str, folder: Path | None, say: Callable[[str], None], **data: Any
+) -> list[str]:
+    """Score a file and return what to print; what is written of it goes into `folder` where one is given.
+
+    `say` is told what the file was taken for and what was left out of it.
+    """
+    rows = _Rows()
+    texts, notes = trained.judge(file, rows.add, **data)
+    for note in notes:
+        say(note)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        rows.write(folder / f"{Path(file).stem}-written.csv")
+        write_text(folder / f"{Path(file).stem}-figures.json", json.dumps(texts.figures(), indent=1) + "\n")
+    return [f"{in_words(texts.figures())} ({texts.items:,} sequences)", *([texts.signature] if texts.signature else [])]
+
+
+class _Rows:
+    """What was written, as lines of a table."""
+
+    def __init__(self) -> None:
+        self.lines = [record(["source", "reference", "written", "score"])]
+
+    def add(self, source: str, references: list[str], found: list[Hypothesis]) -> None:
+        """Add a source and the best that was written of it."""
+        text, score = (found[0].text, f"{found[0].score:.4f}") if found else ("", "")
+        self.lines.append(record([source, " | ".join(references), text, score]))
+
+    def write(self, path: Path) -> None:
+        """Replace the file by the table."""
+        write_text(path, "\n".join(self.lines) + "\n")
+
+
+def _of_part(trained: TrainedTranslator, store: Store, folder: Path, name: str, display: Display) -> dict[str, float]:
+    texts, rows, shown, every = Texts(trained.encoder.schema.metrics), _Rows(), [], []
+    asked = Asked(trained.run.search.search())
+    for number, found in answered(trained.model, store, trained.encoder, asked):
+        source, references = texts_of(store, number)
+        texts.add(found[0].text if found else "", references)
+        rows.add(source, references, found)
+        every.append((len(store.read("source", number)) - 1, found[0].text if found else "", references))
+        if len(shown) < PICTURES:
+            shown.append((number, found))
+    figures = texts.figures()
+    rows.write(folder / f"{name}-written.csv")
+    write_text(folder / f"{name}-lengths.csv", "\n".join(_by_length(every, list(figures))) + "\n")
+    _draw(trained, store, folder / f"{name}-attention.png", shown)
+    display.say(f"{name + ':':<12}{in_words(figures)} ({texts.items:,} sequences, beam {trained.run.search.beam})")
+    if texts.signature:
+        display.say(f"{'':<12}{texts.signature}")
+    return {**figures, **nats_of(trained.model, store, trained.encoder)}
+
+
+def _by_length(every: list[tuple[int, str, list[str]]], names: Sequence[str]) -> list[str]:
+    """Return a table of the figures of quarters of the items, the shortest sources first."""
+    every = sorted(every, key=lambda item: item[0])
+    ends = [len(every) * part // QUARTERS for part in range(QUARTERS + 1)]
+    lines = [record(["shortest", "longest", "items", *names])]
+    for first, last in pairwise(ends):
+        if last > first:
+            texts = Texts(names)
+            for _, written, references in every[first:last]:
+                texts.add(written, references)
+            figures = texts.figures()
+            shown = [f"{figures[figure]:.4f}" for figure in names]
+            lines.append(record([every[first][0], every[last - 1][0], last - first, *shown]))
+    return lines
+
+
+def _draw(trained: TrainedTranslator, store: Store, path: Path, shown: Iterable[tuple[int, list[Hypothesis]]]) -> None:
+    """Draw where the model looked while it wrote the first sequences of a part."""
+    encoder, examples = trained.encoder, []
+    for number, found in shown:
+        if found and found[0].weights is not None:
+            read = [*encoder.source.pieces(store.read("source", number)[:-1]), END]
+            written = [*encoder.target.pieces(found[0].symbols), END]
+            examples.append(Attention(found[0].weights, read, written))
+    if examples:
+        draw_attention(path, examples)

@@ -1,0 +1,138 @@
+"""A translator as the course of supervised runs knows it."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ostinato._errors import ConfigError
+from ostinato._version import __version__
+from ostinato.data.store import Store
+from ostinato.data.units import Units
+from ostinato.training.config import TranslatorRun
+from ostinato.training.metrics import texts
+from ostinato.training.progress import Display
+from ostinato.training.run_folder import RunFolder
+from ostinato.training.supervised.batches import Batches
+from ostinato.training.supervised.schema import read_schema
+from ostinato.training.supervised.shape import Parts
+from ostinato.training.task import engines
+from ostinato.training.translator import preparing
+from ostinato.training.translator.building import build_model
+from ostinato.training.translator.encoding import Encoder, TranslatorSchema
+from ostinato.training.translator.report import report
+from ostinato.training.translator.scoring import judged, nats_of
+from ostinato.training.translator.searching import Asked
+
+
+class TranslatorShape:
+    """Files of pairs, and the model that writes the second of each."""
+
+    kind = TranslatorRun.kind
+
+    def check(self, run: TranslatorRun) -> None:
+        """Refuse settings that cannot be."""
+        preparing.check(run.data)
+        run.search.search()
+        training = run.training
+        if training.gradient != "full":
+            got = f"{training.gradient} was given"
+            raise ConfigError("--gradient", got, "A translator reads its source whole: full", "Leave it out")
+        if training.feedback != "teacher":
+            got = f"{training.feedback} was given"
+            raise ConfigError("--feedback", got, "A translator learns from right symbols", "Leave it out")
+        if not 0 <= training.label_smoothing < 1:
+            raise ConfigError("--label-smoothing", f"{training.label_smoothing}", "A share from 0 to below 1")
+
+    def prepare(self, run: TranslatorRun, folder: RunFolder, display: Display) -> TranslatorRun:
+        """Read the files once."""
+        preparing.prepare(run, folder, display)
+        return run
+
+    def assemble(self, run: TranslatorRun, folder: RunFolder) -> Parts:
+        """Make the model and the batches."""
+        encoder = opened(folder)
+        train, valid = (Store(folder.items / part) for part in ("train", "valid"))
+        valid = valid if len(valid) else train
+        model = build_model(run, encoder.source, encoder.target)
+        batches = Batches(train, "source", run.training.batch_size, run.training.seed, encoder.collate)
+        said = _said(run, encoder, train, valid)
+        validate = partial(_figures, store=valid, encoder=encoder, select=run.training.select)
+        return Parts(model, batches, validate, in_words, run.training.select, "nats", said)
+
+    def card(self, run: TranslatorRun, folder: RunFolder, model: nn.Module, figures: dict[str, Any]) -> str:
+        """Return the text of the model card."""
+        typed, network = shlex.quote(str(folder.path)), _network(run)
+        return f"""# {folder.path.name}
+
+A translator trained by Ostinato {__version__} on `{run.data.file}`.
+
+```
+ostinato predict {typed} 'a text'
+ostinato predict {typed} --file FILE
+```
+
+{network[0].upper()}{network[1:]}, {sum(p.numel() for p in model.parameters()):,} parameters, engine {engines(model)}.
+At step {figures["step"]:,} of {figures["steps"]:,}, on the part kept to validate: {in_words(figures)}.
+What it writes, beside the references, lies in `report/`; every setting in `config.yaml`, every measurement in
+`metrics.jsonl`.
+
+Written by torch {torch.__version__}, Python {platform.python_version()}.
+"""
+
+    def report(self, run: TranslatorRun, folder: RunFolder, display: Display) -> dict[str, float]:
+        """Judge the best weights."""
+        from ostinato.training.translator.trained import open_translator  # which builds the model as this file does
+
+        return report(open_translator(folder.path), folder, display)
+
+
+def opened(folder: RunFolder) -> Encoder:
+    """Return what turns the pairs of a run into numbers. Raises RunError for what is missing or damaged."""
+    schema = read_schema(folder.schema, TranslatorSchema)
+    return Encoder(schema, Units.load(folder.source_tokenizer), Units.load(folder.tokenizer))
+
+
+def in_words(figures: dict[str, float]) -> str:
+    """Say the figures of a validation, or of a report, in a line."""
+    errors = {"exact": 1 - figures["errors"]} if "errors" in figures else {}
+    written = texts.in_words({**errors, **figures})
+    nats = f"{figures['nats']:.4f} nats a symbol, perplexity {figures['perplexity']:.4g}"
+    return f"{written}, {nats}" if written else nats
+
+
+def _figures(model: Any, store: Store, encoder: Encoder, select: str) -> dict[str, float]:
+    found = nats_of(model, store, encoder)
+    if select == "nats":
+        return found
+    from ostinato.decoding.settings import Search
+
+    return {"errors": 1 - judged(model, store, encoder, Asked(Search(max_length=1000))).figures()["exact"], **found}
+
+
+def _said(run: TranslatorRun, encoder: Encoder, train: Store, valid: Store) -> list[str]:
+    lengths = [train.lengths(name) for name in ("source", "target")]
+    steps = " into ".join(f"{np.median(n):.0f} (at most {n.max():,})" for n in lengths)
+    units = " into ".join(f"{side.size:,} ({side.kind})" for side in (encoder.source, encoder.target))
+    kept = "the same" if valid is train else f"{len(valid):,}"
+    return [
+        f"data    {len(train):,} pairs to learn from, {kept} to validate",
+        f"symbols {units}; {steps} a pair",
+        f"model   {_network(run)}",
+    ]
+
+
+def _network(run: TranslatorRun) -> str:
+    model = run.model
+    names = ["cell of its own equations" if "=" in cell else cell for cell in (model.cell, model.decoder_cell or "")]
+    ways = "two directions" if model.directions == 2 else "one direction"
+    sizes = (model.decoder_layers or model.num_layers, model.decoder_size or model.hidden_size)
+    looks = "no attention" if model.attention == "none" else f"{model.attention} attention"
+    reads = f"reads with {model.num_layers} x {model.hidden_size} {names[0]}, {ways}"
+    return f"{reads}; writes with {sizes[0]} x {sizes[1]} {names[1] or names[0]}, {looks}"

@@ -1,0 +1,241 @@
+"""Training a translator on a person's own pairs: a whole run, its folder, going on, using it, and what is refused."""
+
+import json
+import random
+import signal
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+import ostinato
+from ostinato import ConfigError, DataError, RunError
+from ostinato.data.store import Store
+from ostinato.training import config
+from ostinato.training.config import TranslatorRun
+from ostinato.training.interrupts import StopRequest
+from ostinato.training.progress import Silent
+from ostinato.training.run_folder import RunFolder, read_tensors
+from ostinato.training.translator import train, train_translator
+from ostinato.training.translator.encoding import texts_of
+from ostinato.training.translator.shape import opened
+
+SMALL = {"hidden_size": 16, "embedding_size": 12, "batch_size": 8, "dropout": 0.1, "threads": 1}
+WORDS = {"eins": "one", "zwei": "two", "drei": "three", "vier": "four", "Äpfel": "apples"}
+
+
+def pairs(count=80, seed=0):
+    draw = random.Random(seed)
+    found = [draw.choices(list(WORDS), k=draw.randrange(1, 5)) for _ in range(count)]
+    return [(" ".join(words), " ".join(WORDS[word] for word in words)) for words in found]
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "numbers.tsv"
+    path.write_text("".join(f"{source}\t{target}\n" for source, target in pairs()), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory):
+    """A run that has learned its words."""
+    folder = tmp_path_factory.mktemp("learned")
+    path = folder / "numbers.tsv"
+    path.write_text("".join(f"{source}\t{target}\n" for source, target in pairs(400)), encoding="utf-8")
+    train_translator(
+        path, out=folder / "run", progress=False, steps=400, test="0.1", source_tokens="word",
+        target_tokens="word", **{**SMALL, "hidden_size": 32, "dropout": 0.0, "batch_size": 32, "learning_rate": 0.01},
+    )  # fmt: skip
+    return folder / "run"
+
+
+def test_a_run_folder_explains_itself(file, tmp_path):
+    outcome = train_translator(file, out=tmp_path / "run", progress=False, epochs=2, test="0.1", **SMALL)
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert {"config.yaml", "model.safetensors", "tokenizer.json", "source-tokenizer.json", "schema.json"} <= names
+    assert {"metrics.jsonl", "README.md", "report", "state"} <= names
+    figures = json.loads((tmp_path / "run" / "report" / "figures.json").read_text())
+    assert figures["test"]["bleu"] == outcome.tested["bleu"]
+    assert "BLEU" in outcome.reached
+    lines = (tmp_path / "run" / "report" / "test-written.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "source,reference,written,score"
+    assert len(lines) > 1
+
+
+def test_what_is_learned_is_written(learned):
+    model = ostinato.load(learned)
+    found = list(model.predict(["eins zwei Äpfel", "vier vier"]))
+    assert [answer.text for answer in found] == ["one two apples", "four four"]
+    assert found[0].best[0].weights.shape == (4, 4)
+
+
+def test_sequences_are_answered_in_their_order_and_as_alone(learned):
+    model = ostinato.load(learned)
+    sources = [source for source, _ in pairs(50, seed=3)]
+    together = [answer.text for answer in model.predict(sources, beam=3)]
+    assert together == [next(iter(model.predict([source], beam=3))).text for source in sources]
+
+
+def test_n_best_are_ranked_and_begin_as_asked(learned):
+    model = ostinato.load(learned)
+    best = next(iter(model.predict(["eins zwei"], n_best=4))).best
+    assert len(best) == 4
+    assert [found.score for found in best] == sorted((found.score for found in best), reverse=True)
+    forced = next(iter(model.predict(["eins zwei"], prefix="two", n_best=3))).best
+    assert all(found.text.startswith("two") for found in forced)
+
+
+def test_draws_repeat_with_their_seed(learned):
+    model = ostinato.load(learned)
+    draws = [
+        [
+            found.text
+            for found in next(iter(model.predict(["eins drei vier"], temperature=3.0, n_best=5, seed=seed))).best
+        ]
+        for seed in (1, 1, 2)
+    ]
+    assert draws[0] == draws[1] != draws[2]
+
+
+def test_an_unknown_word_is_copied_from_where_the_model_looks(learned):
+    found = next(iter(ostinato.load(learned).predict(["Quitten"], beam=1)))
+    assert "<unk>" not in found.text
+
+
+def test_a_file_is_scored_as_the_test_part_was(learned, tmp_path):
+    model = ostinato.load(learned)
+    store = Store(learned / "state" / "items" / "test")
+    path = tmp_path / "test.tsv"
+    texts = [texts_of(store, k) for k in range(len(store))]
+    path.write_text("".join(f"{source}\t{references[0]}\n" for source, references in texts), encoding="utf-8")
+    figures = json.loads((learned / "report" / "figures.json").read_text())["test"]
+    found = model.evaluate(path)
+    assert found["items"] == len(store)
+    assert found["bleu"] == pytest.approx(figures["bleu"])
+    assert found["exact"] == figures["exact"]
+
+
+def test_all_pairs_of_a_source_are_in_one_part(tmp_path):
+    path = tmp_path / "twice.tsv"
+    path.write_text("".join(f"{source}\t{target} {k}\n" for k in range(4) for source, target in pairs(60)))
+    train_translator(path, out=tmp_path / "run", progress=False, steps=1, validation="0.2", test="0.2", **SMALL)
+    parts = []
+    for part in ("train", "valid", "test"):
+        store = Store(tmp_path / "run" / "state" / "items" / part)
+        parts.append({texts_of(store, k)[0] for k in range(len(store))})
+    assert all(parts)
+    assert sum(map(len, parts)) == len(set.union(*parts))
+
+
+def test_parallel_files_find_the_targets_of_the_others(tmp_path):
+    for name, seed in (("train", 0), ("val", 1), ("test", 2)):
+        rows = pairs(30, seed)
+        (tmp_path / f"{name}.de").write_text("".join(f"{source}\n" for source, _ in rows), encoding="utf-8")
+        (tmp_path / f"{name}.en").write_text("".join(f"{target}\n" for _, target in rows), encoding="utf-8")
+    train_translator(
+        tmp_path / "train.de", targets=str(tmp_path / "train.en"), validation=str(tmp_path / "val.de"),
+        test=str(tmp_path / "test.de"), out=tmp_path / "run", progress=False, steps=2, **SMALL,
+    )  # fmt: skip
+    assert [len(Store(tmp_path / "run" / "state" / "items" / part)) for part in ("train", "valid", "test")] == [30] * 3
+    model = ostinato.load(tmp_path / "run")
+    assert model.evaluate(tmp_path / "test.de", targets=str(tmp_path / "test.en"))["items"] == 30
+
+
+def test_sources_are_read_backwards_where_asked(file, tmp_path):
+    train_translator(file, out=tmp_path / "run", progress=False, steps=1, reverse=True, source_tokens="word", **SMALL)
+    encoder = opened(RunFolder(tmp_path / "run", TranslatorRun()))
+    ids = encoder.read("eins zwei")
+    assert encoder.source.decode(ids[1::-1]).split() == ["eins", "zwei"]
+    assert ids[-1] == encoder.source.boundary
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"attention": "none", "context": "all"},
+        {"attention": "additive", "attend": "before"},
+        {"attention": "location", "context": "input"},
+        {"attention": "additive", "coverage": True},
+        {"attention": "general", "input_feeding": True, "decoder_cell": "lstm", "decoder_size": 20},
+        {"attention": "general", "copy": True, "source_tokens": "word", "target_tokens": "word"},
+        {"attention": "general", "context": "state+bias", "tied": True, "decoder_layers": 2},
+        {"directions": 1, "hidden_size": 16, "decoder_size": 16, "attention": "dot", "label_smoothing": 0.1},
+        {"select": "errors", "batch_size": 16},
+    ],
+    ids=str,
+)
+def test_every_network_trains_and_writes(file, tmp_path, settings):
+    train_translator(file, out=tmp_path / "run", progress=False, steps=3, **{**SMALL, **settings})
+    model = ostinato.load(tmp_path / "run")
+    assert len(list(model.predict(["eins zwei", "drei"], beam=2, max_length=5))) == 2
+
+
+def test_a_run_that_was_stopped_goes_on_to_the_same_weights(file, tmp_path, monkeypatch):
+    run = config.override(TranslatorRun(out=tmp_path / "whole"), "test", {"file": str(file), "steps": 12, **SMALL})
+    whole = train(run, Silent())
+    monkeypatch.setattr(StopRequest, "__enter__", lambda self: SimpleNamespace(signal=signal.SIGTERM))
+    torn = replace(run, out=tmp_path / "torn")
+    assert train(torn, Silent()).step == 1
+    monkeypatch.undo()
+    finished = train(replace(torn, resume=True), Silent())
+    assert (finished.step, finished.best) == (whole.step, whole.best)
+    first, second = (read_tensors(RunFolder(tmp_path / f).last, kind="translator")[0] for f in ("whole", "torn"))
+    assert all(torch.equal(first[name], second[name]) for name in first if name.startswith("model/"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"gradient": "truncated"}, "reads its source whole"),
+        ({"label_smoothing": 1.5}, "label-smoothing"),
+        ({"longest": 0}, "longest"),
+        ({"least": 0}, "least"),
+        ({"attention": "dot"}, "equal sizes"),
+        ({"coverage": True}, "additive"),
+        ({"context": "stat"}, "state, input, bias"),
+        ({"beam": 0}, "beam"),
+        ({"validation": "0.9", "test": "0.5"}, "less than 1"),
+        ({"source_column": "nothing"}, "nothing"),
+        ({"feedback": "always"}, "feedback"),
+        ({"learning_rat": 1}, "learning_rate"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_before_a_folder_exists(file, tmp_path, settings, said):
+    with pytest.raises((ConfigError, DataError), match=said):
+        train_translator(file, out=tmp_path / "run", progress=False, steps=2, **{**SMALL, **settings})
+    assert not (tmp_path / "run").exists()
+
+
+def test_pairs_with_a_side_missing_are_counted(file, tmp_path, capsys):
+    with file.open("a", encoding="utf-8") as text:
+        text.write("\ttwo\nzwei\t\n")
+    said = []
+    display = Silent()
+    display.say = said.append
+    run = config.override(TranslatorRun(out=tmp_path / "run"), "test", {"file": str(file), "steps": 1, **SMALL})
+    train(run, display)
+    notes = [line for line in "\n".join(said).splitlines() if line.startswith("note")]
+    assert any("without a target" in line and "line 82" in line for line in notes)
+    assert any("without a source" in line and "line 81" in line for line in notes)
+
+
+def test_pairs_that_are_all_too_long_are_refused(file, tmp_path):
+    file.write_text("eins zwei\tone two\n" * 3 + "zwei drei\ttwo three\n" * 3)
+    with pytest.raises(DataError, match="every pair"):
+        train_translator(file, out=tmp_path / "run", progress=False, validation="0", longest=1, **SMALL)
+
+
+def test_a_vocabulary_that_is_missing_is_said(file, tmp_path):
+    train_translator(file, out=tmp_path / "run", progress=False, steps=1, **SMALL)
+    (tmp_path / "run" / "source-tokenizer.json").unlink()
+    with pytest.raises(RunError, match=r"source-tokenizer\.json"):
+        ostinato.load(tmp_path / "run")
+
+
+def test_an_empty_source_and_a_very_long_one_are_answered(learned):
+    found = list(ostinato.load(learned).predict(["", "eins " * 300], max_length=8))
+    assert len(found) == 2
+    assert all(np.isfinite(answer.best[0].score) for answer in found)
