@@ -60,7 +60,7 @@ class Constraints:
         each = len(log_p) // len(self.limits)
         ends = log_p[:, self.end].clone()
         if length >= self._shortest:
-            log_p.masked_fill_((length >= self.limits).repeat_interleave(each)[:, None], -math.inf)
+            log_p.index_fill_(0, (length >= self.limits).repeat_interleave(each).nonzero()[:, 0], -math.inf)
             log_p[:, self.end] = ends
         if length < self._soonest:
             log_p[:, self.end] = ends.masked_fill((length < self._least).repeat_interleave(each), -math.inf)

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from ostinato._errors import ConfigError
 from ostinato.decoding.alignment import written_at
+from ostinato.decoding.largest import largest
 from ostinato.decoding.normalising import normalised
 from ostinato.decoding.prefixes import (
     Prefixes,
@@ -158,7 +159,7 @@ class _Beam:
         stays = torch.logaddexp(self.blanks, self.others) + log_p[:, self.blank, None]
         ranked = longer + self._worth(longer)
         ranked[..., self.blank] = torch.logaddexp(stays, held) + self.added
-        _, places = ranked.flatten(1).topk(width)
+        _, places = largest(ranked.flatten(1), width)
         parents, symbols = places // log_p.shape[-1], places % log_p.shape[-1]
         own = torch.arange(width, device=places.device)
         parents = torch.where(there[:, None], parents, own)

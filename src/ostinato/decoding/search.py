@@ -26,6 +26,7 @@ from torch import Tensor
 
 from ostinato._errors import ConfigError
 from ostinato.decoding.constraints import Constraints, Rows
+from ostinato.decoding.largest import largest
 from ostinato.decoding.normalising import normalised
 from ostinato.decoding.path import Found, Path
 from ostinato.decoding.sampling import Sampling, Step, choose
@@ -159,10 +160,10 @@ class _Beams:
 
 
 def _best(before: Tensor, log_p: Tensor, beam: int) -> _Choice:
-    """Take the `beam` best of all hypotheses (B, K) and the symbols (B, K, V) after them."""
-    rows, _, symbols = log_p.shape
-    together = (log_p + before[..., None]).view(rows, -1)
-    values, places = together.topk(min(beam, together.shape[-1]))
+    """Take the `beam` best of all hypotheses (B, K) and the symbols (B, K, V) after them; `log_p` is overwritten."""
+    symbols = log_p.shape[-1]
+    together = log_p.add_(before[..., None]).flatten(1)
+    values, places = largest(together, min(beam, together.shape[-1]))
     missing = beam - values.shape[-1]
     values, places = (torch.nn.functional.pad(x, (0, missing), value=v) for x, v in ((values, -math.inf), (places, 0)))
     return _Choice(places % symbols, places // symbols, values)

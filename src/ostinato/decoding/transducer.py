@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from ostinato._errors import ConfigError
+from ostinato.decoding.largest import largest
 from ostinato.decoding.normalising import normalised
 from ostinato.decoding.prefixes import Prefixes, Reader, Transcripts, check_beam, checked_lengths, packed
 
@@ -147,7 +148,7 @@ class _Beam:
         last = (self.now + 1 == self.lengths[:, None]) & (self.now < self.lengths[:, None])
         self.finals.append(torch.where(last, kind, -math.inf))
         ranked[..., blank] = kind.masked_fill(last, -math.inf)
-        self.log_probs, places = ranked.flatten(1).topk(width)
+        self.log_probs, places = largest(ranked.flatten(1), width)
         parents, symbols = places // ranked.shape[-1], places % ranked.shape[-1]
         moved = symbols != blank
         # A sum of two ways is followed back along the likelier one.
