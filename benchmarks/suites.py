@@ -21,6 +21,7 @@ from benchmarks import (
     streaming,
     table,
     training,
+    translating,
     unbiased,
     vendor,
 )
@@ -73,6 +74,7 @@ SUITES = {
     "gradients": Suite(gradients.measure, gradients.TABLE),
     "dtw": Suite(dtw.measure, dtw.TABLE),
     "endurance": Suite(endurance.measure, endurance.TABLE),
+    "translating": Suite(translating.measure, translating.TABLE),
     "unbiased": Suite(unbiased.measure, unbiased.TABLE),
     "interference": Suite(interference.measure, interference.TABLE),
 }

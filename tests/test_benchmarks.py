@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 import pytest
 import torch
-from benchmarks import dtw, endurance, gradients, kills, report, streaming, table, torch_peer, unbiased
+from benchmarks import dtw, endurance, gradients, kills, report, streaming, table, torch_peer, translating, unbiased
 from benchmarks.__main__ import RESULTS
 from benchmarks.problem import problem
 from benchmarks.settings import Settings, find_peers
@@ -249,3 +249,13 @@ def test_the_nearest_series_gives_its_label():
     moved = [item._replace(values=item.values + 0.1) for item in items]
     assert dtw.nearest_accuracy(items, moved) == 1.0
     assert dtw.nearest_accuracy(items, [item._replace(label="0") for item in moved]) == 0.25
+
+
+def test_a_loop_in_plain_pytorch_translates_as_the_search_does():
+    draw = torch.Generator().manual_seed(0)
+    sources = [torch.randint(20, (length,), generator=draw) for length in (3, 7, 1, 5)]
+    task = translating.random_task(20, 30, sources, [4, 9, 2, 6])
+    found = translating.one_by_one(translating.Plain(task.model), task)
+    assert found == translating.in_batches(task, 1)
+    assert [len(one) for one in found] <= task.limits
+    assert any(found)
