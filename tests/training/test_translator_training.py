@@ -65,6 +65,16 @@ def test_a_run_folder_explains_itself(file, tmp_path):
     assert len(lines) > 1
 
 
+def test_pictures_and_alignments_are_of_the_first_pairs(learned):
+    drawn = {path.name for path in (learned / "report").iterdir() if "-attention." in path.name}
+    assert drawn == {"validation-attention.png", "test-attention.png"}
+    assert "<svg" in (learned / "report" / "test-alignments.svg").read_text(encoding="utf-8")
+    source, *best = (learned / "report" / "test-alignments.txt").read_text(encoding="utf-8").splitlines()[:3]
+    words, looked = best[0].split()[2:], best[1].split()
+    assert " ".join(words) == f"{' '.join(WORDS[word] for word in source.split()[:-1])} $"
+    assert len(looked) == len(words)
+
+
 def test_what_is_learned_is_written(learned):
     model = ostinato.load(learned)
     found = list(model.predict(["eins zwei Äpfel", "vier vier"]))

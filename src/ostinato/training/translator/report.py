@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from ostinato.data.store import Store
 from ostinato.training.metrics.texts import Texts, in_words
+from ostinato.training.pictures.alignments import Hypothesis as Aligned
+from ostinato.training.pictures.alignments import alignment_text, draw_alignments
 from ostinato.training.pictures.attention import Attention, draw_attention
+from ostinato.training.pictures.letters import visible
 from ostinato.training.progress import Display
 from ostinato.training.run_folder import RunFolder, write_text
 from ostinato.training.supervised.record import record
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from ostinato.training.translator.trained import TrainedTranslator
 
 PICTURES = 4
-"""Pairs whose attention is drawn."""
+"""Pairs whose attention is drawn and whose n-best lists are aligned."""
 END = "$"
 """What a picture shows for the end of a sequence."""
 QUARTERS = 4
@@ -89,7 +92,7 @@ def _of_part(trained: TrainedTranslator, store: Store, folder: Path, name: str, 
     figures = texts.figures()
     rows.write(folder / f"{name}-written.csv")
     write_text(folder / f"{name}-lengths.csv", "\n".join(_by_length(every, list(figures))) + "\n")
-    _draw(trained, store, folder / f"{name}-attention.png", shown)
+    _draw(trained, store, folder / name, shown)
     display.say(f"{name + ':':<12}{in_words(figures)} ({texts.items:,} sequences, beam {trained.run.search.beam})")
     if texts.signature:
         display.say(f"{'':<12}{texts.signature}")
@@ -112,13 +115,23 @@ def _by_length(every: list[tuple[int, str, list[str]]], names: Sequence[str]) ->
     return lines
 
 
-def _draw(trained: TrainedTranslator, store: Store, path: Path, shown: Iterable[tuple[int, list[Hypothesis]]]) -> None:
-    """Draw where the model looked while it wrote the first sequences of a part."""
-    encoder, examples = trained.encoder, []
+def _draw(
+    trained: TrainedTranslator, store: Store, beside: Path, shown: Iterable[tuple[int, list[Hypothesis]]]
+) -> None:
+    """Draw where the model looked while it wrote the first sequences of a part, and how each n-best list is aligned."""
+    encoder, examples, lists = trained.encoder, [], []
     for number, found in shown:
-        if found and found[0].weights is not None:
-            read = [*encoder.source.pieces(store.read("source", number)[:-1]), END]
-            written = [*encoder.target.pieces(found[0].symbols), END]
-            examples.append(Attention(found[0].weights, read, written))
+        read = [*encoder.source.pieces(store.read("source", number)[:-1]), END]
+        best = [
+            Aligned([*encoder.target.pieces(each.symbols), END], each.score, each.weights)
+            for each in found
+            if each.weights is not None
+        ]
+        if best:
+            examples.append(Attention(best[0].weights, read, best[0].symbols))
+            lists.append((read, best))
     if examples:
-        draw_attention(path, examples)
+        draw_attention(beside.with_name(f"{beside.name}-attention.png"), examples)
+        draw_alignments(beside.with_name(f"{beside.name}-alignments.svg"), *lists[0])
+        text = "\n\n".join(f"{' '.join(map(visible, read))}\n{alignment_text(read, best)}" for read, best in lists)
+        write_text(beside.with_name(f"{beside.name}-alignments.txt"), text + "\n")
