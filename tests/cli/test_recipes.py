@@ -24,12 +24,15 @@ CLASSIFIED = {
 FORECAST = {"etth1": "series.csv", "sunspots": "series.csv", "jsb": "rolls.json", "jsb-nade": "rolls.json"}
 """Recipe → the small series it learns from here, with the lengths of what is kept."""
 TAGGED = {"ewt-upos": "tagged.conllu", "wnut17": "tagged.conll", "occupancy": "sensor.csv"}
+PAIRS = {"multi30k": ["pairs.tsv"]}
+"""Recipe of a translator → what it learns from here."""
 WITH_CONTROL = [name for name in recipes() if "control" in recipe_document(name)]
 
 
 @pytest.fixture(autouse=True)
 def files(folder):
     """Put the small files that recipes over a person's own files are run on beside the text."""
+    (folder / "pairs.tsv").write_text("".join(f"wort {k}\tword {k}\n" for k in range(200)))
     rows = [f"word{k % 7} {'up' if k % 2 else 'down'},{k % 2}" for k in range(60)]
     (folder / "texts.csv").write_text("\n".join(["text,label", *rows]))
     draw, labels = np.random.default_rng(0), np.arange(40) % 4
@@ -57,6 +60,8 @@ def given(recipe: str) -> list[str]:
         kept = ["--validation", "30", "--test", "30", "--origins", "11", "--samples", "4", "--states", "3"]
         file = FORECAST[recipe]
         return [file, "--hidden-size", "8", "--steps", "2", *(kept if file == "series.csv" else kept[-4:])]
+    if kind == "translator":
+        return [*PAIRS[recipe], "--hidden-size", "8", "--embedding-size", "8", "--steps", "2", "--max-length", "5"]
     if kind not in ("classifier", "tagger"):
         return SHORT[kind]
     file = TAGGED[recipe] if kind == "tagger" else CLASSIFIED.get(recipe, "frames.npz")

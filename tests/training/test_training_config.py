@@ -16,6 +16,7 @@ from ostinato.training.config import (
     TaggerRun,
     TaskRun,
     Training,
+    TranslatorRun,
     learning,
     overlay,
     override,
@@ -24,7 +25,7 @@ from ostinato.training.config import (
     to_yaml,
 )
 
-LABELLED = (ClassifierRun, TaggerRun, ForecasterRun)
+LABELLED = (ClassifierRun, TaggerRun, ForecasterRun, TranslatorRun)
 KINDS = {kind.kind: kind for kind in (Run, TaskRun, ReservoirRun, BalancingRun, *LABELLED)}
 
 
