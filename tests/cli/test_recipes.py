@@ -24,7 +24,12 @@ CLASSIFIED = {
 FORECAST = {"etth1": "series.csv", "sunspots": "series.csv", "jsb": "rolls.json", "jsb-nade": "rolls.json"}
 """Recipe → the small series it learns from here, with the lengths of what is kept."""
 TAGGED = {"ewt-upos": "tagged.conllu", "wnut17": "tagged.conll", "occupancy": "sensor.csv"}
-PAIRS = {"multi30k": ["pairs.tsv"]}
+PAIRS = {
+    "multi30k": "pairs.tsv",
+    "addition": "generated:addition?digits=2&items=60",
+    "cmudict": "words.dict",
+    "sigmorphon-turkish": "inflections",
+}
 """Recipe of a translator → what it learns from here."""
 WITH_CONTROL = [name for name in recipes() if "control" in recipe_document(name)]
 
@@ -51,6 +56,9 @@ def files(folder):
     (folder / "tagged.conllu").write_text(words)
     numbers = "".join(f"{draw.normal():.3f},{k // 9 % 2}\n" for k in range(400))
     (folder / "sensor.csv").write_text(f"Light,Occupancy\n{numbers}")
+    words = [(a + b + c, f"{a.upper()} AH0 {c.upper()}") for a in "bdfgk" for b in "aeiou" for c in "lmnprstvz"]
+    (folder / "words.dict").write_text("".join(f"{word}  {phones}\n" for word, phones in words))
+    (folder / "inflections").write_text("".join(f"{word}\t{word}ler\tN;PL\n" for word, _ in words))
 
 
 def given(recipe: str) -> list[str]:
@@ -61,7 +69,8 @@ def given(recipe: str) -> list[str]:
         file = FORECAST[recipe]
         return [file, "--hidden-size", "8", "--steps", "2", *(kept if file == "series.csv" else kept[-4:])]
     if kind == "translator":
-        return [*PAIRS[recipe], "--hidden-size", "8", "--embedding-size", "8", "--steps", "2", "--max-length", "5"]
+        short = ["--hidden-size", "8", "--embedding-size", "8", "--steps", "2", "--max-length", "5"]
+        return [PAIRS[recipe], "--test", "0.2", *short]
     if kind not in ("classifier", "tagger"):
         return SHORT[kind]
     file = TAGGED[recipe] if kind == "tagger" else CLASSIFIED.get(recipe, "frames.npz")
