@@ -1,4 +1,4 @@
-"""Every snippet of the README and of docs/ runs: Python as it stands, commands through the function of the entry point."""
+"""Every snippet of the README and of docs/ runs: Python as it stands, commands through the entry point's function."""
 
 import os
 import re
