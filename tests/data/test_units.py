@@ -229,3 +229,12 @@ def test_real_sentences_of_known_words_read_back_exactly(language):
 
 def test_the_example_in_the_docstring_is_true():
     assert doctest.testmod(source).failed == 0
+
+
+@pytest.mark.parametrize("kind", ["char", "byte", "word", "bpe", "symbols"])
+def test_units_that_come_one_at_a_time_give_the_text_of_all(kind):
+    text = "the grüne cat — sat"
+    units = Units.learn(kind, [text], 300 if kind == "bpe" else None)
+    decoder = units.decoder()
+    ids = units.encode(text).tolist()
+    assert ("".join(map(decoder.push, ids)) + decoder.flush()).strip() == units.decode(ids) == text

@@ -28,7 +28,7 @@ from ostinato._errors import ConfigError, DataError, did_you_mean
 from ostinato.data.learning import BOUNDARY, check_least, nothing_so_often
 from ostinato.data.learning import KINDS as TEXT_KINDS
 from ostinato.data.lines import clean
-from ostinato.data.vocabulary import Vocabulary, batched, parse_tokenizer, read_tokenizer
+from ostinato.data.vocabulary import StreamDecoder, Vocabulary, batched, parse_tokenizer, read_tokenizer
 
 Side: TypeAlias = str | tuple[str, ...]
 """A side of a pair: text, or symbols that it is cut into already."""
@@ -149,6 +149,10 @@ class Units:
         """
         return [self._reader.decode([number]) for number in np.asarray(ids).ravel().tolist()]
 
+    def decoder(self) -> StreamDecoder | SpacedDecoder:
+        """Return a decoder that takes units one at a time: it gives `decode` of all, but for a first space."""
+        return SpacedDecoder(self._reader) if isinstance(self._reader, _Symbols) else self._reader.decoder()
+
     def text(self, side: Side) -> str:
         """Return a side as `decode` gives it back where all of it is known: what a hypothesis is compared with."""
         if self.kind == "symbols":
@@ -187,6 +191,22 @@ class _Symbols:
     def decode(self, ids) -> str:
         """Return symbols with a space between two."""
         return " ".join(self._written[i] for i in np.asarray(ids).ravel().tolist() if i != self.boundary)
+
+
+class SpacedDecoder:
+    """Turns symbols into text one at a time, a space before each."""
+
+    def __init__(self, symbols: _Symbols):
+        self._symbols = symbols
+
+    def push(self, number) -> str:
+        """Return a space and the symbol."""
+        text = self._symbols.decode([int(number)])
+        return f" {text}" if text else ""
+
+    def flush(self) -> str:
+        """Return nothing: no symbol is unfinished."""
+        return ""
 
 
 def as_text(side: Side) -> str:
