@@ -1,0 +1,106 @@
+"""A sound piece by piece, as it comes: from a file of any kind, or from a pipe that holds WAV or raw samples."""
+
+from __future__ import annotations
+
+import wave
+from collections.abc import Iterator
+from io import RawIOBase
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ostinato._errors import ConfigError
+from ostinato.data.speech.sound import BadSound
+
+RAW = "raw samples of 16 bits, the low byte first, one channel"
+
+
+class Chunks(NamedTuple):
+    """A sound that is read while it is heard, in one channel."""
+
+    rate: int
+    """Samples a second."""
+    pieces: Iterator[NDArray[np.float32]]
+    """Samples (n,) from -1 to 1."""
+
+
+def file_chunks(path: Path, seconds: float = 0.1) -> Chunks:
+    """Read a file of sound in pieces of so many seconds. Raises BadSound for one that is none."""
+    import soundfile
+
+    try:
+        file: Any = soundfile.SoundFile(path)
+    except (soundfile.SoundFileError, OSError, TypeError) as error:
+        got = f"it cannot be read as a sound ({str(error).rpartition(': ')[2].rstrip('.')})"
+        raise BadSound(str(path), "that cannot be read", got, "", "Check its name") from None
+
+    def pieces() -> Iterator[NDArray[np.float32]]:
+        with file:
+            for block in file.blocks(max(1, int(file.samplerate * seconds)), dtype="float32", always_2d=True):
+                yield block.mean(axis=1)
+
+    return Chunks(int(file.samplerate), pieces())
+
+
+def piped_chunks(stream: BinaryIO, rate: int | None = None, seconds: float = 0.1) -> Chunks:
+    """Read a pipe in pieces of so many seconds: WAV of whole numbers, or with `rate` raw 16-bit samples.
+
+    Raises BadSound for a pipe that is empty or no such WAV, ConfigError for raw samples without a rate.
+    """
+    head = stream.read(4)
+    if not head:
+        raise BadSound("standard input", "that is empty", "it is empty", "A sound is read from it", "Pipe one into it")
+    if head == b"RIFF":
+        return _wave_chunks(_Rejoined(head, stream), seconds)
+    if rate is None:
+        got = "standard input begins with no WAV header, and no rate was given"
+        raise ConfigError("--rate", got, f"What is no WAV is read as {RAW}", "Name its samples a second")
+    return Chunks(rate, _raw_pieces(_Rejoined(head, stream), 2 * max(1, int(rate * seconds))))
+
+
+def _wave_chunks(stream: Any, seconds: float) -> Chunks:
+    try:
+        file = wave.open(stream, "rb")  # noqa: SIM115 (read on while the pieces are)
+        width, channels, rate = file.getsampwidth(), file.getnchannels(), file.getframerate()
+    except (wave.Error, EOFError) as error:
+        got = f"a WAV that cannot be read as it comes ({error or 'it ends early'})"
+        advice = "Convert it to 16-bit WAV, or write it to a file"
+        raise BadSound("standard input", "that cannot be read", got, "Samples are whole numbers", advice) from None
+
+    def pieces() -> Iterator[NDArray[np.float32]]:
+        while block := file.readframes(max(1, int(rate * seconds))):
+            whole = len(block) - len(block) % (width * channels)
+            yield _numbers(block[:whole], width).reshape(-1, channels).mean(axis=1)
+
+    return Chunks(rate, pieces())
+
+
+def _raw_pieces(stream: Any, size: int) -> Iterator[NDArray[np.float32]]:
+    left = b""
+    while block := stream.read(size):
+        block = left + block
+        whole = len(block) - len(block) % 2
+        left = block[whole:]
+        yield _numbers(block[:whole], 2)
+
+
+def _numbers(block: bytes, width: int) -> NDArray[np.float32]:
+    """Return samples of `width` bytes as numbers from -1 to 1; those of one byte are from 0 to 255."""
+    if width == 1:
+        return np.frombuffer(block, np.uint8).astype(np.float32) / np.float32(128) - np.float32(1)
+    padded = np.zeros((len(block) // width, 4), np.uint8)
+    padded[:, 4 - width :] = np.frombuffer(block, np.uint8).reshape(-1, width)
+    return padded.view("<i4")[:, 0].astype(np.float32) / np.float32(2**31)
+
+
+class _Rejoined(RawIOBase):
+    """The first bytes of a stream, then the rest of it: what cannot be sought in."""
+
+    def __init__(self, head: bytes, stream: BinaryIO):
+        self._head, self._stream = head, stream
+
+    def read(self, size: int = -1) -> bytes:
+        block, self._head = self._head[: max(0, size)], self._head[max(0, size) :]
+        return block + self._stream.read(size - len(block)) if len(block) < size else block
