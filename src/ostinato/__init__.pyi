@@ -34,6 +34,7 @@ from .models.decoder import Decoder as Decoder
 from .models.encoder import Encoder as Encoder
 from .models.language_model import LanguageModel as LanguageModel
 from .models.tagger import Tagger as Tagger
+from .models.transcriber import Transcriber as Transcriber
 from .models.translator import Translator as Translator
 from .training.classifier import train_classifier as train_classifier
 from .training.comparison import compare as compare
@@ -43,6 +44,8 @@ from .training.gradient.by_hand import gradients as gradients
 from .training.language_model import train_language_model as train_language_model
 from .training.opening import load as load
 from .training.tagger import train_tagger as train_tagger
+from .training.transcriber import train_transcriber as train_transcriber
+from .training.transcriber.trained import TrainedTranscriber as TrainedTranscriber
 from .training.translator import train_translator as train_translator
 from .training.tuning import tune as tune
 from .unroll import plan as plan

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from ostinato._errors import ConfigError
+from ostinato.models.baselines.steps import Hidden
 from ostinato.models.ctc import CtcHead, steps_needed
 from ostinato.models.transcriber import Transcriber, Utterances, stacked
 
@@ -104,6 +105,17 @@ def test_writing_as_frames_come_is_writing_from_the_whole(cell, size):
     expected = [symbol for symbol, _ in itertools.groupby(path) if symbol]
     assert written == expected
     assert expected
+
+
+def test_steps_can_be_read_by_themselves(batch):
+    model = transcriber(alone=lambda width: Hidden(width, 7))
+    outputs = model.encode(batch.inputs, batch.lengths).outputs
+    later = batch.inputs.clone()
+    later[4:] += 1
+    assert torch.equal(model.encode(later, batch.lengths).outputs[:2], outputs[:2])
+    assert model.plans() == ["none (each step is read by itself)"]
+    assert model.initial_state(3) is None
+    assert model.stream().push(batch.inputs[:, 0]) is not None
 
 
 def test_a_stream_without_frames_writes_nothing():

@@ -16,6 +16,7 @@ from ostinato.training.config import (
     TaggerRun,
     TaskRun,
     Training,
+    TranscriberRun,
     TranslatorRun,
     learning,
     overlay,
@@ -25,7 +26,7 @@ from ostinato.training.config import (
     to_yaml,
 )
 
-LABELLED = (ClassifierRun, TaggerRun, ForecasterRun, TranslatorRun)
+LABELLED = (ClassifierRun, TaggerRun, ForecasterRun, TranscriberRun, TranslatorRun)
 KINDS = {kind.kind: kind for kind in (Run, TaskRun, ReservoirRun, BalancingRun, *LABELLED)}
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ostinato.training.forecaster.trained import TrainedForecaster
     from ostinato.training.tagger.trained import TrainedTagger
     from ostinato.training.trained import TrainedLanguageModel
+    from ostinato.training.transcriber.trained import TrainedTranscriber
     from ostinato.training.translator.trained import TrainedTranslator
 
 
@@ -106,10 +107,19 @@ def _translator(model: TrainedTranslator, asked: Evaluate) -> list[str]:
     return judged_lines(model, asked.file, asked.report, say, **{k: v for k, v in given.items() if v is not None})
 
 
+def _transcriber(model: TrainedTranscriber, asked: Evaluate) -> list[str]:
+    from ostinato.training.transcriber.report import judged_lines
+
+    given = {"audio": asked.column, "text": asked.label, "encoding": asked.encoding, "format": asked.file_format}
+    given |= searching(asked.search, model)
+    return judged_lines(model, asked.file, asked.report, say, **{k: v for k, v in given.items() if v is not None})
+
+
 KINDS: dict[str, Callable[[Any, Evaluate], list[str]]] = {
     "language-model": _language_model,
     "classifier": _classifier,
     "tagger": _tagger,
     "forecaster": _forecaster,
+    "transcriber": _transcriber,
     "translator": _translator,
 }

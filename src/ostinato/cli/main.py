@@ -20,6 +20,7 @@ COMMANDS = {
     "train classifier": ("train_classifier", "train a classifier of texts, series or images"),
     "train tagger": ("train_tagger", "train a tagger of words, or of rows of numbers"),
     "train forecaster": ("train_forecaster", "train a forecaster of series: numbers, counts or bits over time"),
+    "train transcriber": ("train_transcriber", "train a transcriber of speech into text"),
     "train translator": ("train_translator", "train a translator: sequences into sequences of their own length"),
     "train task": ("train_task", "train on a synthetic task, until it is solved"),
     "train reservoir": ("train_reservoir", "fit the readout of a reservoir"),

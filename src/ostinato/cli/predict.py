@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -10,6 +11,7 @@ from typing import Any, TextIO
 import tyro
 
 from ostinato._errors import ConfigError, RunError
+from ostinato.cli.dictation import dictated
 from ostinato.cli.results import say
 from ostinato.cli.searching import SearchFlags, searching
 
@@ -41,6 +43,10 @@ class Predict:
     prefix: str | None = None
     """Of models that write: what each answer begins with."""
     search: tyro.conf.OmitArgPrefixes[SearchFlags] = field(default_factory=SearchFlags)
+    stream: bool = False
+    """Of a transcriber: write the text of one sound while it is heard; --file - is standard input, WAV or raw."""
+    rate: int | None = None
+    """Samples a second of raw sound on standard input: 16 bits, the low byte first."""
     out: Path | None = None
     """File to write the answers to (default: standard output)."""
 
@@ -60,21 +66,28 @@ def run(arguments: list[str], program: str) -> int:
     if not hasattr(model, "lines"):
         advice = f"To write with it: ostinato generate {asked.run}"
         raise RunError(str(asked.run), "a language model answers nothing", "Others do", advice)
-    given = {"text": asked.column, "encoding": asked.encoding, **_reading(asked, model), **_ahead(asked, model)}
-    given |= {"prefix": _prefix(asked, model), **searching(asked.search, model)}
-    form = asked.format or model.formats[0]
-    lines = model.lines(asked.texts, asked.file, form, **{k: v for k, v in given.items() if v is not None})
+    end = "" if asked.stream else "\n"
+    lines = dictated(asked, model) if asked.stream else _answers(asked, model)
     if asked.out is None:
-        _write(lines, sys.stdout)
+        _write(lines, sys.stdout, end)
         return 0
     part = asked.out.with_name(f".{asked.out.name}.part")
     try:
         with open(part, "w", encoding="utf-8") as file:
-            _write(lines, file)
+            _write(lines, file, end)
         part.replace(asked.out)
     finally:
         part.unlink(missing_ok=True)
     return 0
+
+
+def _answers(asked: Predict, model: Any) -> Iterator[str]:
+    if asked.rate is not None:
+        raise ConfigError("--rate", "it was given without --stream", "Files say their rates themselves", "Leave it out")
+    given = {"text": asked.column, "encoding": asked.encoding, **_reading(asked, model), **_ahead(asked, model)}
+    given |= {"prefix": _prefix(asked, model), **searching(asked.search, model)}
+    form = asked.format or model.formats[0]
+    return model.lines(asked.texts, asked.file, form, **{k: v for k, v in given.items() if v is not None})
 
 
 def _check_of_file(asked: Predict) -> None:
@@ -115,6 +128,6 @@ def _prefix(asked: Predict, model: Any) -> str | None:
     return asked.prefix
 
 
-def _write(lines, stream: TextIO) -> None:
+def _write(lines: Iterator[str], stream: TextIO, end: str) -> None:
     for line in lines:
-        print(line, file=stream)
+        print(line, file=stream, end=end, flush=not end)

@@ -7,6 +7,9 @@ from typing import Any
 
 from ostinato._errors import ConfigError
 
+HEARING = ("language_model", "language_weight", "symbol_bonus")
+"""What only transcribers are asked."""
+
 
 @dataclass(frozen=True)
 class SearchFlags:
@@ -41,6 +44,13 @@ class SearchFlags:
     min_p: float | None = None
     """Draw from symbols with at least this share of the best one's probability."""
 
+    language_model: str | None = None
+    """Of transcribers: run of a language model that scores texts too."""
+    language_weight: float | None = None
+    """What its log probability of a text counts beside that of the sound."""
+    symbol_bonus: float | None = None
+    """What each symbol adds to the score of a text."""
+
     def given(self) -> dict[str, Any]:
         """Return the settings that were asked for."""
         return {name: value for name, value in asdict(self).items() if value is not None}
@@ -53,4 +63,8 @@ def searching(flags: SearchFlags, model: Any) -> dict[str, Any]:
         name = next(iter(given)).replace("_", "-")
         possible = "It is for translators, captioners and transcribers"
         raise ConfigError(f"--{name}", "this run writes no sequences", possible, "Leave it out")
+    for name in HEARING:
+        if name in given and not hasattr(model, "dictate"):
+            got = f"{given[name]} of a run that hears no sound"
+            raise ConfigError(f"--{name.replace('_', '-')}", got, "It is for transcribers", "Leave it out")
     return {"search": given} if given else {}

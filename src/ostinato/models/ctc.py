@@ -12,6 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ostinato.decoding.ctc import Heard, Prior, ctc_beam, ctc_best_path, ctc_best_path_stream
+from ostinato.decoding.prefixes import Transcripts
+
 
 class CtcHead(nn.Module):
     """Score each step by itself.
@@ -47,26 +50,44 @@ class CtcHead(nn.Module):
         """Return bool (B,): whether a row has a step for each symbol and for a blank between two that are alike."""
         return steps_needed(targets, target_lengths) <= lengths
 
+    def write(
+        self,
+        outputs: Tensor,
+        lengths: Tensor,
+        *,
+        width: int = 1,
+        n_best: int = 1,
+        prior: Prior | None = None,
+        bonus: float = 0.0,
+    ) -> Transcripts:
+        """Return the symbols that steps (T, B, E) spell: those of the best path, or found among `width` prefixes.
+
+        prior  a language model over the same symbols, which prefixes are judged by too.
+        bonus  what each symbol adds to the score.
+        """
+        log_probs = self.log_probabilities(outputs)
+        if width == n_best == 1 and prior is None and not bonus:
+            return ctc_best_path(log_probs, lengths, blank=self.blank)
+        return ctc_beam(log_probs, lengths, blank=self.blank, width=width, n_best=n_best, prior=prior, bonus=bonus)
+
     def stream(self) -> CtcStream:
         """Return what writes symbols as steps come: those of the best path."""
         return CtcStream(self)
 
 
 class CtcStream:
-    """The best path (section 3.2), step by step: what is pushed may be cut anywhere."""
+    """The best path, step by step: what is pushed may be cut anywhere."""
 
     def __init__(self, head: CtcHead):
-        self._head, self._last = head, head.blank
+        self._head = head
+        self._heard: Heard | None = None
 
     @torch.no_grad()
     def push(self, outputs: Tensor) -> list[int]:
         """Return the symbols that steps (t, 1, E) add."""
-        written: list[int] = []
-        for symbol in self._head.log_probabilities(outputs)[:, 0].argmax(-1).tolist():
-            if symbol not in (self._last, self._head.blank):
-                written.append(symbol)
-            self._last = symbol
-        return written
+        log_probs = self._head.log_probabilities(outputs)
+        found, self._heard = ctc_best_path_stream(log_probs, None, self._heard, blank=self._head.blank)
+        return found.tokens[0, 0, : int(found.lengths[0, 0])].tolist()
 
 
 def steps_needed(targets: Tensor, target_lengths: Tensor) -> Tensor:

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from ostinato._errors import ConfigError
 from ostinato.cells.cell import State
+from ostinato.decoding.ctc import Prior
+from ostinato.decoding.prefixes import Transcripts
 from ostinato.layers.recurrent import Recurrent
 from ostinato.layers.stack import dropped
 from ostinato.models.ctc import CtcHead
@@ -58,6 +60,12 @@ class Head(Protocol):
         """Return bool (B,): whether targets can be written in so many steps."""
         ...
 
+    def write(
+        self, outputs: Tensor, lengths: Tensor, *, width: int, n_best: int, prior: Prior | None, bonus: float
+    ) -> Transcripts:
+        """Return the symbols found in outputs (T, B, E): the `n_best` of `width` that are kept side by side."""
+        ...
+
     def stream(self) -> Streaming:
         """Return what writes symbols as steps come."""
         ...
@@ -78,6 +86,8 @@ class Transcriber(nn.Module):
     noise     deviation of what is added to frames while learning (Graves et al., 2006, section 5.1).
     dropout   between layers and before the head, while learning; with `variational` alike at all steps.
     head      makes what stands in place of CTC from the encoder's size: `lambda size: TransducerHead(size, …)`.
+    alone     makes a module (T, B, D) → (T, B, E) with `output_size` that reads each step by itself, in place of the
+              recurrence.
     values    further keywords of `Recurrent` and of the cell.
 
     Raises ConfigError for sizes that do not fit.
@@ -97,27 +107,43 @@ class Transcriber(nn.Module):
         noise: float = 0.0,
         dropout: float = 0.0,
         head: Callable[[int], nn.Module] | None = None,
+        alone: Callable[[int], nn.Module] | None = None,
         **values: Any,
     ):
         super().__init__()
         _check(symbols, blank, stack, noise)
         self.stack, self.noise = stack, noise
         self.dropout, self.variational = dropout, values.get("variational", False)
-        self.recurrent = Recurrent(
-            cell, input_size * stack, hidden_size, num_layers, bidirectional=bidirectional, dropout=dropout, **values
-        )
-        size = self.recurrent.output_size
+        width = input_size * stack
+        self.alone: Any = None if alone is None else alone(width)
+        if alone is None:
+            self.recurrent = Recurrent(
+                cell, width, hidden_size, num_layers, bidirectional=bidirectional, dropout=dropout, **values
+            )
+        size: int = (self.alone or self.recurrent).output_size
         self.head: Any = CtcHead(size, symbols, blank) if head is None else head(size)
 
     def encode(self, inputs: Tensor, lengths: Tensor | None = None, state: State = None) -> Encoded:
         """Read frames (T, B, D), those of a row beyond its length being zero; from `state`, those that follow it."""
         if lengths is None:
             lengths = torch.full((inputs.shape[1],), inputs.shape[0], device=inputs.device)
-        outputs, state = self.recurrent(self.read(inputs), state, lengths=(lengths + self.stack - 1) // self.stack)
+        steps, read = self.steps(lengths), self.read(inputs)
+        if self.alone is not None:
+            outputs, state = self.alone(read), None
+        else:
+            outputs, state = self.recurrent(read, state, lengths=steps)
         if self.training and self.dropout:
             outputs = dropped(outputs, self.dropout, self.variational)
-        carried = None if self.recurrent.bidirectional else state
-        return Encoded(outputs, (lengths + self.stack - 1) // self.stack, carried)
+        return Encoded(outputs, steps, state if self.reads_forward else None)
+
+    def steps(self, lengths: Tensor) -> Tensor:
+        """Return how many steps (B,) so many frames are read in."""
+        return (lengths + self.stack - 1) // self.stack
+
+    @property
+    def reads_forward(self) -> bool:
+        """Whether a step depends on nothing after it."""
+        return self.alone is not None or not self.recurrent.bidirectional
 
     def read(self, inputs: Tensor) -> Tensor:
         """Return what the first layer reads, (⌈T / stack⌉, B, stack · D)."""
@@ -144,8 +170,7 @@ class Transcriber(nn.Module):
 
     def fits(self, batch: Utterances) -> Tensor:
         """Return bool (B,): whether a text can be written in the steps of its sound."""
-        steps = (batch.lengths + self.stack - 1) // self.stack
-        return self.head.fits(steps, batch.targets, batch.target_lengths)
+        return self.head.fits(self.steps(batch.lengths), batch.targets, batch.target_lengths)
 
     def advance(self, batch: Utterances, state: State = None) -> State:
         """Return the state after the batch."""
@@ -153,11 +178,12 @@ class Transcriber(nn.Module):
 
     def initial_state(self, batch_size: int) -> State:
         """Return the state before the first step, None where none is carried on."""
-        return None if self.recurrent.bidirectional else self.recurrent.initial_state(batch_size)
+        carried = self.alone is None and not self.recurrent.bidirectional
+        return self.recurrent.initial_state(batch_size) if carried else None
 
     def plans(self) -> list[str]:
         """Return, for each layer, the engine that runs it and why."""
-        return self.recurrent.plans()
+        return ["none (each step is read by itself)"] if self.alone is not None else self.recurrent.plans()
 
     def stream(self) -> FrameStream:
         """Return what writes symbols as frames come. Raises ConfigError where frames are read backwards too."""
@@ -168,7 +194,7 @@ class FrameStream:
     """A transcriber in use on one utterance, its state carried: the same symbols as from the whole, as they come."""
 
     def __init__(self, model: Transcriber):
-        if model.recurrent.bidirectional:
+        if not model.reads_forward:
             got, advice = "a model of two directions", "Train one with --directions 1"
             raise ConfigError("stream", got, "What is read backwards begins at its end", advice)
         self._model, self._state, self._writer = model, model.initial_state(1), model.head.stream()

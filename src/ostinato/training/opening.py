@@ -14,6 +14,7 @@ OPENERS = {
     "language-model": ("ostinato.training.trained", "open_language_model"),
     "forecaster": ("ostinato.training.forecaster.trained", "open_forecaster"),
     "classifier": ("ostinato.training.classifier.trained", "open_classifier"),
+    "transcriber": ("ostinato.training.transcriber.trained", "open_transcriber"),
     "tagger": ("ostinato.training.tagger.trained", "open_tagger"),
     "translator": ("ostinato.training.translator.trained", "open_translator"),
 }

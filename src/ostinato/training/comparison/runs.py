@@ -17,6 +17,7 @@ from ostinato.training.config import (
     Run,
     TaggerRun,
     TaskRun,
+    TranscriberRun,
     TranslatorRun,
     parse_yaml,
     sections,
@@ -24,7 +25,17 @@ from ostinato.training.config import (
 from ostinato.training.run_folder import RunFolder
 
 KINDS: dict[str, AnyRun] = {
-    kind.kind: kind() for kind in (Run, TaskRun, ReservoirRun, ClassifierRun, TaggerRun, ForecasterRun, TranslatorRun)
+    kind.kind: kind()
+    for kind in (
+        Run,
+        TaskRun,
+        ReservoirRun,
+        ClassifierRun,
+        TaggerRun,
+        ForecasterRun,
+        TranslatorRun,
+        TranscriberRun,
+    )
 }
 AXES = ("step", "epoch", "symbols", "sequences", "seconds")
 """What a line of `metrics.jsonl` counts beside its figures."""

@@ -33,6 +33,7 @@ from ostinato.training.config.runs import (
     TaskRun,
 )
 from ostinato.training.config.tagger import TaggerRun
+from ostinato.training.config.transcriber import TranscriberRun
 from ostinato.training.config.translator import TranslatorRun
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "TaskNetwork",
     "TaskRun",
     "Training",
+    "TranscriberRun",
     "TranslatorRun",
     "above_zero",
     "cell_text",

@@ -1,0 +1,61 @@
+"""Dictation: samples as they come into text as it is known, with no more memory than a moment needs."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ostinato._errors import ConfigError, DataError
+from ostinato.data.speech.resampling import Resampler
+from ostinato.models.transcriber import FrameStream, Transcriber
+from ostinato.training.config.transcriber import SpeechData
+from ostinato.training.devices import device_of
+from ostinato.training.transcriber.encoding import Encoder
+from ostinato.training.transcriber.source import features_of
+
+
+class Dictation:
+    """Takes samples in pieces of any size and returns the text that they add: in the end that of the whole sound.
+
+    The text is that of the best symbol at each step. All that `push` and `finish` return, joined, is the whole of it.
+    """
+
+    def __init__(self, model: Transcriber, encoder: Encoder, data: SpeechData, rate: int | None = None):
+        if encoder.schema.rate is None:
+            raise ConfigError("stream", "a model of features", "Sounds are streamed", "Train one on sounds")
+        self._encoder, self._model = encoder, model
+        self._resampler = Resampler(rate or encoder.schema.rate, encoder.schema.rate)
+        self._features = features_of(data, encoder.schema.rate).stream()
+        self._writer, self._decoder = FrameStream(model), encoder.units.decoder()
+        self._begun, self._space = False, ""
+
+    def push(self, samples: NDArray) -> str:
+        """Return the text that samples (n,), from -1 to 1, add, often none. Raises DataError for NaN and infinity."""
+        samples = np.asarray(samples, np.float32).reshape(-1)
+        if not np.isfinite(samples).all():
+            raise DataError("the stream", "a sample that is no finite number", "", "Check where it comes from")
+        return self._heard(self._resampler.push(samples))
+
+    def finish(self) -> str:
+        """Return the text that is left; nothing can be pushed after it."""
+        added = self._heard(self._resampler.finish())
+        return added + self._told(self._decoded(self._writer.finish()) + self._decoder.flush())
+
+    def _heard(self, samples: NDArray[np.float32]) -> str:
+        frames = self._encoder.frames(self._features.push(samples))
+        symbols = self._writer.push(torch.from_numpy(frames).to(device_of(self._model)))
+        return self._told(self._decoded(symbols))
+
+    def _decoded(self, symbols: list[int]) -> str:
+        return "".join(map(self._decoder.push, symbols))
+
+    def _told(self, text: str) -> str:
+        """Return the text without space at the beginning of all, nor at an end after which nothing may follow."""
+        text = self._space + text
+        told = text.rstrip()
+        self._space = text[len(told) :]
+        if not self._begun:
+            told = told.lstrip()
+        self._begun = self._begun or bool(told)
+        return told
