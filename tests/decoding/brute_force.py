@@ -13,6 +13,8 @@ class Model:
 
     def __init__(self, symbols, length, seed, rows=1, low=None):
         self.symbols, self.rows = symbols, rows
+        self.calls = []
+        """How many rows each call was for."""
         draw = torch.Generator().manual_seed(seed)
         size = (rows, (symbols + 1) ** (length + 1), symbols)
         self.scores = torch.randn(size, generator=draw, dtype=torch.float64) * 2
@@ -24,11 +26,15 @@ class Model:
         row = torch.arange(len(symbols)) // (len(symbols) // self.rows)
         return self.scores[row, history % self.scores.shape[1]], {"history": history}
 
-    def only(self, row):
-        """Return a model of one row."""
-        alone = copy.copy(self)
-        alone.rows, alone.scores = 1, self.scores[row : row + 1]
-        return alone
+    def narrowed(self, rows):
+        """Return the model of some rows alone."""
+        some = copy.copy(self)
+        some.rows, some.scores = len(rows), self.scores[rows]
+        return some
+
+    def __call__(self, symbols, state):
+        self.calls.append(self.rows)
+        return self.step(symbols, state)
 
     def start(self):
         return torch.zeros(self.rows, dtype=torch.int64), {"history": torch.zeros(self.rows, dtype=torch.int64)}

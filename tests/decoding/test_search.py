@@ -157,7 +157,25 @@ def test_a_batch_gives_what_its_rows_give_one_by_one(seed, beam, groups, penalty
     model = Model(4, 4, seed, rows=4)
     found = look(model, settings)
     for row in range(4):
-        assert_same(written(look(model.only(row), settings), 0), written(found, row))
+        alone = model.narrowed(torch.tensor([row]))
+        assert_same(written(look(alone, settings), 0), written(found, row))
+
+
+@given(seeds, st.integers(1, 4), st.sampled_from([1, 2]), st.integers(0, 2), st.sampled_from([1.0, math.inf]))
+def test_leaving_out_rows_that_are_done_changes_nothing(seed, beam, groups, ngram, patience):
+    settings = Search(
+        beam=beam * groups, n_best=beam, groups=groups, no_repeat_ngram=ngram, patience=patience,
+        max_length=4, coverage_penalty=0.3,
+    )  # fmt: skip
+    model = Model(3, 4, seed, rows=6)
+    prefix = torch.tensor([[0, 0], [2, 0], [1, -1], [-1, -1], [-1, -1], [-1, -1]])
+    rows = Rows(torch.tensor([4, 3, 2, 2, 1, 0]), prefix, torch.tensor([3, 5, 1, 2, 4, 5]))
+    start, state = model.start()
+    narrowing = search(model, state, start, 1, settings, rows, record=attends(5))
+    expected = look(model, settings, rows=rows, record=attends(5))
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(narrowing, expected, strict=True))
+    assert model.calls == sorted(model.calls, reverse=True)
+    assert model.calls[-1] < 6
 
 
 def test_sequences_end_with_the_end_symbol_and_scores_fall():

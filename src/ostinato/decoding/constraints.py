@@ -50,6 +50,11 @@ class Constraints:
         self._shortest = int(self.limits.min()) if count else 0
         self._soonest = int(self._least.max()) if count else 0
 
+    def narrow(self, left: Tensor) -> None:
+        """Go on with the rows of these numbers alone."""
+        self.limits, self.prefix, self._least = self.limits[left], self.prefix[left], self._least[left]
+        self._places = None if self._places is None else self._places.to(left.device)[left]
+
     def apply(self, log_p: Tensor, length: int, history: Tensor | None) -> None:
         """Set log-probabilities (R, V) to -inf, in place, for what may not follow `history` (R, length)."""
         if not 0 <= self.end < log_p.shape[-1]:

@@ -34,25 +34,23 @@ class Path:
         self.log_probs: list[Tensor] = []
         self.finals: list[Tensor] = []
         self.recorded: list[Tensor] = []
-        self.ended = torch.zeros(rows, 1, dtype=torch.int64, device=device)
-        self.least = torch.zeros(rows, device=device)
-        self._best: Tensor | None = None
 
-    def add(self, symbols: Tensor, parents: Tensor, log_probs: Tensor, finals: Tensor, recorded: Tensor | None) -> None:
-        """Add a step: what stands in each place of the beam (B, K), and its score if it ended, else -inf."""
-        self.symbols.append(symbols)
-        self.parents.append(parents)
-        self.log_probs.append(log_probs)
-        self.finals.append(finals)
+    def add(self, chosen: tuple[Tensor, Tensor, Tensor, Tensor], recorded: Tensor | None, rows: Tensor) -> None:
+        """Add a step of the rows with these numbers (b,); the others are done.
+
+        `chosen` is, for each place of the beam (b, K), its symbol, the place it continues, its log P, and its score if
+        it ended, else -inf.
+        """
+        columns = self.symbols, self.parents, self.log_probs, self.finals
+        for column, values, fill in zip(columns, chosen, (0, 0, -math.inf, -math.inf), strict=True):
+            column.append(self._of_all(values, rows, fill))
         if recorded is not None:
-            self.recorded.append(recorded)
+            self.recorded.append(self._of_all(recorded.unflatten(0, (len(rows), -1)), rows, 0))
 
-    def count_ends(self, ends: Tensor, finals: Tensor, n_best: int) -> None:
-        """Count how many ended in each group, `ended` (B, G); `least` (B,) is the score to be above to be returned."""
-        self.ended = self.ended + ends
-        best = finals if self._best is None else torch.cat([self._best, finals], 1)
-        self._best = best.topk(n_best).values
-        self.least = self._best[:, -1]
+    def _of_all(self, values: Tensor, rows: Tensor, fill: float) -> Tensor:
+        if len(rows) == self.rows:
+            return values
+        return values.new_full((self.rows, *values.shape[1:]), fill).index_copy_(0, rows, values)
 
     def traced(self, n_best: int, end: int) -> Found:
         """Return the best sequences that ended, each followed back from its end."""
@@ -79,7 +77,7 @@ class Path:
             parent = self.parents[step].gather(1, place)
             tokens[..., step] = torch.where(step < lengths, symbol, end)
             if recorded is not None:
-                given = self.recorded[step].view(self.rows, -1, recorded.shape[-1])
+                given = self.recorded[step]
                 given = given.gather(1, parent[..., None].expand(-1, -1, given.shape[-1]))
                 recorded[..., step, :] = given * here[..., None]
             place = torch.where(here, parent, place)

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -33,7 +33,10 @@ from ostinato.decoding.sampling import Sampling, Step, choose
 from ostinato.decoding.settings import Search
 from ostinato.decoding.states import reordered
 
-__all__ = ["Found", "Rows", "Search", "search"]
+__all__ = ["Found", "Narrowing", "Rows", "Search", "search"]
+
+LEFT = 0.75
+"""A step is narrowed once so large a share of its rows, at most, goes on: making them ready again takes time too."""
 
 
 @torch.no_grad()
@@ -53,7 +56,8 @@ def search(
     `step(symbols (R,), state) -> (scores (R, V), state)`: log-probabilities up to a constant, -inf for what must not be
     chosen. `state` is None, or a structure (tuples, named tuples, lists, dicts) of tensors with R rows first. The first
     call has R = B, one row for each of `start` (B,); later ones have R = B x beam, hypotheses of a row side by side.
-    What hypotheses share, such as an encoder's outputs, is best left out of the state.
+    What hypotheses share, such as an encoder's outputs, is best left out of the state. A step that is `Narrowing` is
+    not asked for rows that are done.
 
     `end` is the symbol that ends a sequence. `rows` says what differs from row to row: longest lengths, forced
     prefixes, places of the source. `record(state) -> (R, S)` is asked after each step, and what it gives is returned
@@ -66,16 +70,32 @@ def search(
     if settings.coverage_penalty and record is None:
         raise ConfigError("coverage_penalty", f"{settings.coverage_penalty} without `record`", _NEEDS, "Leave it at 0")
     beams = _Beams(settings, constraints, generator)
-    symbols = start
+    symbols, moves = start, settings.beam > 1
     for length in range(constraints.longest + 1):
         scores, state = step(symbols, state)
         chosen = beams.advance(length, scores, None if record is None else record(state))
-        if not bool(beams.goes_on.any()):
+        left = beams.goes_on.nonzero()[:, 0]
+        if not len(left):
             break
-        symbols = chosen.symbols.flatten()
-        if settings.beam > 1 and not (settings.sampling and length):
-            state = reordered(state, chosen.parents)
+        narrows = isinstance(step, Narrowing) and len(left) <= LEFT * len(beams.goes_on)
+        if narrows:
+            step = step.narrowed(left)
+            beams.narrow(left)
+        if narrows or (moves and not (settings.sampling and length)):
+            state = reordered(state, chosen.parents, left if narrows else None)
+        symbols = (chosen.symbols[left] if narrows else chosen.symbols).flatten()
     return beams.path.traced(settings.n_best, end)
+
+
+@runtime_checkable
+class Narrowing(Protocol):
+    """A step that can go on with some of its rows alone."""
+
+    def __call__(self, symbols: Tensor, state: Any, /) -> tuple[Tensor, Any]: ...
+
+    def narrowed(self, rows: Tensor, /) -> Step:
+        """Return the step of the rows with these numbers (b,), from 0 to B - 1."""
+        ...
 
 
 _NEEDS = "It needs attention weights, `record(state) -> (R, S)`"
@@ -94,7 +114,11 @@ class _Beams:
 
     def __init__(self, settings: Search, constraints: Constraints, generator: torch.Generator | None):
         self.settings, self.constraints, self.generator = settings, constraints, generator
-        self.path = Path(len(constraints.limits), constraints.limits.device)
+        rows, device = len(constraints.limits), constraints.limits.device
+        self.path, self.rows = Path(rows, device), torch.arange(rows, device=device)
+        self.ended = torch.zeros(rows, settings.groups, dtype=torch.int64, device=device)
+        self.best: Tensor | None = None
+        """Scores of the best that ended (B, N)."""
         self.log_probs: Tensor | None = None
         self.history: Tensor | None = None
         self.coverage: Tensor | None = None
@@ -102,11 +126,11 @@ class _Beams:
 
     def advance(self, length: int, scores: Tensor, recorded: Tensor | None) -> _Choice:
         """Lengthen every hypothesis, of `length` symbols so far, by one symbol; those that end leave the beam."""
-        settings, rows = self.settings, len(self.constraints.limits)
-        before = scores.new_zeros(rows, 1) if self.log_probs is None else self.log_probs
+        settings = self.settings
+        before = scores.new_zeros(len(self.rows), 1) if self.log_probs is None else self.log_probs
         log_p = normalised(scores, before.numel())
         before = before.to(log_p.dtype)
-        self.constraints.apply(log_p, length, self.history)
+        self.constraints.apply(log_p, length, None if self.history is None else self.history.flatten(0, 1))
         log_p = log_p.view(*before.shape, -1)
         if settings.sampling:
             chosen = _draw(before, log_p, settings, self.constraints.end, self.generator)
@@ -117,16 +141,24 @@ class _Beams:
         self._remember(chosen, recorded)
         ends = (chosen.symbols == self.constraints.end) & (chosen.log_probs > -math.inf)
         finals = torch.where(ends, self._final(length, chosen), -math.inf)
-        self.path.add(*chosen, finals, recorded)
+        self.path.add((chosen.symbols, chosen.parents, chosen.log_probs, finals), recorded, self.rows)
         self.log_probs = self._alive(chosen.log_probs.masked_fill(ends, -math.inf), ends, finals)
         return chosen
 
+    def narrow(self, left: Tensor) -> None:
+        """Go on with the rows of these numbers alone."""
+        self.rows, self.ended, self.goes_on = self.rows[left], self.ended[left], self.goes_on[left]
+        self.constraints.narrow(left)
+        for name in ("best", "log_probs", "history", "coverage"):
+            value = getattr(self, name)
+            setattr(self, name, None if value is None else value[left])
+
     def _remember(self, chosen: _Choice, recorded: Tensor | None) -> None:
-        rows, beam = chosen.symbols.shape
+        rows = len(chosen.symbols)
         if self.settings.no_repeat_ngram:
-            before = chosen.symbols[..., None][..., :0] if self.history is None else self.history.view(rows, beam, -1)
+            before = chosen.symbols[..., None][..., :0] if self.history is None else self.history
             before = before.gather(1, chosen.parents[..., None].expand(-1, -1, before.shape[-1]))
-            self.history = torch.cat([before, chosen.symbols[..., None]], -1).flatten(0, 1)
+            self.history = torch.cat([before, chosen.symbols[..., None]], -1)
         if self.settings.coverage_penalty and recorded is not None:
             seen = recorded.view(rows, -1, recorded.shape[-1])
             seen = seen if self.coverage is None else seen + self.coverage
@@ -151,11 +183,13 @@ class _Beams:
         """
         rows, beam = log_probs.shape
         groups = self.settings.groups
-        self.path.count_ends(ends.view(rows, groups, -1).sum(-1), finals, self.settings.n_best)
-        enough = self.path.ended >= self.settings.patience * (beam // groups)
+        self.ended = self.ended + ends.view(rows, groups, -1).sum(-1)
+        best = finals if self.best is None else torch.cat([self.best, finals], 1)
+        self.best = best.topk(self.settings.n_best).values
+        enough = self.ended >= self.settings.patience * (beam // groups)
         log_probs = log_probs.view(rows, groups, -1).masked_fill(enough[..., None], -math.inf).view(rows, beam)
         reach = log_probs.amax(-1) / self._penalty(self.constraints.limits + 1)
-        self.goes_on = reach > self.path.least
+        self.goes_on = reach > self.best[:, -1]
         return log_probs.masked_fill(~self.goes_on[:, None], -math.inf)
 
 

@@ -53,6 +53,10 @@ class Given(NamedTuple):
     copies: Tensor | None
     """(B, S)."""
 
+    def of(self, rows: Tensor) -> Given:
+        """Return what the rows of these numbers (b,) are given."""
+        return pytree.tree_map(lambda part: part[rows] if isinstance(part, Tensor) else part, self)
+
 
 class Steps(NamedTuple):
     """What the scores of steps (…) are made of."""
@@ -183,17 +187,14 @@ class Decoder(nn.Module):
         mixed = mixed.scatter_add(-1, steps.copies.expand_as(steps.weights), (1 - share) * steps.weights.float())
         return mixed.clamp(min=torch.finfo(torch.float32).tiny).log()
 
-    def stepper(self, given: Given) -> tuple[Callable[[Tensor, Writing], tuple[Tensor, Writing]], Writing]:
-        """Return a step for `ostinato.decoding`, and the state before the first.
+    def stepper(self, given: Given) -> tuple[Stepper, Writing]:
+        """Return a step for `ostinato.decoding`, and the state before the first."""
+        return Stepper(self, given), self.initial_state(given)
 
-        The step takes symbols (R,) and a state of R rows, R a multiple of B with the rows of a context side by side.
-        """
-
-        def step(tokens: Tensor, state: Writing) -> tuple[Tensor, Writing]:
-            made, state = self._step(self._embedded(tokens), state, given)
-            return self.score(made), state
-
-        return step, self.initial_state(given)
+    def step(self, tokens: Tensor, state: Writing, given: Given) -> tuple[Tensor, Writing]:
+        """Read symbols (R,), R a multiple of B with the rows of a context side by side; return the scores (R, V)."""
+        made, state = self._step(self._embedded(tokens), state, given)
+        return self.score(made), state
 
     @property
     def steps_alone(self) -> bool:
@@ -306,6 +307,20 @@ class Decoder(nn.Module):
         first = pytree.tree_leaves(recurrent[-1])[0]
         size = self.recurrent.output_size
         return first if first.shape[1:] == (size,) else zeros(len(first), size)
+
+
+class Stepper(NamedTuple):
+    """A decoder's step with all it is given: `step(symbols (R,), state) -> (scores (R, V), state)`."""
+
+    decoder: Decoder
+    given: Given
+
+    def __call__(self, tokens: Tensor, state: Writing) -> tuple[Tensor, Writing]:
+        return self.decoder.step(tokens, state, self.given)
+
+    def narrowed(self, rows: Tensor) -> Stepper:
+        """Return the step of these contexts (b,) alone."""
+        return self._replace(given=self.given.of(rows))
 
 
 def _moves(leaf: Tensor) -> bool:

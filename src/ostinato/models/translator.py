@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ostinato.cells.cell import State
-from ostinato.models.decoder import Decoder, Given, Writing
+from ostinato.models.decoder import Decoder, Given, Stepper, Writing
 from ostinato.models.encoder import Encoder
 
 NOTHING = -1
@@ -54,9 +53,7 @@ class Translator(nn.Module):
         context, memory = self.encoder(inputs, lengths)
         return self.decoder.given(context, memory._replace(copies=None if copies is None else copies.T))
 
-    def stepper(
-        self, inputs: Tensor, lengths: Tensor, copies: Tensor | None = None
-    ) -> tuple[Callable[[Tensor, Writing], tuple[Tensor, Writing]], Writing]:
+    def stepper(self, inputs: Tensor, lengths: Tensor, copies: Tensor | None = None) -> tuple[Stepper, Writing]:
         """Return a step for `ostinato.decoding`, and the state before the first."""
         return self.decoder.stepper(self.given(inputs, lengths, copies))
 
