@@ -183,6 +183,15 @@ def test_every_network_trains_and_writes(file, tmp_path, settings):
     assert len(list(model.predict(["eins zwei", "drei"], beam=2, max_length=5))) == 2
 
 
+def test_bfloat16_rounds_what_float32_computes(file, tmp_path):
+    runs = [
+        train_translator(file, out=tmp_path / name, progress=False, steps=6, precision=name, **SMALL)
+        for name in ("fp32", "bf16")
+    ]
+    assert runs[0].best != runs[1].best
+    assert runs[1].best == pytest.approx(runs[0].best, rel=1e-2)
+
+
 def test_a_run_that_was_stopped_goes_on_to_the_same_weights(file, tmp_path, monkeypatch):
     run = config.override(TranslatorRun(out=tmp_path / "whole"), "test", {"file": str(file), "steps": 12, **SMALL})
     whole = train(run, Silent())

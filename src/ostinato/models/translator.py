@@ -57,9 +57,10 @@ class Translator(nn.Module):
         """Return a step for `ostinato.decoding`, and the state before the first."""
         return self.decoder.stepper(self.given(inputs, lengths, copies))
 
-    def forward(self, batch: Pairs) -> Tensor:
-        """Return the scores (T, B, V) of the symbol after each of those read."""
-        return self.decoder(batch.read, self.given(batch.inputs, batch.lengths, batch.copies))
+    def forward(self, batch: Pairs, where: Tensor | None = None) -> Tensor:
+        """Return the scores (T, B, V) of the symbol after each of those read; (N, V) where a mask (T, B) is true."""
+        steps = self.decoder.read(batch.read, self.given(batch.inputs, batch.lengths, batch.copies))
+        return self.decoder.score(steps if where is None else steps.at(where))
 
     def loss(self, batch: Pairs, state: State = None) -> tuple[Tensor, int, State]:
         """Return (the nats summed over all symbols written, how many these are, None)."""
@@ -69,8 +70,7 @@ class Translator(nn.Module):
     def losses(self, batch: Pairs, smoothing: float = 0.0) -> Tensor:
         """Return the nats (N,) of each symbol written, row by row of `right` where it is one."""
         there = batch.right != NOTHING
-        steps = self.decoder.read(batch.read, self.given(batch.inputs, batch.lengths, batch.copies))
-        scores = self.decoder.score(steps.at(there))
+        scores = self(batch, there)  # by its forward, which runs in the precision of the run
         return F.cross_entropy(scores.float(), batch.right[there], reduction="none", label_smoothing=smoothing)
 
     def count(self, batch: Pairs) -> int:
