@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from ostinato.cells.catalogue import FAMILIES
 from ostinato.cli.main import main
 from ostinato.training.config import recipe_document
+from tones import write_digits, write_manifest
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -23,6 +25,7 @@ SHORT = {
     "classifier": ["--steps", "2"],
     "tagger": ["--steps", "2"],
     "forecaster": ["--steps", "2"],
+    "transcriber": ["--steps", "2", "--hidden-size", "8"],
     "translator": ["--steps", "2", "--hidden-size", "8", "--max-length", "10"],
 }
 """Added to every `train` command, so that a page's commands all run within a test."""
@@ -51,6 +54,9 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "my_cell.eq").write_text("f  = sigmoid(W_f @ x + U_f @ h + b_f)\nh' = f * h + (1 - f) * tanh(W @ x)\n")
     (tmp_path / "reviews.csv").write_text("review,sentiment\n" + "a film,good\na bore,bad\n" * 30)
     (tmp_path / "train.conllu").write_text(SENTENCE * 20)
+    write_manifest(tmp_path)
+    write_digits(tmp_path / "fsdd.tar.gz")
+    shutil.copy(tmp_path / "clips/0-0.wav", tmp_path / "sound.wav")
     (tmp_path / "pairs.tsv").write_text("".join(f"guten tag {k}\tgood day {k}\n" for k in range(100)))
     (tmp_path / "sentences.txt").write_text("guten tag\ngute nacht\n")
     (tmp_path / "new.txt").write_text("The rain fell\nIt was cold\n")

@@ -7,6 +7,7 @@ import pytest
 from idx import write_idx
 
 from ostinato.training.config import recipe_document, recipes
+from tones import write_digits
 
 SHORT = {
     "language-model": ["book.txt", "--steps", "2", "--sample-length", "5"],
@@ -37,6 +38,7 @@ WITH_CONTROL = [name for name in recipes() if "control" in recipe_document(name)
 @pytest.fixture(autouse=True)
 def files(folder):
     """Put the small files that recipes over a person's own files are run on beside the text."""
+    write_digits(folder / "digits.tar.gz")
     (folder / "pairs.tsv").write_text("".join(f"wort {k}\tword {k}\n" for k in range(200)))
     rows = [f"word{k % 7} {'up' if k % 2 else 'down'},{k % 2}" for k in range(60)]
     (folder / "texts.csv").write_text("\n".join(["text,label", *rows]))
@@ -71,6 +73,8 @@ def given(recipe: str) -> list[str]:
     if kind == "translator":
         short = ["--hidden-size", "8", "--embedding-size", "8", "--steps", "2", "--max-length", "5"]
         return [PAIRS[recipe], "--test", "0.2", *short]
+    if kind == "transcriber":
+        return ["digits.tar.gz", "--strings", "20", "--test-strings", "5", "--hidden-size", "8", "--steps", "2"]
     if kind not in ("classifier", "tagger"):
         return SHORT[kind]
     file = TAGGED[recipe] if kind == "tagger" else CLASSIFIED.get(recipe, "frames.npz")

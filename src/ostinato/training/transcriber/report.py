@@ -19,7 +19,7 @@ from ostinato.training.run_folder import RunFolder, write_text
 from ostinato.training.supervised.record import record
 from ostinato.training.transcriber.encoding import text_of, together
 from ostinato.training.transcriber.scoring import in_words, tally
-from ostinato.training.transcriber.searching import Hypothesis, asked_of
+from ostinato.training.transcriber.searching import Asked, Hypothesis, asked_of
 
 if TYPE_CHECKING:
     from ostinato.training.transcriber.trained import TrainedTranscriber
@@ -30,7 +30,10 @@ PICTURES = 4
 
 
 def report(trained: TrainedTranscriber, folder: RunFolder, display: Display) -> dict[str, float]:
-    """Write `report/` and return the figures of the test part; those of the validation where there is none."""
+    """Write `report/` and return the figures of the test part; those of the validation where there is none.
+
+    They are those of the run's own search; those of the best path stand beside them.
+    """
     folder.report.mkdir(exist_ok=True)
     found: dict[str, dict[str, float]] = {}
     for part, name in (("valid", "validation"), ("test", "test"), ("train", "training")):
@@ -113,8 +116,11 @@ def _of_part(
     table.write(folder.report / f"{name}-written.csv")
     for k in range(min(PICTURES, len(store))):
         draw(trained, store, k, found[k], folder.report / f"{name}-sound-{k + 1}.png")
-    how = "best path" if asked.beam == 1 and asked.language is None else f"beam {asked.beam}"
+    how = "best path" if asked == Asked() else f"beam {asked.beam}"
     display.say(f"{name + ':':<12}{in_words(seen.figures())} ({seen.items:,} utterances, {how})")
+    plain = seen if asked == Asked() else tally(trained.model, store, trained.encoder, Asked())
+    if plain is not seen:
+        display.say(f"{'':<12}{in_words(plain.figures())} (best path)")
     for line in seen.lines():
-        display.say(f"            {line}")
-    return seen.figures()
+        display.say(f"{'':<12}{line}")
+    return {**seen.figures(), **{f"best_path_{name}": plain.figures()[name] for name in ("cer", "wer", "exact")}}
