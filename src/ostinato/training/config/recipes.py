@@ -68,8 +68,9 @@ def _with_recipe(run: AnyRunT, recipe: str, control: bool) -> AnyRunT:
 
 
 def with_cell_text(run: Any) -> Any:
-    """Return `run` with a cell file (.eq) replaced by its text, so that the run folder needs nothing else."""
-    return replace(run, model=replace(run.model, cell=cell_text(run.model.cell)))
+    """Return `run` with cell files (.eq) replaced by their text, so that the run folder needs nothing else."""
+    cells = {name: getattr(run.model, name, None) for name in ("cell", "decoder_cell", "prediction_cell")}
+    return replace(run, model=replace(run.model, **{name: cell_text(cell) for name, cell in cells.items() if cell}))
 
 
 def cell_text(cell: str) -> str:

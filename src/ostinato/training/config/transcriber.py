@@ -81,6 +81,16 @@ class TranscriberNetwork(Network):
     """Frames that follow each other and are read as one step: fewer steps, each with more numbers."""
     noise: float = 0.3
     """Deviation of what is added to frames, once they are scaled, while learning."""
+    loss: Literal["ctc", "transducer"] = "ctc"
+    """How texts are learned and written: each step by itself (CTC), or after what was written (an RNN transducer)."""
+    prediction_cell: str | None = None
+    """Cell of a transducer's network over what was written (default: that of the encoder)."""
+    prediction_size: int = 64
+    """Units of that network."""
+    joint: Literal["tanh", "sum"] = "tanh"
+    """How a transducer joins what was heard and what was written: in a hidden layer, or as a sum of scores."""
+    joint_size: int = 64
+    """Units of the hidden layer."""
     baseline: Literal["none", "mlp"] = "none"
     """What reads each step by itself in place of the recurrence, to see what it is worth."""
 

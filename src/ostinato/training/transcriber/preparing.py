@@ -20,7 +20,7 @@ from ostinato.data.store import Store, Writer
 from ostinato.data.units import Units
 from ostinato.models.ctc import steps_needed
 from ostinato.training.config import TranscriberRun, above_zero
-from ostinato.training.config.transcriber import SpeechData
+from ostinato.training.config.transcriber import SpeechData, TranscriberNetwork
 from ostinato.training.progress import Display
 from ostinato.training.run_folder import RunFolder, write_text
 from ostinato.training.supervised.scaling import Scaling
@@ -57,9 +57,8 @@ def prepare(run: TranscriberRun, folder: RunFolder, display: Display) -> None:
     units = _units(run.data, Store(raw["train"]))
     write_text(folder.tokenizer, units.to_json())
     write_schema(folder.schema, schema)
-    stack = run.model.stack
     for part in PARTS:
-        _write(Store(raw[part]), folder.items / part, Encoder(schema, units), stack, part, found, skipped)
+        _write(Store(raw[part]), folder.items / part, Encoder(schema, units), run.model, part, found, skipped)
         shutil.rmtree(raw[part])
     if not len(Store(folder.items / "train")):
         advice = "Use a smaller --stack or --step-ms, or larger symbols (--tokens)"
@@ -116,13 +115,15 @@ def _units(data: SpeechData, train: Store) -> Units:
     return Units.learn(data.tokens, texts(), data.vocabulary_size, least=data.least, lowercase=data.lowercase)
 
 
-def _write(raw: Store, path: Path, encoder: Encoder, stack: int, part: Part, found: Found, skipped: Skipped) -> None:
+def _write(
+    raw: Store, path: Path, encoder: Encoder, model: TranscriberNetwork, part: Part, found: Found, skipped: Skipped
+) -> None:
     """Write the items of a part; of what is learned from, a text that cannot be written in its sound is left out."""
     with Writer(path, columns(encoder.schema.width)) as writer:
         for k in range(len(raw)):
             text, frames = text_of(raw, k), raw.read("frames", k)
             target = encoder.text(text)
-            if part == "train" and not _fits(target, -(-len(frames) // stack)):
+            if part == "train" and not _fits(model, target, -(-len(frames) // model.stack)):
                 skipped.add("with a text longer than its sound allows", f"'{text:.40}' in {len(frames)} frames")
                 continue
             if encoder.unknown(target):
@@ -130,7 +131,9 @@ def _write(raw: Store, path: Path, encoder: Encoder, stack: int, part: Part, fou
             writer.add(frames=encoder.frames(frames), target=target, text=raw.read("text", k))
 
 
-def _fits(target: np.ndarray, steps: int) -> bool:
+def _fits(model: TranscriberNetwork, target: np.ndarray, steps: int) -> bool:
+    if model.loss == "transducer":  # which writes any number of symbols in a step
+        return steps > 0
     return int(steps_needed(torch.from_numpy(target)[:, None], torch.tensor([len(target)]))) <= steps
 
 

@@ -16,6 +16,7 @@ from ostinato._version import __version__
 from ostinato.data.store import Store
 from ostinato.data.units import Units
 from ostinato.training.config import TranscriberRun, above_zero
+from ostinato.training.config.transcriber import TranscriberNetwork
 from ostinato.training.progress import Display
 from ostinato.training.run_folder import RunFolder
 from ostinato.training.supervised.batches import Batches
@@ -23,7 +24,7 @@ from ostinato.training.supervised.schema import read_schema
 from ostinato.training.supervised.shape import Parts
 from ostinato.training.task import engines
 from ostinato.training.transcriber import preparing, searching
-from ostinato.training.transcriber.building import build_model
+from ostinato.training.transcriber.building import OF_TRANSDUCERS, build_model
 from ostinato.training.transcriber.encoding import Encoder, TranscriberSchema, check_schema, collate
 from ostinato.training.transcriber.report import report
 from ostinato.training.transcriber.scoring import in_words, tally
@@ -39,6 +40,7 @@ class TranscriberShape:
         """Refuse settings that cannot be."""
         preparing.check(run.data)
         searching.check(run.search)
+        _check_loss(run)
         above_zero("stack", run.model.stack)
         if run.training.gradient != "full":
             got = f"{run.training.gradient} was given"
@@ -90,6 +92,23 @@ Written by torch {torch.__version__}, Python {platform.python_version()}.
         return report(open_transcriber(folder.path), folder, display)
 
 
+def _check_loss(run: TranscriberRun) -> None:
+    """Refuse what CTC has no use for, and what a transducer has none for."""
+    if run.model.loss == "ctc":
+        usual = TranscriberRun().model
+        for name in OF_TRANSDUCERS:
+            if getattr(run.model, name) != getattr(usual, name):
+                flag = f"--{name.replace('_', '-')}"
+                raise ConfigError(flag, "it was given with --loss ctc", "A transducer has it", "Use --loss transducer")
+        return
+    for name in ("prediction_size", "joint_size"):
+        above_zero(name, getattr(run.model, name))
+    for name in ("language_model", "symbol_bonus"):
+        if getattr(run.search, name):
+            got, possible = "it was given with --loss transducer", "Its network over what was written takes that place"
+            raise ConfigError(f"--{name.replace('_', '-')}", got, possible, "Leave it out")
+
+
 def opened(folder: RunFolder) -> Encoder:
     """Return what turns utterances into numbers. Raises RunError for what is missing or damaged."""
     schema = check_schema(read_schema(folder.schema, TranscriberSchema), str(folder.schema))
@@ -128,7 +147,18 @@ def _network(run: TranscriberRun) -> str:
     model = run.model
     reads = f"{model.stack} frames a step" if model.stack > 1 else "a frame a step"
     if model.baseline != "none":
-        return f"the baseline {model.baseline}, without recurrence, {reads}, CTC"
-    cell = "cell of its own equations" if "=" in model.cell else model.cell
+        return f"the baseline {model.baseline}, without recurrence, {reads}, {_head(model)}"
     ways = "two directions" if model.directions == 2 else "one direction"
-    return f"{model.num_layers} x {model.hidden_size} {cell}, {ways}, {reads}, CTC"
+    return f"{model.num_layers} x {model.hidden_size} {_named(model.cell)}, {ways}, {reads}, {_head(model)}"
+
+
+def _head(model: TranscriberNetwork) -> str:
+    if model.loss == "ctc":
+        return "CTC"
+    cell = model.prediction_cell or model.cell
+    joint = f"joined by {model.joint_size} units" if model.joint == "tanh" else "summed"
+    return f"a transducer with {model.prediction_size} {_named(cell)} over what was written, {joint}"
+
+
+def _named(cell: str) -> str:
+    return "cell of its own equations" if "=" in cell else cell
