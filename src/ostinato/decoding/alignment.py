@@ -38,22 +38,23 @@ def written_at(log_probs: Tensor, lengths: Tensor, tokens: Tensor, sizes: Tensor
         # Frames are gone through backwards: the first of a state is written last.
         now = torch.where(heard, frame, times.gather(-1, place[..., None])[..., 0])
         times.scatter_(-1, place[..., None], now[..., None])
-        place = torch.where(heard, place - steps[frame].gather(-1, place[..., None])[..., 0], place)
+        place = torch.where(heard, place - steps[frame].gather(-1, place[..., None])[..., 0].long(), place)
     return times[..., 1::2].masked_fill(~there | (values == -math.inf)[..., None], -1)
 
 
 def _forward(log_probs: Tensor, lengths: Tensor, states: Tensor, blank: int) -> tuple[list[Tensor], Tensor]:
     """Return how many states each step came over, (B, N, S) a frame, and α of the last frame."""
-    rows, count, size = states.shape
+    rows = len(states)
     skips = (states != blank) & (states != pad(states, (2, 0), value=blank)[..., :-2])
-    scores = log_probs.gather(-1, states.view(rows, -1).expand(len(log_probs), -1, -1)).view(-1, rows, count, size)
-    alpha = torch.full_like(scores[0], -math.inf)
+    symbols = states.view(rows, -1)
+    alpha = torch.full_like(states, -math.inf, dtype=log_probs.dtype)
     alpha[..., 0] = 0  # before the first frame: a step of 0 stays on the blank, one of 1 goes onto the first symbol
     steps = []
-    for frame, score in enumerate(scores):
+    for frame, log_p in enumerate(log_probs):
         one = pad(alpha, (1, 0), value=-math.inf)[..., :-1]
         two = pad(alpha, (2, 0), value=-math.inf)[..., :-2].masked_fill(~skips, -math.inf)
         best, step = torch.stack([alpha, one, two]).max(0)
-        steps.append(step)
+        steps.append(step.to(torch.int8))
+        score = log_p.gather(-1, symbols).view_as(states)
         alpha = torch.where((frame < lengths)[:, None, None], best + score, alpha)
     return steps, alpha
