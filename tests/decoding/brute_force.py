@@ -83,7 +83,7 @@ def every(model, row, end, settings, limit=None, prefix=(), places=None, of=None
         size = settings.no_repeat_ngram
         grams = [tokens[i : i + size] for i in range(len(tokens) - size + 1)] if size else []
         repeats = {gram for k, gram in enumerate(grams) if gram in grams[:k]}
-        if repeats:
+        if repeats or set(tokens) & set(settings.never):
             continue
         log_prob = sum(model.log_p(row, (*tokens, end)))
         score = log_prob / ((5 + len(tokens) + 1) / 6) ** settings.length_penalty

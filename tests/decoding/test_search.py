@@ -76,6 +76,12 @@ def test_prefixes_of_all_lengths_are_forced(seed, prefixes):
         assert_same(written(found, row), every(model, row, 1, settings, prefix=forced))
 
 
+def test_what_is_never_to_be_written_is_not():
+    settings = Search(**WIDE, max_length=3, never=(0, 3))
+    model = Model(4, 3, 0)
+    assert_same(written(look(model, settings), 0), every(model, 0, 1, settings))
+
+
 def test_a_row_has_its_own_longest_length():
     settings = Search(**WIDE, max_length=3)
     model = Model(3, 3, 0, rows=4)
@@ -425,6 +431,7 @@ def test_no_rows_give_no_sequences():
         ({"beam": 4, "groups": 3}, "groups: 3. Possible: a number that divides the beam, 4"),
         ({"diversity": 1.0}, "diversity: 1.0. Possible: 0 without groups"),
         ({"patience": 0}, "patience: 0"),
+        ({"never": (-1,)}, "never: -1. Possible: a whole number from 0"),
         ({"min_length": 5, "max_length": 4}, "max_length: 4. Possible: a whole number from 5. min_length is 5"),
         ({"beam": 2, "groups": 2, "sampling": Sampling()}, "groups: 2. Possible: 1 beside sampling"),
     ],
@@ -439,6 +446,7 @@ def test_a_setting_that_is_not_possible_is_refused_by_name(wrong, said):
     ("given", "said"),
     [
         ({"end": 9}, "end: 9. The model's symbols are 0 to 3"),
+        ({"settings": Search(never=(7,))}, "never: 7. The model's symbols are 0 to 3"),
         ({"settings": Search(coverage_penalty=1.0)}, "coverage_penalty: 1.0 without `record`"),
         ({"start": torch.zeros(1, 2)}, "start: a tensor of shape"),
         ({"rows": Rows(limits=torch.ones(3, dtype=torch.int64))}, "limits: torch.int64 of shape (3,), least 1. Whole"),

@@ -57,9 +57,12 @@ class Constraints:
 
     def apply(self, log_p: Tensor, length: int, history: Tensor | None) -> None:
         """Set log-probabilities (R, V) to -inf, in place, for what may not follow `history` (R, length)."""
-        if not 0 <= self.end < log_p.shape[-1]:
-            raise ConfigError("end", f"{self.end}", f"The model's symbols are 0 to {log_p.shape[-1] - 1}")
+        for name, symbol in (("end", self.end), *(("never", symbol) for symbol in self.settings.never)):
+            if not 0 <= symbol < log_p.shape[-1]:
+                raise ConfigError(name, f"{symbol}", f"The model's symbols are 0 to {log_p.shape[-1] - 1}")
         forced = self._forced(log_p, length)
+        for symbol in self.settings.never:
+            log_p[:, symbol] = -math.inf
         if self.settings.no_repeat_ngram and history is not None:
             _block(log_p, history, self.settings.no_repeat_ngram)
         each = len(log_p) // len(self.limits)

@@ -34,6 +34,8 @@ class Search:
     """Symbols at least, the end not counted."""
     max_length: int = 100
     """Symbols at most, the end not counted: it follows where they are reached."""
+    never: tuple[int, ...] = ()
+    """Numbers of symbols that are not written."""
     sampling: Sampling | None = None
     """Draws symbols by chance instead: `beam` sequences independent of each other."""
 
@@ -44,6 +46,8 @@ class Search:
         for name in ("length_penalty", "coverage_penalty", "diversity"):
             number = _is_number(getattr(self, name)) and 0 <= getattr(self, name) < math.inf
             _check(name, getattr(self, name), number, "a number from 0", "0 leaves it out")
+        for symbol in self.never:
+            _whole("never", symbol, 0)
         number = _is_number(self.patience) and self.patience > 0
         _check("patience", self.patience, number, "a number above 0, or inf", "1 is what most searches do")
         advice = f"Take a beam of {self.n_best}"
