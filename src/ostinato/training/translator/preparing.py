@@ -90,7 +90,8 @@ def prepare(run: TranslatorRun, folder: RunFolder, display: Display) -> None:
     for part, pair in pairs.items(skipped):
         counts[part] += 1
         repeats.add(part, as_text(pair.source).encode("utf-8", "replace"), pair.place)
-    check_parts({part: n for part, n in counts.items() if part in pairs.asked}, data.file)
+    why = "; ".join(skipped.lines())
+    check_parts({part: n for part, n in counts.items() if part in pairs.asked}, data.file, why.capitalize())
     main = pairs.sources[None]
     kinds = [
         own if asked == "auto" else asked
