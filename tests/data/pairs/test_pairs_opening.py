@@ -165,6 +165,23 @@ def test_a_list_is_a_side_that_is_cut_already(write):
     assert pairs.units == ("word", "symbols")
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_keys_of_an_object_are_columns(write, late):
+    rows = [{"id": k, "translation": {"en": "cat", "fr": "chat"}} for k in range(150)]
+    rows[120 if late else 0]["translation"] = None
+    path = write("w.jsonl", "\n".join(map(json.dumps, rows)))
+    assert "Columns: 'id', 'translation.en', 'translation.fr'" in said_of(DataError, path)
+    asked = Reading(source_column="translation.fr", target_column="translation.en")
+    pairs = open_pairs(path, reading=asked)
+    assert Counter(sides(pairs)) == {("chat", "cat"): 149, ("",): 1}
+    assert Counter(map(why_left_out, pairs)) == {"": 149, "without a word on either side": 1}
+
+
+def test_text_where_an_object_was_is_refused(write):
+    path = write("w.jsonl", '{"t": {"a": "x", "b": "y"}}\n{"t": "z"}\n')
+    assert "w.jsonl, line 2: no column 't.a'" in said_of(DataError, path)
+
+
 def test_parquet_is_read(tmp_path):
     table = pa.table({"source": ["cat", None], "target": [["K", "AE", "T"], ["D"]]})
     pq.write_table(table, tmp_path / "w.parquet")
@@ -198,7 +215,7 @@ def test_a_table_without_targets_is_enough_to_predict(write):
         ("w.csv", "en,fr\na,b\n", {"source_column": "eng"}, "no column 'eng'. Columns: 'en', 'fr'. Did you mean 'en'?"),
         ("w.csv", "source,target\n", {}, "no rows in it"),
         ("w.tsv", "a\tb\nc\n", {}, "w.tsv, line 2: 1 field, where the first row has 2"),
-        ("w.jsonl", '{"source": {"a": 1}, "target": "b"}', {}, "'source' holds an object. A side is a text or a list"),
+        ("w.jsonl", '{"source": "a", "target": [["b"], {}]}', {}, "'target' holds [['b'], {}]. A list holds texts"),
         ("w.jsonl", '{"source": ["a", 1], "target": "b"}', {}, "'source' holds ['a', 1]. A list holds texts"),
         ("w.jsonl", '{"source": "a"}\n', {"target_column": "b"}, "no column 'b'"),
         ("w.jsonl", "[1]\n", {}, "w.jsonl, line 1: "),

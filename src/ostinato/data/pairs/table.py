@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ostinato._errors import DataError
@@ -20,9 +20,11 @@ _NO_HEADER = "no header"
 def table_pairs(rows: Rows, kind: Kind, source: str | None, target: str | None, *, paired: bool) -> Pairs:
     """Read the columns `source` and `target`; None to choose: by their usual names, else the first two of a table.
 
-    A list of texts is a side cut into symbols; one in a column "targets" or "references" is several targets.
+    A list of texts is a side cut into symbols; one in a column "targets" or "references" is several targets. Of a
+    column of objects, as translations of the Hub are, each key is a column: "translation.en".
     Without `paired` a table may have no target. Raises DataError for a column that is missing or cannot be chosen.
     """
+    rows = _without_objects(rows)
     first = _column(rows, source, "source", taken=target)
     second = _target(rows, target, first, paired)
     cut = [_holds_symbols(rows, column) for column in (first, second)]
@@ -34,6 +36,30 @@ def table_pairs(rows: Rows, kind: Kind, source: str | None, target: str | None, 
 def names_sides(fields: tuple[str, ...], asked: tuple[str | None, str | None]) -> bool:
     """Say whether the first row of a table names columns of pairs: one that is asked for, or a usual name."""
     return any(field in asked or is_a_usual_name(field, ("source", "target")) for field in fields)
+
+
+def _without_objects(rows: Rows) -> Rows:
+    """Return rows in which the keys of objects are columns, where the first rows hold objects."""
+    keys: dict[str, dict[str, None]] = {}
+    for name, value in (entry for row in rows.first for entry in row.values.items()):
+        if isinstance(value, dict):
+            keys.setdefault(name, {}).update(dict.fromkeys(map(str, value)))
+    if not keys:
+        return rows
+    columns = [[f"{name}.{key}" for key in keys[name]] if name in keys else [name] for name in rows.columns]
+    first = tuple(_flat(row, keys) for row in rows.first)
+    flat = (name for names in columns for name in names)
+    return Rows(rows.name, rows.format, tuple(flat), lambda: (_flat(row, keys) for row in rows), first)
+
+
+def _flat(row: Row, keys: Mapping[str, Iterable[str]]) -> Row:
+    values: dict[str, Any] = {}
+    for name, value in row.values.items():
+        if name not in keys:
+            values[name] = value
+        elif value is None or isinstance(value, dict):
+            values |= {f"{name}.{key}": (value or {}).get(key) for key in keys[name]}
+    return Row(row.place, values)
 
 
 def _column(rows: Rows, asked: str | None, purpose: Purpose, taken: str | None) -> str:
