@@ -107,7 +107,7 @@ def test_a_generated_task_needs_no_file(main):
 
 
 def test_flags_and_settings_are_those_of_the_search():
-    search = {entry.name for entry in fields(Search)} - {"sampling"}
+    search = {entry.name for entry in fields(Search)} - {"sampling", "never"}
     drawn = {entry.name for entry in fields(Sampling)} - {"greedy"}
     assert {entry.name for entry in fields(SearchFlags)} == search | drawn
     assert {entry.name for entry in fields(Searching)} == search - {"n_best", "patience"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 import torch
@@ -11,7 +12,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ostinato.data.units import Side
-from ostinato.decoding.sampling import Step
 from ostinato.decoding.search import Found, Rows, Search, search
 from ostinato.models.decoder import Writing
 from ostinato.models.translator import Translator
@@ -69,11 +69,11 @@ def together(
     batch = move(encoder.together(sources), device_of(model))
     step, state = model.stepper(batch.inputs, batch.lengths, batch.copies)
     looks = state.weights is not None
-    if not (looks and encoder.replaces):
-        step = _without(step, encoder.target.unknown)
+    unknown = encoder.target.unknown
+    never = () if unknown is None or (looks and encoder.replaces) else (unknown,)
     rows = Rows(limits=3 * batch.lengths + 20, places=batch.lengths, prefix=_prefixes(asked.prefix, batch.lengths))
     found = search(
-        step, state, batch.read[0], encoder.target.boundary, asked.search, rows,
+        step, state, batch.read[0], encoder.target.boundary, replace(asked.search, never=never), rows,
         record=_weights if looks else None, generator=asked.generator,
     )  # fmt: skip
     return [
@@ -92,18 +92,6 @@ def _of_row(encoder: Encoder, found: Found, row: int, source: NDArray, side: Sid
                 weights = found.recorded[row, place, : length + 1, : len(source)].float().numpy(force=True)
             best.append(Hypothesis(encoder.text(symbols, weights, side), score, symbols, weights))
     return best
-
-
-def _without(step: Step, symbol: int | None) -> Step:
-    """Return the step with a symbol that it never writes."""
-    if symbol is None:
-        return step
-
-    def stepped(tokens: Tensor, state: Writing) -> tuple[Tensor, Writing]:
-        scores, state = step(tokens, state)
-        return scores.index_fill(-1, torch.tensor([symbol], device=scores.device), -math.inf), state
-
-    return stepped
 
 
 def _weights(state: Writing) -> Tensor:
