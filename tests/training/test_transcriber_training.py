@@ -4,6 +4,7 @@ import io
 import json
 import signal
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -107,6 +108,20 @@ def test_a_run_that_was_stopped_comes_to_the_same_bits(tmp_path, manifest, monke
     assert all(torch.equal(first[name], second[name]) for name in first if name.startswith("model/"))
 
 
+def test_bfloat16_rounds_what_float32_computes(tmp_path, manifest):
+    runs = [train(begin(tmp_path / name, manifest, steps=4, precision=name), Silent()) for name in ("fp32", "bf16")]
+    nats = [run.metrics["nats"] for run in runs]
+    assert nats[0] != nats[1]
+    assert nats[1] == pytest.approx(nats[0], rel=0.05)
+
+
+def test_groups_of_rows_take_the_same_step(tmp_path, manifest):
+    settings = {"steps": 3, "noise": 0.0, "dropout": 0.0}
+    whole = train(begin(tmp_path / "whole", manifest, **settings), Silent()).metrics["nats"]
+    parts = train(begin(tmp_path / "parts", manifest, accumulate=4, **settings), Silent()).metrics["nats"]
+    assert parts == pytest.approx(whole, rel=1e-4)
+
+
 def test_the_same_seed_trains_the_same_model(tmp_path, manifest):
     for name in ("a", "b"):
         train(begin(tmp_path / name, manifest, steps=4), Silent())
@@ -140,17 +155,23 @@ def test_what_cannot_be_heard_is_left_out_counted_and_named(tmp_path):
         line.removeprefix("note    left out ") for line in notes(tmp_path / "run", file, longest=5.0, validation="0")
     ]
     for expected in (
-        "1 utterance that is silent (the first: ", "1 utterance shorter than 25 ms", "1 utterance that is not there",
-        "1 utterance with samples that are no finite number", "1 utterance longer than 5 s",
-        "1 utterance without a sample", "1 utterance that cannot be read", "1 utterance that is an empty file",
-        "2 utterances without a text", "1 utterance with a text longer than its sound allows (the first: 'abcabc",
-    ):  # fmt: skip
+        "1 utterance whose sound is silent (the first: ",
+        "1 utterance shorter than 25 ms",
+        "1 utterance whose sound is missing",
+        "1 utterance whose sound has samples that are no finite number",
+        "1 utterance longer than 5 s",
+        "1 utterance whose sound has no sample",
+        "1 utterance whose sound cannot be read",
+        "1 utterance whose sound is an empty file",
+        "2 utterances without a text",
+        "1 utterance with a text longer than its sound allows (the first: 'abcabc",
+    ):
         assert any(line.startswith(expected) for line in told), (expected, told)
 
 
 def test_where_nothing_can_be_heard_every_reason_is_given(tmp_path):
     (tmp_path / "m.csv").write_text("audio,text\nnone.wav,abc\nnor.wav,abc\n")
-    with pytest.raises(DataError, match="left out 2 utterances that is not there"):
+    with pytest.raises(DataError, match="left out 2 utterances whose sound is missing"):
         train(begin(tmp_path / "run", tmp_path / "m.csv"), Silent())
     assert not (tmp_path / "run").exists()
 
@@ -361,7 +382,7 @@ def test_a_bad_sound_is_refused_where_it_is_named_and_left_out_in_a_folder(tmp_p
         list(model.predict([tmp_path / "a.wav"]))
     said_ = []
     assert list(model.lines(file=str(tmp_path), say=said_.append)) == ["abc"]
-    assert any("left out 1 utterance that is silent" in line for line in said_)
+    assert any("left out 1 utterance whose sound is silent" in line for line in said_)
 
 
 def test_a_file_without_anything_to_score_is_refused(tmp_path, model):
@@ -401,3 +422,16 @@ def test_unknown_settings_of_use_suggest_the_nearest(learned, model):
         model.evaluate(learned / "speech.csv", adio="x")
     with pytest.raises(ConfigError, match="Did you mean 'jsonl'"):
         model.lines(["x"], form="json")
+
+
+FSDD = Path(__file__).parents[3] / "shared" / "data" / "speech" / "fsdd.tar.gz"
+
+
+@pytest.mark.skipif(not FSDD.is_file(), reason="the spoken digits are not on this machine")
+def test_spoken_digits_are_learned_from_inside_their_archive(tmp_path):
+    run = begin(tmp_path / "run", FSDD, strings=30, test_strings=4, shortest_string=2, longest_string=3, steps=2)
+    train(run, Silent())
+    assert [len(Store(tmp_path / "run/state/items" / part)) for part in ("train", "valid", "test")] == [30, 4, 4]
+    trained = ostinato.load(tmp_path / "run")
+    assert trained.encoder.units.size == 12  # ten digits, the unknown and the blank
+    assert trained.evaluate(FSDD)["items"] == 4

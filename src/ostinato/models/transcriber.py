@@ -124,6 +124,10 @@ class Transcriber(nn.Module):
         self.head: Any = CtcHead(size, symbols, blank) if head is None else head(size)
 
     def encode(self, inputs: Tensor, lengths: Tensor | None = None, state: State = None) -> Encoded:
+        """Return what the head reads, by `forward`, which runs in the precision of a run."""
+        return self(inputs, lengths, state)
+
+    def forward(self, inputs: Tensor, lengths: Tensor | None = None, state: State = None) -> Encoded:
         """Read frames (T, B, D), those of a row beyond its length being zero; from `state`, those that follow it."""
         if lengths is None:
             lengths = torch.full((inputs.shape[1],), inputs.shape[0], device=inputs.device)

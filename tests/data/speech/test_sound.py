@@ -44,24 +44,24 @@ def test_bytes_are_read_as_their_file_is(sound):
 
 def test_a_missing_file_is_named(tmp_path):
     error = failure(tmp_path / "none.wav")
-    assert error.reason == "that is not there"
+    assert error.reason == "whose sound is missing"
     assert str(tmp_path / "none.wav") in str(error)
 
 
 def test_an_empty_file_is_named(tmp_path):
     (tmp_path / "a.wav").touch()
-    assert failure(tmp_path / "a.wav").reason == "that is an empty file"
+    assert failure(tmp_path / "a.wav").reason == "whose sound is an empty file"
 
 
 def test_a_folder_is_no_sound(tmp_path):
-    assert failure(tmp_path).reason == "that is a folder"
+    assert failure(tmp_path).reason == "whose sound is a folder"
 
 
 @pytest.mark.parametrize("content", [b"RIFF", b"no sound at all", b"\0" * 999, "äöü".encode()])
 def test_what_is_no_sound_cannot_be_read(tmp_path, content):
     (tmp_path / "a.wav").write_bytes(content)
     error = failure(tmp_path / "a.wav")
-    assert error.reason == "that cannot be read"
+    assert error.reason == "whose sound cannot be read"
     assert "libsndfile" in str(error)
 
 
@@ -73,14 +73,14 @@ def test_a_file_that_is_cut_off_is_heard_as_far_as_it_goes(sound):
 
 def test_a_header_without_samples_is_refused(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.zeros(0), 8000)
-    assert failure(tmp_path / "a.wav").reason == "without a sample"
+    assert failure(tmp_path / "a.wav").reason == "whose sound has no sample"
 
 
 @pytest.mark.parametrize("value", [0.0, 0.5])
 def test_silence_is_refused(tmp_path, value):
     soundfile.write(tmp_path / "a.wav", np.full(800, value), 8000)
     error = failure(tmp_path / "a.wav")
-    assert error.reason == "that is silent"
+    assert error.reason == "whose sound is silent"
     assert "800 samples" in str(error)
 
 
@@ -90,14 +90,14 @@ def test_samples_that_are_no_number_are_named(tmp_path, value):
     samples[[41, 50]] = value
     soundfile.write(tmp_path / "a.wav", samples, 8000, subtype="FLOAT")
     error = failure(tmp_path / "a.wav")
-    assert error.reason == "with samples that are no finite number"
+    assert error.reason == "whose sound has samples that are no finite number"
     assert "sample 42 is" in str(error)
     assert "1 more" in str(error)
 
 
 def test_an_error_goes_through_a_pickle(tmp_path):
     error = pickle.loads(pickle.dumps(failure(tmp_path / "none.wav")))
-    assert (error.reason, str(error)[-40:]) == ("that is not there", str(failure(tmp_path / "none.wav"))[-40:])
+    assert (error.reason, str(error)[-40:]) == ("whose sound is missing", str(failure(tmp_path / "none.wav"))[-40:])
 
 
 @pytest.mark.parametrize(("name", "expected"), [("a.WAV", True), ("b/c.flac", True), ("a.txt", False), ("wav", False)])

@@ -34,7 +34,7 @@ def file_chunks(path: Path, seconds: float = 0.1) -> Chunks:
         file: Any = soundfile.SoundFile(path)
     except (soundfile.SoundFileError, OSError, TypeError) as error:
         got = f"it cannot be read as a sound ({str(error).rpartition(': ')[2].rstrip('.')})"
-        raise BadSound(str(path), "that cannot be read", got, "", "Check its name") from None
+        raise BadSound(str(path), "whose sound cannot be read", got, "", "Check its name") from None
 
     def pieces() -> Iterator[NDArray[np.float32]]:
         with file:
@@ -51,7 +51,9 @@ def piped_chunks(stream: BinaryIO, rate: int | None = None, seconds: float = 0.1
     """
     head = stream.read(4)
     if not head:
-        raise BadSound("standard input", "that is empty", "it is empty", "A sound is read from it", "Pipe one into it")
+        raise BadSound(
+            "standard input", "whose sound is empty", "it is empty", "A sound is read from it", "Pipe one into it"
+        )
     if head == b"RIFF":
         return _wave_chunks(_Rejoined(head, stream), seconds)
     if rate is None:
@@ -67,7 +69,9 @@ def _wave_chunks(stream: Any, seconds: float) -> Chunks:
     except (wave.Error, EOFError) as error:
         got = f"a WAV that cannot be read as it comes ({error or 'it ends early'})"
         advice = "Convert it to 16-bit WAV, or write it to a file"
-        raise BadSound("standard input", "that cannot be read", got, "Samples are whole numbers", advice) from None
+        raise BadSound(
+            "standard input", "whose sound cannot be read", got, "Samples are whole numbers", advice
+        ) from None
 
     def pieces() -> Iterator[NDArray[np.float32]]:
         while block := file.readframes(max(1, int(rate * seconds))):

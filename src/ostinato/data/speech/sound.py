@@ -19,7 +19,7 @@ SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".aifc", 
 
 
 class BadSound(DataError):
-    """A sound that nothing can be heard in; `reason` says why, as items are counted: "that is silent"."""
+    """A sound that nothing can be heard in; `reason` says why, as items are counted: "whose sound is silent"."""
 
     def __init__(self, where: str, reason: str, got: str, possible: str = "", advice: str = ""):
         self.reason = reason
@@ -67,32 +67,32 @@ def read_sound(source: Path | bytes, where: str = "") -> Sound:
     except (soundfile.SoundFileError, OSError, TypeError) as error:
         got = f"it cannot be read as a sound ({_said(error)})"
         possible = f"Sounds are {', '.join(SUFFIXES[:5])} and what else libsndfile reads"
-        raise BadSound(where, "that cannot be read", got, possible, "Fetch or convert it again") from None
+        raise BadSound(where, "whose sound cannot be read", got, possible, "Fetch or convert it again") from None
     return checked(Sound(values.mean(axis=1), int(rate), values.shape[1]), where)
 
 
 def checked(sound: Sound, where: str) -> Sound:
     """Return the sound. Raises BadSound for one without a sample, with numbers that are none, and for silence."""
     if not len(sound.samples):
-        raise BadSound(where, "without a sample", "it holds no sample", "A sound has some", "Record it again")
+        raise BadSound(where, "whose sound has no sample", "it holds no sample", "A sound has some", "Record it again")
     finite = np.isfinite(sound.samples)
     if not finite.all():
         at = int(np.argmin(finite))
         got = f"sample {at + 1:,} is {sound.samples[at]:g}, and {int((~finite).sum()) - 1:,} more are no finite number"
-        raise BadSound(where, "with samples that are no finite number", got, "", "Convert it again")
+        raise BadSound(where, "whose sound has samples that are no finite number", got, "", "Convert it again")
     if (sound.samples == sound.samples[0]).all():
         got = f"silence: all of its {len(sound.samples):,} samples are {sound.samples[0]:g}"
-        raise BadSound(where, "that is silent", got, "Something is heard in a recording", "Record it again")
+        raise BadSound(where, "whose sound is silent", got, "Something is heard in a recording", "Record it again")
     return sound
 
 
 def _check_there(path: Path, where: str) -> None:
     if not path.exists():
-        raise BadSound(where, "that is not there", "there is no such file", "", "Check the path, letter by letter")
+        raise BadSound(where, "whose sound is missing", "there is no such file", "", "Check the path, letter by letter")
     if path.is_dir():
-        raise BadSound(where, "that is a folder", "a folder, where a sound is needed", "", "Name a file in it")
+        raise BadSound(where, "whose sound is a folder", "a folder, where a sound is needed", "", "Name a file in it")
     if not path.stat().st_size:
-        raise BadSound(where, "that is an empty file", "the file is empty", "", "Fetch it again")
+        raise BadSound(where, "whose sound is an empty file", "the file is empty", "", "Fetch it again")
 
 
 def _said(error: Exception) -> str:
