@@ -109,7 +109,8 @@ def test_a_generated_task_needs_no_file(main):
 def test_flags_and_settings_are_those_of_the_search():
     search = {entry.name for entry in fields(Search)} - {"sampling", "never"}
     drawn = {entry.name for entry in fields(Sampling)} - {"greedy"}
-    assert {entry.name for entry in fields(SearchFlags)} == search | drawn
+    of_sounds = {"language_model", "language_weight", "symbol_bonus"}
+    assert {entry.name for entry in fields(SearchFlags)} == search | drawn | of_sounds
     assert {entry.name for entry in fields(Searching)} == search - {"n_best", "patience"}
 
 
@@ -157,6 +158,8 @@ def test_what_cannot_be_done_is_said_in_one_message(main, numbers, bad, argument
         (["evaluate", "runs/numbers", "blank.tsv"], "no pair that can be scored"),
         (["evaluate", "runs/numbers", "a.de", "--targets", "a.en"], "1"),
         (["predict", "runs/numbers", "eins", "--n-best", "0"], "n_best"),
+        (["predict", "runs/numbers", "eins", "--language-model", "runs/numbers"], "--language-model"),
+        (["evaluate", "runs/numbers", "numbers.tsv", "--symbol-bonus", "1"], "--symbol-bonus"),
     ],
 )
 def test_bad_files_to_use_a_model_on_are_refused(main, trained, bad, arguments, message):
