@@ -446,6 +446,7 @@ def test_a_setting_that_is_not_possible_is_refused_by_name(wrong, said):
     ("given", "said"),
     [
         ({"end": 9}, "end: 9. The model's symbols are 0 to 3"),
+        ({"settings": Search(never=(1,))}, "never: 1, the end. Possible: other symbols"),
         ({"settings": Search(never=(7,))}, "never: 7. The model's symbols are 0 to 3"),
         ({"settings": Search(coverage_penalty=1.0)}, "coverage_penalty: 1.0 without `record`"),
         ({"start": torch.zeros(1, 2)}, "start: a tensor of shape"),

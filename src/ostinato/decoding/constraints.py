@@ -29,6 +29,8 @@ class Constraints:
     def __init__(self, settings: Search, rows: Rows, end: int, start: Tensor):
         if start.ndim != 1:
             raise ConfigError("start", f"a tensor of shape {tuple(start.shape)}", "One symbol a row: (B,)")
+        if end in settings.never:
+            raise ConfigError("never", f"{end}, the end", "Possible: other symbols", "Without an end nothing is found")
         self.settings, self.end, count = settings, end, len(start)
         self.limits = torch.full((count,), settings.max_length, device=start.device)
         if rows.limits is not None:
