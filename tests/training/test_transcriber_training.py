@@ -158,7 +158,7 @@ def test_what_cannot_be_heard_is_left_out_counted_and_named(tmp_path):
         "1 utterance whose sound is silent (the first: ",
         "1 utterance shorter than 25 ms",
         "1 utterance whose sound is missing",
-        "1 utterance whose sound has samples that are no finite number",
+        "1 utterance whose sound has samples that are no number",
         "1 utterance longer than 5 s",
         "1 utterance whose sound has no sample",
         "1 utterance whose sound cannot be read",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from ostinato.data.speech import BadSound, read_sound
+from ostinato.data.speech import BadSound, LogMel, read_sound
 from ostinato.data.speech.sound import is_sound
 
 
@@ -84,15 +84,44 @@ def test_silence_is_refused(tmp_path, value):
     assert "800 samples" in str(error)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_samples_that_are_no_number_are_named(tmp_path, value):
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1e9])
+def test_samples_that_are_no_number_are_counted(tmp_path, value):
     samples = np.zeros(100)
     samples[[41, 50]] = value
     soundfile.write(tmp_path / "a.wav", samples, 8000, subtype="FLOAT")
     error = failure(tmp_path / "a.wav")
-    assert error.reason == "whose sound has samples that are no finite number"
-    assert "sample 42 is" in str(error)
-    assert "1 more" in str(error)
+    assert error.reason == "whose sound has samples that are no number or far too large"
+    assert "2 of its samples" in str(error)
+
+
+@pytest.mark.parametrize("rate", [1, 999, 2_000_000])
+def test_an_impossible_rate_is_refused(tmp_path, rate):
+    soundfile.write(tmp_path / "a.wav", np.random.default_rng(0).uniform(-1, 1, 99), rate)
+    assert failure(tmp_path / "a.wav").reason == "of an impossible rate"
+
+
+def test_a_header_that_promises_too_much_takes_no_memory(tmp_path):
+    soundfile.write(tmp_path / "a.flac", np.random.default_rng(0).uniform(-1, 1, 5000), 8000)
+    content = bytearray((tmp_path / "a.flac").read_bytes())
+    content[21] |= 0x0F  # of 36 bits that count samples, the highest
+    with pytest.raises(BadSound, match="cannot be read"):
+        read_sound(bytes(content))
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.mp3", "a.aiff"])
+def test_whatever_happened_to_a_file_it_is_a_sound_or_a_bad_one(tmp_path, name):
+    draw = np.random.default_rng(0)
+    soundfile.write(tmp_path / name, draw.uniform(-0.5, 0.5, (2000, 2)), 8000)
+    whole = (tmp_path / name).read_bytes()
+    for _ in range(60):
+        content = bytearray(whole[: int(draw.integers(1, len(whole) + 1))])
+        for place in draw.integers(0, min(len(content), 80), 6):
+            content[place] = draw.integers(256)
+        try:
+            samples = read_sound(bytes(content)).samples
+        except BadSound:
+            continue
+        assert np.isfinite(LogMel(8000).frames(samples)).all()
 
 
 def test_an_error_goes_through_a_pickle(tmp_path):

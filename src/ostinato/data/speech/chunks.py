@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato._errors import ConfigError
-from ostinato.data.speech.sound import BadSound
+from ostinato.data.speech.sound import BadSound, check_rate, mono, opened
 
 RAW = "raw samples of 16 bits, the low byte first, one channel"
 
@@ -28,18 +28,12 @@ class Chunks(NamedTuple):
 
 def file_chunks(path: Path, seconds: float = 0.1) -> Chunks:
     """Read a file of sound in pieces of so many seconds. Raises BadSound for one that is none."""
-    import soundfile
-
-    try:
-        file: Any = soundfile.SoundFile(path)
-    except (soundfile.SoundFileError, OSError, TypeError) as error:
-        got = f"it cannot be read as a sound ({str(error).rpartition(': ')[2].rstrip('.')})"
-        raise BadSound(str(path), "whose sound cannot be read", got, "", "Check its name") from None
+    file = opened(path, str(path))
+    check_rate(file.samplerate, str(path))
 
     def pieces() -> Iterator[NDArray[np.float32]]:
         with file:
-            for block in file.blocks(max(1, int(file.samplerate * seconds)), dtype="float32", always_2d=True):
-                yield block.mean(axis=1)
+            yield from mono(file, max(1, int(file.samplerate * seconds)), str(path))
 
     return Chunks(int(file.samplerate), pieces())
 
@@ -59,6 +53,7 @@ def piped_chunks(stream: BinaryIO, rate: int | None = None, seconds: float = 0.1
     if rate is None:
         got = "standard input begins with no WAV header, and no rate was given"
         raise ConfigError("--rate", got, f"What is no WAV is read as {RAW}", "Name its samples a second")
+    check_rate(rate, "standard input")
     return Chunks(rate, _raw_pieces(_Rejoined(head, stream), 2 * max(1, int(rate * seconds))))
 
 
@@ -66,12 +61,16 @@ def _wave_chunks(stream: Any, seconds: float) -> Chunks:
     try:
         file = wave.open(stream, "rb")  # noqa: SIM115 (read on while the pieces are)
         width, channels, rate = file.getsampwidth(), file.getnchannels(), file.getframerate()
+        if not 1 <= width <= 4:
+            raise wave.Error(f"samples of {8 * width} bits")
     except (wave.Error, EOFError) as error:
         got = f"a WAV that cannot be read as it comes ({error or 'it ends early'})"
         advice = "Convert it to 16-bit WAV, or write it to a file"
         raise BadSound(
             "standard input", "whose sound cannot be read", got, "Samples are whole numbers", advice
         ) from None
+
+    check_rate(rate, "standard input")
 
     def pieces() -> Iterator[NDArray[np.float32]]:
         while block := file.readframes(max(1, int(rate * seconds))):

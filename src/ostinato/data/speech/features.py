@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato._errors import ConfigError
+from ostinato.data.speech.sound import LEAST_RATE
 
 FULL_SCALE = 32768.0
 """Kaldi reads samples as 16-bit numbers."""
-LEAST_RATE = 1000
 
 
 @dataclass(frozen=True)

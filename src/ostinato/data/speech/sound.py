@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,10 @@ from ostinato._errors import DataError
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".caf", ".w64")
 """Names that sounds end with."""
+BLOCK = 1 << 16
+"""Samples read at once: what a header says of their number may be wrong."""
+LEAST_RATE, MOST_RATE = 1000, 1_000_000
+LOUDEST = 1e6
 
 
 class BadSound(DataError):
@@ -56,34 +61,79 @@ def read_sound(source: Path | bytes, where: str = "") -> Sound:
     Raises BadSound, which `where` names (by default the file), for a file that is missing, empty or no sound, and
     as `checked` does.
     """
-    import soundfile  # 60 ms, which other data does without
-
     where = where or (str(source) if isinstance(source, Path) else "a sound")
-    opened = BytesIO(source) if isinstance(source, bytes) else source
     if isinstance(source, Path):
         _check_there(source, where)
+    with opened(source, where) as file:
+        pieces, channels, rate = list(mono(file, BLOCK, where)), file.channels, file.samplerate
+    samples = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+    return checked(Sound(samples, int(rate), channels), where)
+
+
+def opened(source: Path | bytes, where: str) -> Any:
+    """Open a file of sound, or its bytes, for a `with` statement. Raises BadSound for what is none."""
+    import soundfile  # 60 ms, which other data does without
+
     try:
-        values, rate = soundfile.read(opened, dtype="float32", always_2d=True)
+        return soundfile.SoundFile(_Held(source) if isinstance(source, bytes) else source)
     except (soundfile.SoundFileError, OSError, TypeError) as error:
-        got = f"it cannot be read as a sound ({_said(error)})"
-        possible = f"Sounds are {', '.join(SUFFIXES[:5])} and what else libsndfile reads"
-        raise BadSound(where, "whose sound cannot be read", got, possible, "Fetch or convert it again") from None
-    return checked(Sound(values.mean(axis=1), int(rate), values.shape[1]), where)
+        raise _unreadable(where, error) from None
+
+
+def mono(file: Any, size: int, where: str) -> Iterator[NDArray[np.float32]]:
+    """Yield the mean of all channels, so many samples at a time, to where the file ends, whatever its header says."""
+    import soundfile
+
+    while True:
+        try:
+            block = file.read(size, dtype="float32", always_2d=True)
+        except (soundfile.SoundFileError, OSError, TypeError) as error:
+            raise _unreadable(where, error) from None
+        if not len(block):
+            return
+        check_samples(block, where)
+        yield block.mean(axis=1)
 
 
 def checked(sound: Sound, where: str) -> Sound:
-    """Return the sound. Raises BadSound for one without a sample, with numbers that are none, and for silence."""
+    """Return the sound. Raises BadSound for one without a sample, of an impossible rate, and for silence.
+
+    Also for samples that are no number, or far beyond full scale.
+    """
+    check_rate(sound.rate, where)
     if not len(sound.samples):
-        raise BadSound(where, "whose sound has no sample", "it holds no sample", "A sound has some", "Record it again")
-    finite = np.isfinite(sound.samples)
-    if not finite.all():
-        at = int(np.argmin(finite))
-        got = f"sample {at + 1:,} is {sound.samples[at]:g}, and {int((~finite).sum()) - 1:,} more are no finite number"
-        raise BadSound(where, "whose sound has samples that are no finite number", got, "", "Convert it again")
+        got = "it holds no sample"
+        raise BadSound(where, "whose sound has no sample", got, "A sound has some", "Record it again")
+    check_samples(sound.samples, where)
     if (sound.samples == sound.samples[0]).all():
         got = f"silence: all of its {len(sound.samples):,} samples are {sound.samples[0]:g}"
         raise BadSound(where, "whose sound is silent", got, "Something is heard in a recording", "Record it again")
     return sound
+
+
+def check_rate(rate: int, where: str) -> None:
+    """Raise BadSound for a rate at which no sound is recorded."""
+    if not LEAST_RATE <= rate <= MOST_RATE:
+        got, possible = f"{rate:,} samples a second", f"From {LEAST_RATE:,} to {MOST_RATE:,} of them are read"
+        raise BadSound(where, "of an impossible rate", got, possible, "Convert it again")
+
+
+def check_samples(samples: NDArray[np.float32], where: str) -> None:
+    """Raise BadSound for samples (n, …) that are no number, or far beyond full scale, which is 1."""
+    good = np.abs(samples) <= LOUDEST  # NaN is not
+    if not good.all():
+        wrong = samples[~good]
+        reason, advice = "whose sound has samples that are no number or far too large", "Convert it again"
+        got = f"{len(wrong):,} of its samples are no finite number or beyond {LOUDEST:g}, the first {wrong.flat[0]:g}"
+        raise BadSound(where, reason, got, "Full scale is 1", advice)
+
+
+class _Held(BytesIO):
+    """Bytes in which a reader of damaged files cannot seek to before the beginning."""
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        base = (0, self.tell(), len(self.getbuffer()))[whence]
+        return super().seek(max(0, base + offset))
 
 
 def _check_there(path: Path, where: str) -> None:
@@ -95,5 +145,8 @@ def _check_there(path: Path, where: str) -> None:
         raise BadSound(where, "whose sound is an empty file", "the file is empty", "", "Fetch it again")
 
 
-def _said(error: Exception) -> str:
-    return str(error).rpartition(": ")[2].strip().rstrip(".") or type(error).__name__
+def _unreadable(where: str, error: Exception) -> BadSound:
+    said = str(error).rpartition(": ")[2].strip().rstrip(".") or type(error).__name__
+    possible = f"Sounds are {', '.join(SUFFIXES[:5])} and what else libsndfile reads"
+    got = f"it cannot be read as a sound ({said})"
+    return BadSound(where, "whose sound cannot be read", got, possible, "Fetch or convert it again")

@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ostinato._errors import ConfigError, DataError
+from ostinato._errors import ConfigError
 from ostinato.data.speech.resampling import Resampler
+from ostinato.data.speech.sound import check_rate, check_samples
 from ostinato.models.transcriber import FrameStream, Transcriber
 from ostinato.training.config.transcriber import SpeechData
 from ostinato.training.devices import device_of
@@ -25,16 +26,17 @@ class Dictation:
         if encoder.schema.rate is None:
             raise ConfigError("stream", "a model of features", "Sounds are streamed", "Train one on sounds")
         self._encoder, self._model = encoder, model
+        if rate is not None:
+            check_rate(rate, "the stream")
         self._resampler = Resampler(rate or encoder.schema.rate, encoder.schema.rate)
         self._features = features_of(data, encoder.schema.rate).stream()
         self._writer, self._decoder = FrameStream(model), encoder.units.decoder()
         self._begun, self._space = False, ""
 
     def push(self, samples: NDArray) -> str:
-        """Return the text that samples (n,), from -1 to 1, add, often none. Raises DataError for NaN and infinity."""
+        """Return the text that samples (n,), from -1 to 1, add, often none. Raises BadSound for NaN and infinity."""
         samples = np.asarray(samples, np.float32).reshape(-1)
-        if not np.isfinite(samples).all():
-            raise DataError("the stream", "a sample that is no finite number", "", "Check where it comes from")
+        check_samples(samples, "the stream")
         return self._heard(self._resampler.push(samples))
 
     def finish(self) -> str:
