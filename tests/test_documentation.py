@@ -25,6 +25,7 @@ SHORT = {
     "classifier": ["--steps", "2"],
     "tagger": ["--steps", "2"],
     "forecaster": ["--steps", "2"],
+    "captioner": ["--steps", "2", "--hidden-size", "8", "--max-length", "10"],
     "transcriber": ["--steps", "2", "--hidden-size", "8"],
     "translator": ["--steps", "2", "--hidden-size", "8", "--max-length", "10"],
 }

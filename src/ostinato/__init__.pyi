@@ -29,13 +29,16 @@ from .cells.wrappers.weight_noise import WeightNoise as WeightNoise
 from .cells.wrappers.zoneout import Zoneout as Zoneout
 from .decoding.sampling import Sampling as Sampling
 from .layers.crf import CRF as CRF
+from .layers.image_encoder import ImageEncoder as ImageEncoder
 from .layers.recurrent import Recurrent as Recurrent
+from .models.captioner import Captioner as Captioner
 from .models.decoder import Decoder as Decoder
 from .models.encoder import Encoder as Encoder
 from .models.language_model import LanguageModel as LanguageModel
 from .models.tagger import Tagger as Tagger
 from .models.transcriber import Transcriber as Transcriber
 from .models.translator import Translator as Translator
+from .training.captioner import train_captioner as train_captioner
 from .training.classifier import train_classifier as train_classifier
 from .training.comparison import compare as compare
 from .training.forecaster import train_forecaster as train_forecaster

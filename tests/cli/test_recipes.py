@@ -32,6 +32,12 @@ PAIRS = {
     "sigmorphon-turkish": "inflections",
 }
 """Recipe of a translator → what it learns from here."""
+SEEN = {
+    "color-names": ["colours.csv"],
+    "shapes-captions": ["generated:shapes?items=40", "--validation", "0.2"],
+    "shapes-questions": ["generated:shapes?items=40&questions=true", "--validation", "0.2"],
+}
+"""Recipe of a captioner → what it learns from here."""
 WITH_CONTROL = [name for name in recipes() if "control" in recipe_document(name)]
 
 
@@ -39,6 +45,7 @@ WITH_CONTROL = [name for name in recipes() if "control" in recipe_document(name)
 def files(folder):
     """Put the small files that recipes over a person's own files are run on beside the text."""
     write_digits(folder / "digits.tar.gz")
+    (folder / "colours.csv").write_text("name,hex\n" + "".join(f"no {k},#{k:06x}\n" for k in range(100)))
     (folder / "pairs.tsv").write_text("".join(f"wort {k}\tword {k}\n" for k in range(200)))
     rows = [f"word{k % 7} {'up' if k % 2 else 'down'},{k % 2}" for k in range(60)]
     (folder / "texts.csv").write_text("\n".join(["text,label", *rows]))
@@ -73,6 +80,9 @@ def given(recipe: str) -> list[str]:
     if kind == "translator":
         short = ["--hidden-size", "8", "--embedding-size", "8", "--steps", "2", "--max-length", "5"]
         return [PAIRS[recipe], "--test", "0.2", *short]
+    if kind == "captioner":
+        short = ["--hidden-size", "8", "--channels", "4,4", "--steps", "2", "--max-length", "5"]
+        return [*SEEN[recipe], "--test", "0.2", *short]
     if kind == "transcriber":
         return ["digits.tar.gz", "--strings", "20", "--test-strings", "5", "--hidden-size", "8", "--steps", "2"]
     if kind not in ("classifier", "tagger"):

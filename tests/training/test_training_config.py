@@ -9,6 +9,7 @@ from ostinato import ConfigError, DataError
 from ostinato.training import config
 from ostinato.training.config import (
     BalancingRun,
+    CaptionerRun,
     ClassifierRun,
     ForecasterRun,
     ReservoirRun,
@@ -26,7 +27,7 @@ from ostinato.training.config import (
     to_yaml,
 )
 
-LABELLED = (ClassifierRun, TaggerRun, ForecasterRun, TranscriberRun, TranslatorRun)
+LABELLED = (ClassifierRun, TaggerRun, ForecasterRun, TranscriberRun, TranslatorRun, CaptionerRun)
 KINDS = {kind.kind: kind for kind in (Run, TaskRun, ReservoirRun, BalancingRun, *LABELLED)}
 
 

@@ -14,6 +14,7 @@ from ostinato.cli.results import say
 from ostinato.cli.searching import SearchFlags, searching
 
 if TYPE_CHECKING:
+    from ostinato.training.captioner.trained import TrainedCaptioner
     from ostinato.training.classifier.trained import TrainedClassifier
     from ostinato.training.forecaster.trained import TrainedForecaster
     from ostinato.training.tagger.trained import TrainedTagger
@@ -115,6 +116,14 @@ def _transcriber(model: TrainedTranscriber, asked: Evaluate) -> list[str]:
     return judged_lines(model, asked.file, asked.report, say, **{k: v for k, v in given.items() if v is not None})
 
 
+def _captioner(model: TrainedCaptioner, asked: Evaluate) -> list[str]:
+    from ostinato.training.captioner.report import judged_lines
+
+    _refuse_format(asked)
+    given = {"text": asked.column, "label": asked.label, "encoding": asked.encoding, **searching(asked.search, model)}
+    return judged_lines(model, asked.file, asked.report, say, **{k: v for k, v in given.items() if v is not None})
+
+
 KINDS: dict[str, Callable[[Any, Evaluate], list[str]]] = {
     "language-model": _language_model,
     "classifier": _classifier,
@@ -122,4 +131,5 @@ KINDS: dict[str, Callable[[Any, Evaluate], list[str]]] = {
     "forecaster": _forecaster,
     "transcriber": _transcriber,
     "translator": _translator,
+    "captioner": _captioner,
 }

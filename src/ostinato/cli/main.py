@@ -22,6 +22,7 @@ COMMANDS = {
     "train forecaster": ("train_forecaster", "train a forecaster of series: numbers, counts or bits over time"),
     "train transcriber": ("train_transcriber", "train a transcriber of speech into text"),
     "train translator": ("train_translator", "train a translator: sequences into sequences of their own length"),
+    "train captioner": ("train_captioner", "train a captioner: images or vectors into words, questions into answers"),
     "train task": ("train_task", "train on a synthetic task, until it is solved"),
     "train reservoir": ("train_reservoir", "fit the readout of a reservoir"),
     "train influence-balancing": ("train_influence_balancing", "learn one number that truncation gets wrong"),

@@ -23,7 +23,7 @@ class Predict:
     run: tyro.conf.Positional[Path]
     """Folder of a run."""
     texts: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Texts to answer, one an argument."""
+    """Texts to answer, one an argument; of a captioner files of images, or vectors."""
     file: str | None = None
     """File to answer instead, or - for standard input."""
     column: str | None = None
@@ -42,6 +42,8 @@ class Predict:
     """Seed of what is drawn (default: 0)."""
     prefix: str | None = None
     """Of models that write: what each answer begins with."""
+    question: str | None = None
+    """Of a captioner that answers questions: what is asked of all that have none of their own."""
     search: tyro.conf.OmitArgPrefixes[SearchFlags] = field(default_factory=SearchFlags)
     stream: bool = False
     """Of a transcriber: write the text of one sound while it is heard; --file - is standard input, WAV or raw."""
@@ -85,7 +87,7 @@ def _answers(asked: Predict, model: Any) -> Iterator[str]:
     if asked.rate is not None:
         raise ConfigError("--rate", "it was given without --stream", "Files say their rates themselves", "Leave it out")
     given = {"text": asked.column, "encoding": asked.encoding, **_reading(asked, model), **_ahead(asked, model)}
-    given |= {"prefix": _prefix(asked, model), **searching(asked.search, model)}
+    given |= {"prefix": _prefix(asked, model), "question": _question(asked, model), **searching(asked.search, model)}
     form = asked.format or model.formats[0]
     return model.lines(asked.texts, asked.file, form, **{k: v for k, v in given.items() if v is not None})
 
@@ -126,6 +128,14 @@ def _prefix(asked: Predict, model: Any) -> str | None:
     if asked.prefix is not None and not getattr(model, "searches", False):
         raise ConfigError("--prefix", "this run writes no sequences", "It is for translators", "Leave it out")
     return asked.prefix
+
+
+def _question(asked: Predict, model: Any) -> str | None:
+    """Return what is asked. Raises ConfigError where the model answers nothing."""
+    if asked.question is not None and not getattr(model, "answers", False):
+        possible = "It is for captioners that learned from questions"
+        raise ConfigError("--question", "this run answers no questions", possible, "Leave it out")
+    return asked.question
 
 
 def _write(lines: Iterator[str], stream: TextIO, end: str) -> None:

@@ -16,6 +16,7 @@ OPENERS = {
     "classifier": ("ostinato.training.classifier.trained", "open_classifier"),
     "transcriber": ("ostinato.training.transcriber.trained", "open_transcriber"),
     "tagger": ("ostinato.training.tagger.trained", "open_tagger"),
+    "captioner": ("ostinato.training.captioner.trained", "open_captioner"),
     "translator": ("ostinato.training.translator.trained", "open_translator"),
 }
 """Kind of run → module and function that opens its model."""

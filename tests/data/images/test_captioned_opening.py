@@ -8,7 +8,7 @@ import pytest
 from files_of_images import SHARED, failure, image
 
 from ostinato._errors import ConfigError, DataError
-from ostinato.data.images import Columns, Images, open_captioned
+from ostinato.data.images import Images, open_captioned
 from ostinato.data.images.vectors import vector_of_text
 from ostinato.data.place import Place
 
@@ -76,7 +76,7 @@ def test_images_come_from_standard_input_one_by_one(monkeypatch, tmp_path):
 
 def test_vectors_come_from_standard_input(monkeypatch):
     typed(monkeypatch, "#ff0000\n0.5, 0 1\n")
-    found = open_captioned("-", columns=Columns(vector=("hex",)), captioned=False)
+    found = open_captioned("-", kind="vector", captioned=False)
     assert [item.context.tolist() for item in found] == [[1.0, 0.0, 0.0], [0.5, 0.0, 1.0]]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ostinato._errors import ConfigError
 from ostinato.data.generated import GENERATED, generated
-from ostinato.data.images.captioned import Captioned, CaptionedSet, Skip
+from ostinato.data.images.captioned import Captioned, CaptionedSet, ContextKind, Skip
 from ostinato.data.images.features import read_features
 from ostinato.data.images.folders import read_folder
 from ostinato.data.images.pixels import check_fit
@@ -27,6 +27,7 @@ def open_captioned(
     images: Images | None = None,
     encoding: str = "utf-8",
     captioned: bool = True,
+    kind: ContextKind = "image",
     asks: bool | None = None,
     skip: Skip | None = None,
 ) -> CaptionedSet:
@@ -37,6 +38,7 @@ def open_captioned(
     columns    which columns of a table, or arrays of .npz, hold what; found by their names where it says nothing.
     images     size and folder of images; the folder is that of the table where it is not said.
     captioned  whether captions are needed; without them items come one by one, in constant memory.
+    kind       what lines of text are that have no columns: names of images, or vectors.
     asks       whether something is asked of each item; None to see from the names of the columns.
     skip       counts images that cannot be read; without it they are errors.
 
@@ -49,7 +51,7 @@ def open_captioned(
         return _world(text, images, captioned, asks)
     path = Path(text)
     if text.startswith("hf://") or text == "-":
-        return _rows(text, columns, images, Path(), encoding, captioned, asks, skip)
+        return _rows(text, columns, images, Path(), encoding, captioned, kind, asks, skip)
     if path.is_dir():
         return read_folder(path, columns, images, encoding, captioned=captioned, asks=asks, skip=skip)
     check_file(path)
@@ -57,17 +59,17 @@ def open_captioned(
         return read_features(path, captioned=captioned, column=columns.caption, question=columns.question)
     if is_image_name(path.name):
         raise ConfigError(text, "one image, where many are needed", _TABLES, "To answer it, name it as an argument")
-    return _rows(text, columns, images, path.parent, encoding, captioned, asks, skip)
+    return _rows(text, columns, images, path.parent, encoding, captioned, kind, asks, skip)
 
 
 def _rows(
-    source: str, columns: Columns, images: Images, beside: Path, encoding: str, captioned: bool, asks: bool | None,
-    skip: Skip | None,
+    source: str, columns: Columns, images: Images, beside: Path, encoding: str, captioned: bool, kind: ContextKind,
+    asks: bool | None, skip: Skip | None,
 ) -> CaptionedSet:  # fmt: skip
     unlabelled = None if captioned else (columns.image or (columns.vector[0] if columns.vector else "image"))
     rows = open_table(source, encoding, unlabelled=unlabelled)
     images = replace(images, folder=beside if images.folder is None else images.folder)
-    return read_table(rows, columns, images, captioned=captioned, asks=asks, skip=skip)
+    return read_table(rows, columns, images, captioned=captioned, kind=kind, asks=asks, skip=skip)
 
 
 def _world(source: str, images: Images, captioned: bool, asks: bool | None) -> CaptionedSet:

@@ -85,8 +85,8 @@ def is_image_name(name: str) -> bool:
 
 
 def read_table(
-    rows: Rows, columns: Columns, images: Images, *, captioned: bool = True, asks: bool | None = None,
-    skip: Skip | None = None,
+    rows: Rows, columns: Columns, images: Images, *, captioned: bool = True, kind: ContextKind = "image",
+    asks: bool | None = None, skip: Skip | None = None,
 ) -> CaptionedSet:  # fmt: skip
     """Read the items of a table: its rows, those of one image and question gathered with all their captions.
 
@@ -95,7 +95,7 @@ def read_table(
     where a column is called so). `skip` counts images that cannot be read; without it they are errors.
     Raises DataError for columns that are missing.
     """
-    found = _find(rows, columns, captioned, asks)
+    found = _find(rows, columns, captioned, kind, asks)
     words = f"{rows.format}; {found.words()}"
 
     def read() -> Iterator[Captioned]:
@@ -105,17 +105,17 @@ def read_table(
     return CaptionedSet(rows.name, words, found.kind, found.question is not None, read)
 
 
-def _find(rows: Rows, columns: Columns, captioned: bool, asks: bool | None) -> _Found:
+def _find(rows: Rows, columns: Columns, captioned: bool, kind: ContextKind, asks: bool | None) -> _Found:
     if columns == Columns() and rows.columns == ("column 1", "column 2"):  # no header: the image, then its caption
         columns = Columns(image="column 1", caption="column 2")
     if rows.columns == ("text",) and not captioned:
-        return _Found(("text",), "vector" if columns.vector else "image", None, None, is_line=True)
+        return _Found(("text",), "vector" if kind == "vector" else "image", None, None, is_line=True)
     seen, kind = _seen(rows, columns)
     question = None
     if columns.question is not None or asks or (asks is None and _has_questions(rows, seen)):
         question = column_of(rows, columns.question, "question", taken=seen, flag="--question-column").column
     taken = (*seen, question) if question else seen
-    caption = column_of(rows, columns.caption, "caption", taken=taken, flag="--caption") if captioned else None
+    caption = column_of(rows, columns.caption, "caption", taken=taken, flag="--caption-column") if captioned else None
     return _Found(seen, kind, caption and caption.column, question)
 
 
@@ -134,7 +134,7 @@ def _seen(rows: Rows, columns: Columns) -> tuple[tuple[str, ...], ContextKind]:
         colours = [name for name in rows.columns if is_of_colours(rows, name)]
         if colours:
             return (colours[0],), "vector"
-    return (column_of(rows, columns.image, "image", flag="--image").column,), "image"
+    return (column_of(rows, columns.image, "image", flag="--image-column").column,), "image"
 
 
 def _gathered(rows: Rows, found: _Found) -> Iterator[Row]:

@@ -11,6 +11,7 @@ from typing import Any
 from ostinato._errors import RunError
 from ostinato.training.config import (
     AnyRun,
+    CaptionerRun,
     ClassifierRun,
     ForecasterRun,
     ReservoirRun,
@@ -35,6 +36,7 @@ KINDS: dict[str, AnyRun] = {
         ForecasterRun,
         TranslatorRun,
         TranscriberRun,
+        CaptionerRun,
     )
 }
 AXES = ("step", "epoch", "symbols", "sequences", "seconds")

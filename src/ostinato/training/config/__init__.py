@@ -1,6 +1,7 @@
 """The settings of a run. A value comes from its default, then from a recipe or a `--config` file, then from a flag."""
 
 from ostinato.training.config.balancing import Balancing, BalancingRun
+from ostinato.training.config.captioner import CaptionerRun
 from ostinato.training.config.checks import above_zero, check_seed, refuse_two_ways
 from ostinato.training.config.classifier import ClassifierRun
 from ostinato.training.config.documents import FORMAT, overlay, override, parse_yaml, read_yaml, sections, to_yaml
@@ -45,6 +46,7 @@ __all__ = [
     "AnyRunT",
     "Balancing",
     "BalancingRun",
+    "CaptionerRun",
     "ClassifierRun",
     "Data",
     "Exercise",

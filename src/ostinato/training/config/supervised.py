@@ -37,5 +37,6 @@ class FileRun(AnyRun):
             raise ConfigError("file", "no file was given", "Give a file to learn from, or --resume with --out")
         baseline = getattr(self.model, "baseline", "none")
         baseline = "" if baseline == "none" else f"-{baseline}"
-        file = file.partition("?")[0] if file.startswith("hf://") else file
+        if file.startswith(("hf://", "generated:")):
+            file = file.partition("?")[0].removeprefix("generated:")
         return Path(file.rstrip("/")).name.partition(".")[0] + baseline

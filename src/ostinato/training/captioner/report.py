@@ -1,0 +1,105 @@
+"""What the best weights of a captioner reach: figures, what is written beside the references, captioned images."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import shorten
+from typing import TYPE_CHECKING, Any
+
+from ostinato.training.captioner.encoding import Items
+from ostinato.training.captioner.scoring import answered, nats_of
+from ostinato.training.metrics.texts import Texts, in_words
+from ostinato.training.pictures.regions import Captioned, draw_regions
+from ostinato.training.progress import Display
+from ostinato.training.run_folder import RunFolder, write_text
+from ostinato.training.supervised.record import record
+from ostinato.training.translator.searching import Asked, Hypothesis
+
+if TYPE_CHECKING:
+    from ostinato.training.captioner.trained import TrainedCaptioner
+
+PICTURES = 4
+"""Images of a part that are drawn with their captions."""
+LONGEST_TITLE = 160
+"""Characters of a caption above its image."""
+
+
+def report(trained: TrainedCaptioner, folder: RunFolder, display: Display) -> dict[str, float]:
+    """Write `report/` and return the figures of the test part; those of the validation where there is none."""
+    folder.report.mkdir(exist_ok=True)
+    found: dict[str, dict[str, float]] = {}
+    for part, name in (("valid", "validation"), ("test", "test"), ("train", "training")):
+        items = Items(folder.items, part, trained.encoder)
+        if len(items) and (part != "train" or not found):
+            found[name] = _of_part(trained, items, folder.report, name, display)
+    write_text(folder.report / "figures.json", json.dumps(found, indent=1) + "\n")
+    display.say(f"report  {folder.report}")
+    return list(found.values())[-1]
+
+
+def judged_lines(
+    trained: TrainedCaptioner, file: str, folder: Path | None, say: Callable[[str], None], **data: Any
+) -> list[str]:
+    """Score a file and return what to print; what is written of it goes into `folder` where one is given.
+
+    `say` is told what the file was taken for and what was left out of it.
+    """
+    rows = Rows()
+    texts, nats, notes = trained.judge(file, rows.add, **data)
+    for note in notes:
+        say(note)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        name = Path(file.partition("?")[0].replace(":", "-")).stem
+        rows.write(folder / f"{name}-written.csv")
+        write_text(folder / f"{name}-figures.json", json.dumps({**texts.figures(), "nats": nats}, indent=1) + "\n")
+    figures = f"{in_words(texts.figures())}, {nats:.4f} nats a symbol ({texts.items:,} items)"
+    return [figures, *([texts.signature] if texts.signature else [])]
+
+
+class Rows:
+    """What was written, as lines of a table."""
+
+    def __init__(self) -> None:
+        self.lines = [record(["item", "question", "reference", "written", "score"])]
+
+    def add(self, name: str, question: str | None, references: list[str], found: list[Hypothesis]) -> None:
+        """Add an item and the best that was written of it."""
+        text, score = (found[0].text, f"{found[0].score:.4f}") if found else ("", "")
+        self.lines.append(record([name, question or "", " | ".join(references), text, score]))
+
+    def write(self, path: Path) -> None:
+        """Replace the file by the table."""
+        write_text(path, "\n".join(self.lines) + "\n")
+
+
+def _of_part(trained: TrainedCaptioner, items: Items, folder: Path, name: str, display: Display) -> dict[str, float]:
+    texts, rows = Texts(trained.encoder.schema.metrics), Rows()
+    for number, found in answered(trained.model, items, Asked(trained.run.search.search())):
+        question, references = items.texts(number)
+        texts.add(found[0].text if found else "", references)
+        rows.add(str(number + 1), question, references, found)
+        if number < PICTURES and found and trained.encoder.schema.kind == "image":
+            _draw(trained, items, number, found[0], folder / f"{name}-{number + 1}.png")
+    figures = texts.figures()
+    rows.write(folder / f"{name}-written.csv")
+    display.say(f"{name + ':':<12}{in_words(figures)} ({texts.items:,} items, beam {trained.run.search.beam})")
+    if texts.signature:
+        display.say(f"{'':<12}{texts.signature}")
+    return {**figures, **nats_of(trained.model, items)}
+
+
+def _draw(trained: TrainedCaptioner, items: Items, number: int, best: Hypothesis, path: Path) -> None:
+    """Draw an image with what was written of it, and where each word looked."""
+    question, references = items.texts(number)
+    weights = best.weights
+    if weights is not None:
+        side = trained.model.seer.encoder.side
+        weights = weights[: len(best.symbols)].reshape(-1, side, side)
+    asked = f"{question} " if question else ""
+    title = f"{asked}{best.text}" + ("" if best.text in references else f" (right: {references[0]})")
+    words = [piece.strip() or piece for piece in trained.encoder.target.pieces(best.symbols)]
+    title = shorten(title, LONGEST_TITLE, placeholder=" …")
+    draw_regions(path, Captioned(items.seen(number), words, weights if words else None, title))
