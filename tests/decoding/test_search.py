@@ -455,7 +455,12 @@ def test_a_setting_that_is_not_possible_is_refused_by_name(wrong, said):
         ({"rows": Rows(prefix=torch.tensor([1, 2]))}, "prefix: torch.int64 of shape (2,)"),
         ({"rows": Rows(prefix=torch.tensor([[7], [0]]))}, "prefix: symbol 7. The last symbol is 3"),
         ({"rows": Rows(places=torch.tensor([1.0, 2.0]))}, "places: torch.float32"),
-        ({"state": torch.zeros(3), "settings": Search(beam=2)}, "state: a tensor of shape (3,)"),
+        (
+            {"state": torch.zeros(3), "settings": Search(beam=2)},
+            "state: a tensor of shape (3,). Its tensors have 2",
+        ),
+        ({"state": torch.zeros(4, 2), "settings": Search(beam=2)}, "state: a tensor of shape (4, 2)"),
+        ({"state": torch.zeros(()), "settings": Search(beam=2)}, "state: a tensor of shape ()"),
         ({"step": lambda symbols, state: (torch.zeros(1, 4), state)}, "step: scores of shape (1, 4). Of 2 symbols"),
     ],
 )

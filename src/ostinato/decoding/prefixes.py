@@ -95,11 +95,11 @@ class Reader:
             got, rows = f"outputs of shape {tuple(outputs.shape)}", len(start)
             raise ConfigError("step", got, f"Of {rows} symbols they are ({rows}, F): one row each")
         places = torch.zeros(len(start), beam, dtype=torch.int64, device=start.device)
-        self.outputs, self.state = reordered((outputs, state), places)
+        self.outputs, self.state = reordered((outputs, state), len(start), places)
 
     def follow(self, parents: Tensor, symbols: Tensor, moved: Tensor) -> None:
         """Take on the sequences of `parents` (B, K), and read a symbol where they `moved`."""
-        self.outputs, self.state = reordered((self.outputs, self.state), parents)
+        self.outputs, self.state = reordered((self.outputs, self.state), parents.numel(), parents)
         rows = moved.flatten().nonzero()[:, 0]
         if len(rows):
             read = self.step(symbols.flatten()[rows], _map(lambda leaf: leaf[rows], self.state))

@@ -82,7 +82,7 @@ def search(
             step = step.narrowed(left)
             beams.narrow(left)
         if narrows or (moves and not (settings.sampling and length)):
-            state = reordered(state, chosen.parents, left if narrows else None)
+            state = reordered(state, len(symbols), chosen.parents, left if narrows else None)
         symbols = (chosen.symbols[left] if narrows else chosen.symbols).flatten()
     return beams.path.traced(settings.n_best, end)
 
