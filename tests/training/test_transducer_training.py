@@ -105,6 +105,22 @@ def test_a_run_that_was_stopped_comes_to_the_same_bits(tmp_path, manifest, monke
     assert all(torch.equal(first[name], second[name]) for name in first if name.startswith("model/"))
 
 
+def test_bfloat16_rounds_what_float32_computes(tmp_path, manifest):
+    runs = [
+        train(begin(tmp_path / name, manifest, precision=name, steps=6, epochs=None, select="nats"), Silent())
+        for name in ("fp32", "bf16")
+    ]
+    assert runs[0].best != runs[1].best
+    assert runs[1].best == pytest.approx(runs[0].best, rel=0.02)
+
+
+def test_groups_of_rows_take_the_same_step(tmp_path, manifest):
+    settings = {"steps": 3, "epochs": None, "noise": 0.0, "dropout": 0.0, "select": "nats"}
+    whole = train(begin(tmp_path / "whole", manifest, **settings), Silent()).best
+    parts = train(begin(tmp_path / "parts", manifest, accumulate=4, **settings), Silent()).best
+    assert parts == pytest.approx(whole, rel=1e-4)
+
+
 def test_the_networks_are_those_asked_for(tmp_path, manifest):
     cell = tmp_path / "my.eq"
     cell.write_text("h' = tanh(W @ x + U @ h + b)\n")
