@@ -70,6 +70,37 @@ def test_a_batch_is_its_rows_one_by_one_whatever_stands_behind_them(joint):
     torch.testing.assert_close(together, torch.cat(alone), rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("joint", ["tanh", "sum"])
+@pytest.mark.parametrize("frames", [1, 2, 4])
+def test_a_few_frames_at_once_cost_and_teach_what_all_do(joint, frames):
+    given = steps(7, 2), [7, 5], [[0, 2, 3], [2]]
+    whole, parts = head(joint=joint), head(joint=joint)
+    parts.at_once = frames * 2 * 4 * whole.heard.out_features
+    nats = [losses(model, *given) for model in (whole, parts)]
+    torch.testing.assert_close(*nats, rtol=0, atol=1e-12)
+    for each in nats:
+        each.sum().backward()
+    for name, parameter in parts.named_parameters():
+        torch.testing.assert_close(parameter.grad, whole.get_parameter(name).grad, rtol=0, atol=1e-12)
+
+
+def test_what_long_sounds_keep_for_the_gradient_is_bounded():
+    kept = []
+    for at_once in (10**9, 1000):
+        model, sizes = head(joint_size=50), {}
+        model.at_once = at_once
+
+        def keep(tensor, sizes=sizes):
+            storage = tensor.untyped_storage()
+            sizes[storage.data_ptr()] = storage.nbytes()  # one tensor is kept for several pieces
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            losses(model, steps(60, 2), [60, 60], [[0, 2, 3, 2] * 3] * 2)
+        kept.append(sum(sizes.values()))
+    assert kept[1] < kept[0] / 5
+
+
 def test_a_row_without_a_step_costs_nothing():
     model, outputs = head(), steps(4, 2)
     assert losses(model, outputs, [0, 4], [[2], [2]])[0] == 0

@@ -48,14 +48,20 @@ def transducer_loss(scores: Tensor, targets: Tensor, frames: Tensor, symbols: Te
     targets = _own(targets, symbols, blank, scores.shape[-1])
     # what is no row's own may be no number at all, and has no part in the gradient
     scores = scores.masked_fill(~_there(scores, frames, symbols)[..., None], 0).to(_sum_type(scores))
+    return lattice_loss(*log_probabilities(scores, targets, blank), frames, symbols)
+
+
+def log_probabilities(scores: Tensor, targets: Tensor, blank: int = 0) -> tuple[Tensor, Tensor]:
+    """Return ln ∅(t,u) and ln y(t,u), each (B, T, U+1), from scores (B, T, U+1, V) and targets (B, U); y(t,U) is 1."""
     total = scores.logsumexp(-1)
     right = scores[:, :, :-1].gather(-1, targets[:, None, :, None].expand(-1, scores.shape[1], -1, 1))[..., 0]
-    return lattice_loss(scores[..., blank] - total, F.pad(right - total[:, :, :-1], (0, 1)), frames, symbols)
+    return scores[..., blank] - total, F.pad(right - total[:, :, :-1], (0, 1))
 
 
 def lattice_loss(blank: Tensor, right: Tensor, frames: Tensor, symbols: Tensor) -> Tensor:
     """Return -ln Pr(y|x) (B,) from ln ∅(t,u) and ln y(t,u) alone, each (B, T, U+1): no axis of the vocabulary.
 
+    What `log_probabilities` gives may thus be found frame by frame, and forgotten until the gradient needs it.
     `right[:, :, U]`, the symbol after the last one, is never read, nor is what lies outside a row's own `frames` (B,)
     and `symbols` (B,). A row whose every alignment has probability zero has an infinite loss, and no gradient.
     Raises ConfigError for shapes that do not fit.

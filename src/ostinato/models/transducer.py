@@ -12,6 +12,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from ostinato._errors import ConfigError, did_you_mean
 from ostinato.decoding.prefixes import Transcripts
@@ -24,9 +26,11 @@ from ostinato.decoding.transducer import (
 )
 from ostinato.layers.recurrent import Recurrent
 from ostinato.layers.stack import check_share, dropped
-from ostinato.layers.transducer import transducer_loss
+from ostinato.layers.transducer import lattice_loss, log_probabilities
 
 JOINTS = ("tanh", "sum")
+AT_ONCE = 2**23
+"""Numbers of the joint network's first layer (B, T, U+1, J) that are kept for the gradient at most: 32 MiB."""
 
 
 class TransducerHead(nn.Module):
@@ -68,7 +72,7 @@ class TransducerHead(nn.Module):
         embedding_size = min(64, symbols) if embedding_size is None else embedding_size
         _check(joint, values, embedding_size=embedding_size, joint_size=joint_size)
         check_share("dropout", dropout)
-        self.blank, self.joint, self.dropout = blank, joint, dropout
+        self.blank, self.joint, self.dropout, self.at_once = blank, joint, dropout, AT_ONCE
         self.embedding = nn.Embedding(symbols, embedding_size, padding_idx=blank)
         self.prediction = Recurrent(cell, embedding_size, hidden_size, num_layers, dropout=dropout, **values)
         size = symbols if joint == "sum" else joint_size
@@ -80,9 +84,10 @@ class TransducerHead(nn.Module):
         """Return the nats (B,) of targets (U, B) in outputs (T, B, E); 0 of a row without a step."""
         if not len(outputs):
             outputs = outputs.new_zeros(1, *outputs.shape[1:])
-        heard, predicted = self.heard(outputs), self.predict(targets, target_lengths)
-        scores = self.join(heard.transpose(0, 1)[:, :, None], predicted.transpose(0, 1)[:, None])
-        nats = transducer_loss(scores, targets.T, lengths.clamp(min=1), target_lengths, self.blank)
+        inside = torch.arange(len(targets), device=targets.device)[:, None] < target_lengths.to(targets.device)
+        targets = torch.where(inside, targets, self.blank)
+        heard, predicted = (x.transpose(0, 1) for x in (self.heard(outputs), self.predict(targets, target_lengths)))
+        nats = lattice_loss(*self._lattice(heard, predicted, targets.T), lengths.clamp(min=1), target_lengths)
         return torch.where(self.fits(lengths, targets, target_lengths), nats, 0)
 
     def fits(self, lengths: Tensor, targets: Tensor, target_lengths: Tensor) -> Tensor:
@@ -91,9 +96,7 @@ class TransducerHead(nn.Module):
 
     def predict(self, targets: Tensor, target_lengths: Tensor) -> Tensor:
         """Return what the prediction network gives (U+1, B, J) before the first of targets (U, B) and after each."""
-        inside = torch.arange(len(targets), device=targets.device)[:, None] < target_lengths.to(targets.device)
-        blank = targets.new_full((1, targets.shape[1]), self.blank)
-        read = self.embedding(torch.cat([blank, torch.where(inside, targets, self.blank)]))
+        read = self.embedding(F.pad(targets, (0, 0, 1, 0), value=self.blank))
         outputs, _ = self.prediction(read, lengths=target_lengths + 1)
         if self.training and self.dropout:
             outputs = dropped(outputs, self.dropout, self.prediction.variational)
@@ -103,6 +106,23 @@ class TransducerHead(nn.Module):
         """Return the scores (…, V) of all symbols from what was heard and what is predicted, both (…, J)."""
         both = heard + predicted
         return self.scores(torch.tanh(both)) if self.joint == "tanh" else both
+
+    def _lattice(self, heard: Tensor, predicted: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return ln ∅ and ln y (B, T, U+1); of long sounds some frames at once, computed again for their gradient."""
+        frames = max(1, self.at_once // max(1, predicted.numel()))
+        if frames >= heard.shape[1]:
+            return self._frames(heard, predicted, targets)
+        pieces = [
+            checkpoint(self._frames, part, predicted, targets, use_reentrant=False, preserve_rng_state=False)
+            for part in heard.split(frames, 1)
+        ]
+        blank, right = (torch.cat(both, 1) for both in zip(*pieces, strict=True))
+        return blank, right
+
+    def _frames(self, heard: Tensor, predicted: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        scores = self.join(heard[:, :, None], predicted[:, None])
+        scores = scores if scores.dtype == torch.float64 else scores.float()
+        return log_probabilities(scores, targets, self.blank)
 
     def write(
         self,
