@@ -103,6 +103,14 @@ def test_standard_input_is_written_as_it_comes(inside):
         assert done.stdout == b"abcab\n"
 
 
+def test_standard_input_is_a_sound_or_a_list_of_sounds(inside):
+    soundfile.write(inside / "new.flac", said("cba"), 8000)
+    command = [entry_point(), "predict", "runs/speech", "--file", "-"]
+    for given in ((inside / "new.flac").read_bytes(), b"new.flac\n"):
+        done = subprocess.run(command, env=environment(), input=given, capture_output=True, check=True)
+        assert done.stdout == b"cba\n"
+
+
 def test_text_comes_before_standard_input_has_ended(inside):
     samples = (np.concatenate([said("ab"), said("c" * 40)]) * 32767).astype("<i2").tobytes()
     command = [entry_point(), "predict", "runs/speech", "--stream", "--file", "-", "--rate", "8000"]

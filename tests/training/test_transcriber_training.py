@@ -95,6 +95,19 @@ def test_bands_are_scaled_by_the_training_part(tmp_path, manifest):
     np.testing.assert_allclose(frames.std(0), 1, atol=1e-4)
 
 
+def test_an_utterance_is_centred_where_it_is_asked_for(tmp_path, manifest):
+    train(begin(tmp_path / "run", manifest, centre=True, directions=1), Silent())
+    store = Store(tmp_path / "run/state/items/train")
+    means = np.stack([store.read("frames", k).mean(0) for k in range(len(store))])
+    np.testing.assert_allclose(means, 0, atol=1e-5)
+    np.testing.assert_allclose(store.column("frames").std(0), 1, atol=1e-4)
+    trained = ostinato.load(tmp_path / "run")
+    louder = [Sound(gain * said("abc").astype(np.float32), 8000) for gain in (0.1, 1.0)]
+    assert len({t.text for t in trained.predict(louder)}) == 1
+    with pytest.raises(ConfigError, match="Train one without --centre"):
+        trained.stream()
+
+
 @pytest.mark.parametrize("directions", [1, 2])
 def test_a_run_that_was_stopped_comes_to_the_same_bits(tmp_path, manifest, monkeypatch, directions):
     whole = train(begin(tmp_path / "whole", manifest, directions=directions), Silent())

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ostinato._errors import DataError
 from ostinato.data.lines import text_encoding
 from ostinato.data.place import Place
 from ostinato.data.speech.sound import is_sound, read_sound
 from ostinato.data.speech.utterance import Speech, Utterance
+
+INPUT = "standard input"
+BEGINNINGS = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"FORM")
+"""What WAV, FLAC, Ogg and AIFF begin with."""
 
 
 def folder_speech(folder: Path, *, encoding: str = "utf-8", texts: bool = True) -> Speech:
@@ -32,6 +37,19 @@ def folder_speech(folder: Path, *, encoding: str = "utf-8", texts: bool = True) 
 def single_speech(path: Path, *, encoding: str = "utf-8") -> Speech:
     """Read one sound, and its text where there is one. Raises DataError as the readers of sounds do."""
     return Speech(str(path), "a sound", partial(_read, str(path), [path], text_encoding(encoding)))
+
+
+def piped_speech(stream: Any) -> Speech | None:
+    """Read one sound from standard input; None where it begins as none does, and nothing is taken from it then."""
+    peek = getattr(stream, "peek", None)
+    if peek is None or not peek(4).startswith(BEGINNINGS):
+        return None
+
+    def read() -> Iterator[Utterance]:
+        content = stream.read()
+        yield Utterance(Place(INPUT, 1, "sound"), INPUT, partial(read_sound, content, INPUT), None)
+
+    return Speech(INPUT, "a sound", read)
 
 
 def _read(name: str, sounds: list[Path], encoding: str) -> Iterator[Utterance]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from ostinato._errors import ConfigError, DataError, did_you_mean
 from ostinato.data.frames import Recordings, open_frames
 from ostinato.data.rows import Format
 from ostinato.data.speech.digits import Digits, digits_speech
-from ostinato.data.speech.folders import folder_speech, single_speech
+from ostinato.data.speech.folders import folder_speech, piped_speech, single_speech
 from ostinato.data.speech.manifests import manifest_speech
 from ostinato.data.speech.sound import is_sound
 from ostinato.data.speech.utterance import Speech, Utterance
@@ -40,6 +41,8 @@ def open_speech(
     known = get_args(SpeechFormat)
     if format is not None and format not in known:
         raise ConfigError("format", f"'{format}'", f"Possible: {', '.join(known)}", did_you_mean(format, known))
+    if file == "-" and format is None and (piped := piped_speech(sys.stdin.buffer)) is not None:
+        return piped
     kind = format or _kind(file)
     if kind in (None, *_TABLES):
         return manifest_speech(

@@ -49,6 +49,8 @@ class SpeechData:
     """Milliseconds between the beginnings of two frames."""
     standardise: bool = True
     """Shift and scale each band by mean and deviation of the training part; both are kept in the run."""
+    centre: bool = False
+    """Take each utterance's mean of a band away: voices and microphones differ less, but none can be streamed."""
     longest: float = 30.0
     """Seconds above which an utterance is left out of learning."""
     strings: int = 0

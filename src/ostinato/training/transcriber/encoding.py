@@ -27,6 +27,8 @@ class TranscriberSchema:
     mean: list[float] = field(default_factory=list)
     deviation: list[float] = field(default_factory=list)
     """Scaling of frames, band by band; empty where they are read as they are."""
+    centre: bool = False
+    """Whether the mean over an utterance is taken away first."""
 
 
 class Encoder:
@@ -39,6 +41,7 @@ class Encoder:
 
     def frames(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return frames (T, D) as they are read."""
+        frames = centred(frames) if self.schema.centre else frames
         return (frames - self._mean) / self._deviation if self._mean.size else frames
 
     def text(self, text: str) -> NDArray[np.int32]:
@@ -48,6 +51,11 @@ class Encoder:
     def unknown(self, symbols: NDArray) -> int:
         """Return how many symbols were never learned."""
         return 0 if self.units.unknown is None else int((symbols == self.units.unknown).sum())
+
+
+def centred(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return frames (T, D) without the mean of each band over time (cepstral mean normalisation, Atal, 1974)."""
+    return frames - frames.mean(0, dtype=np.float64).astype(np.float32) if len(frames) else frames
 
 
 def columns(width: int) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from ostinato.training.run_folder import RunFolder, write_text
 from ostinato.training.supervised.scaling import Scaling
 from ostinato.training.supervised.schema import write_schema
 from ostinato.training.supervised.skipped import Skipped
-from ostinato.training.transcriber.encoding import Encoder, TranscriberSchema, columns, text_of
+from ostinato.training.transcriber.encoding import Encoder, TranscriberSchema, centred, columns, text_of
 from ostinato.training.transcriber.source import Ears, Reading, digits_of, features_of, heard, why_unused
 
 MS = 1000.0
@@ -78,7 +78,7 @@ def _hear(reading: Reading, ears: Ears, raw: dict[Part, Path], width: int, found
             found.repeats.add(part, frames.tobytes(), place)
             if part == "train":
                 found.scaling = found.scaling or Scaling(width)
-                found.scaling.add(frames)
+                found.scaling.add(centred(frames) if reading.data.centre else frames)
     if not found.counts["train"]:
         possible = "; ".join(skipped.lines()) or "All are in other parts"
         advice = "Check its columns, and how it is split"
@@ -104,8 +104,8 @@ def _usable(reading: Reading, ears: Ears, skipped: Skipped) -> Iterator[tuple[Pa
 def _schema(data: SpeechData, ears: Ears, width: int, found: Found) -> TranscriberSchema:
     rate = None if ears.width is not None else ears.rate
     if found.scaling is None or not data.standardise:
-        return TranscriberSchema(width, rate)
-    return TranscriberSchema(width, rate, found.scaling.mean.tolist(), found.scaling.deviation.tolist())
+        return TranscriberSchema(width, rate, centre=data.centre)
+    return TranscriberSchema(width, rate, found.scaling.mean.tolist(), found.scaling.deviation.tolist(), data.centre)
 
 
 def _units(data: SpeechData, train: Store) -> Units:

@@ -25,6 +25,9 @@ class Dictation:
     def __init__(self, model: Transcriber, encoder: Encoder, data: SpeechData, rate: int | None = None):
         if encoder.schema.rate is None:
             raise ConfigError("stream", "a model of features", "Sounds are streamed", "Train one on sounds")
+        if encoder.schema.centre:
+            got, advice = "a model of centred utterances", "Train one without --centre"
+            raise ConfigError("stream", got, "The mean of an utterance is known at its end", advice)
         self._encoder, self._model = encoder, model
         if rate is not None:
             check_rate(rate, "the stream")
