@@ -110,11 +110,11 @@ def test_the_best_path_is_that_of_each_frames_best_symbol(seed, steps, symbols):
         assert math.isclose(found.scores[row, 0].item(), total, abs_tol=1e-9)
 
 
-@given(seeds, st.integers(2, 8))
+@given(seeds, st.integers(2, 6))
 def test_a_wide_beam_writes_nothing_less_probable_than_the_best_path(seed, steps):
     log_p = frames(seed, steps, 1, 3, sharp=0.7)
     sums, _ = every(log_p[:, 0], 0)
-    best, beam = (written(found, 0)[0][0] for found in (ctc_best_path(log_p), ctc_beam(log_p, width=60)))
+    best, beam = (written(found, 0)[0][0] for found in (ctc_best_path(log_p), ctc_beam(log_p, width=600)))
     assert sums[beam] >= sums[best]
 
 
