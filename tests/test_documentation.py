@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from ostinato.cells.catalogue import FAMILIES
 from ostinato.cli.main import main
@@ -58,6 +59,11 @@ def folder(tmp_path, monkeypatch):
     write_manifest(tmp_path)
     write_digits(tmp_path / "fsdd.tar.gz")
     shutil.copy(tmp_path / "clips/0-0.wav", tmp_path / "sound.wav")
+    for k in range(40):
+        Image.new("RGB", (16, 16), (6 * k, 0, 0)).save(tmp_path / f"{k}.png")
+    rows = [f"{k}.png,{'dark' if k < 20 else 'bright'} number {k}" for k in range(40)]
+    (tmp_path / "captions.csv").write_text("\n".join(["image,caption", *rows]))
+    shutil.copy(tmp_path / "3.png", tmp_path / "photo.png")
     (tmp_path / "pairs.tsv").write_text("".join(f"guten tag {k}\tgood day {k}\n" for k in range(100)))
     (tmp_path / "sentences.txt").write_text("guten tag\ngute nacht\n")
     (tmp_path / "new.txt").write_text("The rain fell\nIt was cold\n")
