@@ -4,7 +4,8 @@
     repeat  scores, state = step(last symbols, state)
             of all Y + one symbol keep the `beam` most probable; those that end leave the beam
 
-as Sutskever, Vinyals and Le (2014, section 3.2) do it. Sequences that ended are ranked by (Wu et al., 2016,
+as Sutskever, Vinyals and Le (2014, section 3.2) do it, until patience times `beam` of them have ended (Kasai et al.,
+2022, arXiv:2204.05424) or no other can be among the best. Those that ended are ranked by (Wu et al., 2016,
 arXiv:1609.08144, eq. 14)
 
     s(Y) = log P(Y) / lp(Y) + cp(Y)
