@@ -19,11 +19,10 @@ def dictated(asked: Predict, model: Any) -> Iterator[str]:
     """Yield the text of a sound piece by piece, and the end of its line. Raises ConfigError for what cannot be."""
     if not hasattr(model, "dictate"):
         raise ConfigError("--stream", "this run hears no sound", "It is for transcribers", "Leave it out")
-    for name in (
-        *asked.search.given(),
-        *(n for n in ("format", "column", "file_format", "prefix") if getattr(asked, n)),
-    ):
-        raise ConfigError(f"--{name.replace('_', '-')}", "it was given with --stream", BEST_PATH, "Leave one out")
+    others = [name for name in ("format", "column", "file_format", "prefix") if getattr(asked, name) is not None]
+    if refused := [*asked.search.given(), *others]:
+        flag = f"--{refused[0].replace('_', '-')}"
+        raise ConfigError(flag, "it was given with --stream", BEST_PATH, "Leave one out")
     named = [asked.file] if asked.file is not None else [*asked.texts]
     if len(named) != 1:
         raise ConfigError("--stream", f"{len(named)} sounds", "One is written while it is heard", "Name one")

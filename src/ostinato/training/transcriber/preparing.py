@@ -39,8 +39,10 @@ class Found:
     counts: dict[Part, int] = field(default_factory=lambda: dict.fromkeys(PARTS, 0))
     scaling: Scaling | None = None
     repeats: Repeats = field(default_factory=Repeats)
-    unknown: list[str] = field(default_factory=list)
+    unknown: int = 0
     """Texts with symbols that were never learned."""
+    example: str = ""
+    """The first of them."""
 
 
 def prepare(run: TranscriberRun, folder: RunFolder, display: Display) -> None:
@@ -127,7 +129,7 @@ def _write(
                 skipped.add("with a text longer than its sound allows", f"'{text:.40}' in {len(frames)} frames")
                 continue
             if encoder.unknown(target):
-                found.unknown.append(text)
+                found.unknown, found.example = found.unknown + 1, found.example or text
             writer.add(frames=encoder.frames(frames), target=target, text=raw.read("text", k))
 
 
@@ -140,8 +142,8 @@ def _fits(model: TranscriberNetwork, target: np.ndarray, steps: int) -> bool:
 def _unknown(found: Found) -> list[str]:
     if not found.unknown:
         return []
-    count = len(found.unknown)
-    return [f"{count:,} texts have symbols that are not among those learned (the first: '{found.unknown[0]:.40}')"]
+    count = f"{found.unknown:,} texts have" if found.unknown > 1 else "1 text has"
+    return [f"{count} symbols that are not among those learned (the first: '{found.example:.40}')"]
 
 
 def check(data: SpeechData) -> None:

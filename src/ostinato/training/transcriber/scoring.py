@@ -55,7 +55,8 @@ class Tally:
         """Return what is to be said of it beside its figures."""
         if not self.misfits:
             return []
-        return [f"{self.misfits:,} texts are longer than their sounds allow, and not in the nats"]
+        texts = f"{self.misfits:,} texts are" if self.misfits > 1 else "1 text is"
+        return [f"{texts} longer than CTC allows in so short a sound, and not in the nats"]
 
 
 def tally(
