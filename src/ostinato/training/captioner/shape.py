@@ -63,7 +63,8 @@ class CaptionerShape:
         train, valid = (Items(folder.items, part, encoder, pictures) for part in ("train", "valid"))
         valid = valid if len(valid) else train
         model = build_model(run, encoder)
-        batches = Batches(train, "target", run.training.batch_size, run.training.seed, train.collate)
+        # captions of a length are of a kind: learned from one kind at a time, figures took twice the steps
+        batches = Batches(train, "target", run.training.batch_size, run.training.seed, train.collate, mixed=True)
         select = run.training.select
         return Parts(
             model, batches, partial(_figures, items=valid, select=select), in_words, select, "nats",

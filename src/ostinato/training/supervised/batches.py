@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 
@@ -36,6 +37,7 @@ class Batches:
 
     by       the column whose length is the item's.
     own      the share of each batch, [first, last) of `of`, that this process reads.
+    mixed    whether items of all lengths stand in a batch: more padding, but no batch is of one kind alone.
     """
 
     def __init__(
@@ -47,9 +49,10 @@ class Batches:
         collate: Collate,
         *,
         own: tuple[int, int] | None = None,
+        mixed: bool = False,
     ):
         self.store, self.by, self.batch_size, self.seed, self.collate = store, by, batch_size, seed, collate
-        self.own = own or (0, batch_size)
+        self.own, self.mixed = own or (0, batch_size), mixed
         self.lengths = store.lengths(by)
         self.count = -(-len(store) // batch_size)
         self._epoch, self._order = -1, []
@@ -59,7 +62,8 @@ class Batches:
         """Read the batch of this reading."""
         epoch, number = divmod(reading, self.count)
         if epoch != self._epoch:
-            self._epoch, self._order = epoch, shuffled_batches(self.lengths, self.batch_size, self.seed, epoch)
+            lengths = np.ones_like(self.lengths) if self.mixed else self.lengths
+            self._epoch, self._order = epoch, shuffled_batches(lengths, self.batch_size, self.seed, epoch)
         batch = self._order[number]
         self.rows = len(batch)
         first, last = (self.rows * end // self.batch_size for end in self.own)
@@ -72,7 +76,9 @@ class Batches:
 
     def part(self, first: int, last: int) -> Batches:
         """Return the part of each batch that rows [first, last) are of a full one."""
-        return Batches(self.store, self.by, self.batch_size, self.seed, self.collate, own=(first, last))
+        return Batches(
+            self.store, self.by, self.batch_size, self.seed, self.collate, own=(first, last), mixed=self.mixed
+        )
 
     @property
     def longest(self) -> list[int]:
