@@ -143,6 +143,7 @@ def test_writing_as_frames_come_is_writing_from_the_whole(cell, size):
         SYMBOLS, 4, cell, blank=BLANK, hidden_size=ENCODER, bidirectional=False, stack=3,
         head=lambda width: TransducerHead(width, SYMBOLS, BLANK, cell, hidden_size=8),
     ).eval()  # fmt: skip
+    model.head.scores.bias.data[BLANK] = 0  # so that it writes without having learned
     frames = 3 * torch.randn(50, 4, generator=torch.Generator().manual_seed(2))
     stream = model.stream()
     written = [symbol for start in range(0, 50, size) for symbol in stream.push(frames[start : start + size])]
@@ -175,6 +176,13 @@ def test_it_learns_to_write_what_it_hears():
         assert torch.equal(found.tokens[:, 0, :3], targets.T)
         assert (found.lengths == 3).all()
     assert loss.item() / symbols < 0.2
+
+
+@pytest.mark.parametrize("joint", ["tanh", "sum"])
+def test_what_has_learned_nothing_writes_little(joint):
+    model, outputs = head(joint=joint), steps(60, 8)
+    found = model.write(outputs / 10, torch.full((8,), 60))
+    assert found.lengths.sum() < 60  # not ten symbols a step, which take a first validation long to write
 
 
 def test_dropout_is_drawn_only_while_learning():

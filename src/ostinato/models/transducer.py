@@ -8,6 +8,7 @@ section 3.2). Unlike in CTC a frame may write several symbols, and what is writt
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -79,6 +80,9 @@ class TransducerHead(nn.Module):
         self.heard = nn.Linear(encoder_size, size)
         self.predicted = nn.Linear(self.prediction.output_size, size, bias=False)
         self.scores = nn.Linear(size, symbols) if joint == "tanh" else nn.Identity()
+        scores = self.scores if isinstance(self.scores, nn.Linear) else self.heard
+        with torch.no_grad():  # most steps write nothing: at first nine in ten, and nobody writes without an end
+            scores.bias[blank] += math.log(9 * max(1, symbols - 1))
 
     def losses(self, outputs: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor) -> Tensor:
         """Return the nats (B,) of targets (U, B) in outputs (T, B, E); 0 of a row without a step."""
