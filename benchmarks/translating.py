@@ -159,7 +159,7 @@ class Plain(nn.Module):
         symbol, found = torch.tensor(boundary), []
         while len(found) < limit:
             state = self.decoder(self.write(symbol), state)
-            seen = (keys @ state).softmax(0) @ values
+            seen = (keys @ state / len(state) ** 0.5).softmax(0) @ values
             symbol = self.scores(torch.tanh(self.features(torch.cat([state, seen])))).argmax()
             if symbol == boundary:
                 break

@@ -28,9 +28,9 @@ def test_weights_are_shares_of_a_rows_own_places(kind):
 def energy(attention, query, place, last, number, coverage):
     """Return an energy by its equation, for one query and one place."""
     if attention.kind == "dot":
-        return query @ place
+        return query @ place / len(query) ** 0.5
     if attention.kind == "general":
-        return query @ (attention.key.weight @ place)
+        return query @ (attention.key.weight @ place) / len(query) ** 0.5
     total = attention.query.weight @ query + attention.query.bias + attention.key.weight @ place
     if attention.kind == "location":
         kernel = attention.filters.weight[:, 0]
