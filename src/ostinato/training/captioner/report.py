@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
@@ -14,29 +15,26 @@ from ostinato.training.metrics.texts import Texts, in_words
 from ostinato.training.pictures.regions import Captioned, draw_regions
 from ostinato.training.progress import Display
 from ostinato.training.run_folder import RunFolder, write_text
-from ostinato.training.supervised.record import record
-from ostinato.training.translator.searching import Asked, Hypothesis
+from ostinato.training.supervised.record import Table
+from ostinato.training.supervised.report import finished, parts_of
+from ostinato.training.written.hypotheses import Asked, Hypothesis, text_of
 
 if TYPE_CHECKING:
     from ostinato.training.captioner.trained import TrainedCaptioner
 
 PICTURES = 4
 """Images of a part that are drawn with their captions."""
+HEADINGS = ("item", "question", "reference", "written", "score")
 LONGEST_TITLE = 160
 """Characters of a caption above its image."""
 
 
 def report(trained: TrainedCaptioner, folder: RunFolder, display: Display) -> dict[str, float]:
     """Write `report/` and return the figures of the test part; those of the validation where there is none."""
-    folder.report.mkdir(exist_ok=True)
     found: dict[str, dict[str, float]] = {}
-    for part, name in (("valid", "validation"), ("test", "test"), ("train", "training")):
-        items = Items(folder.items, part, trained.encoder)
-        if len(items) and (part != "train" or not found):
-            found[name] = _of_part(trained, items, folder.report, name, display)
-    write_text(folder.report / "figures.json", json.dumps(found, indent=1) + "\n")
-    display.say(f"report  {folder.report}")
-    return list(found.values())[-1]
+    for part, name in parts_of(folder):
+        found[name] = _of_part(trained, Items(folder.items, part, trained.encoder), folder.report, name, display)
+    return finished(folder, display, found)
 
 
 def judged_lines(
@@ -46,8 +44,8 @@ def judged_lines(
 
     `say` is told what the file was taken for and what was left out of it.
     """
-    rows = Rows()
-    texts, nats, notes = trained.judge(file, rows.add, **data)
+    rows = Table(*HEADINGS)
+    texts, nats, notes = trained.judge(file, partial(_add, rows), **data)
     for note in notes:
         say(note)
     if folder is not None:
@@ -59,28 +57,18 @@ def judged_lines(
     return [figures, *([texts.signature] if texts.signature else [])]
 
 
-class Rows:
-    """What was written, as lines of a table."""
-
-    def __init__(self) -> None:
-        self.lines = [record(["item", "question", "reference", "written", "score"])]
-
-    def add(self, name: str, question: str | None, references: list[str], found: list[Hypothesis]) -> None:
-        """Add an item and the best that was written of it."""
-        text, score = (found[0].text, f"{found[0].score:.4f}") if found else ("", "")
-        self.lines.append(record([name, question or "", " | ".join(references), text, score]))
-
-    def write(self, path: Path) -> None:
-        """Replace the file by the table."""
-        write_text(path, "\n".join(self.lines) + "\n")
+def _add(rows: Table, name: str, question: str | None, references: list[str], found: list[Hypothesis]) -> None:
+    """Add an item and the best that was written of it."""
+    score = f"{found[0].score:.4f}" if found else ""
+    rows.add(name, question or "", " | ".join(references), text_of(found), score)
 
 
 def _of_part(trained: TrainedCaptioner, items: Items, folder: Path, name: str, display: Display) -> dict[str, float]:
-    texts, rows = Texts(trained.encoder.schema.metrics), Rows()
+    texts, rows = Texts(trained.encoder.schema.metrics), Table(*HEADINGS)
     for number, found in answered(trained.model, items, Asked(trained.run.search.search())):
         question, references = items.texts(number)
-        texts.add(found[0].text if found else "", references)
-        rows.add(str(number + 1), question, references, found)
+        texts.add(text_of(found), references)
+        _add(rows, str(number + 1), question, references, found)
         if number < PICTURES and found and trained.encoder.schema.kind == "image":
             _draw(trained, items, number, found[0], folder / f"{name}-{number + 1}.png")
     figures = texts.figures()

@@ -28,8 +28,8 @@ from ostinato.training.supervised.batches import Batches, in_batches
 from ostinato.training.supervised.schema import read_schema
 from ostinato.training.supervised.shape import Parts
 from ostinato.training.task import engines
-from ostinato.training.translator.searching import Asked
-from ostinato.training.translator.shape import in_words
+from ostinato.training.written.figures import in_words
+from ostinato.training.written.hypotheses import Asked
 
 
 class CaptionerShape:

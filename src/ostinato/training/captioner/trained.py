@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -27,9 +26,8 @@ from ostinato.training.devices import device_of, move
 from ostinato.training.metrics.texts import Texts
 from ostinato.training.run_folder import RunFolder, load_best
 from ostinato.training.supervised.skipped import Skipped
-from ostinato.training.translator.searching import Asked, Hypothesis
-
-FORMATS = ("text", "tsv", "jsonl")
+from ostinato.training.written.hypotheses import Asked, Hypothesis, asked_of, text_of
+from ostinato.training.written.lines import FORMATS, check_format, lines_of
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,7 @@ class TrainedCaptioner:
         kept = (nats.add(self.encoder.check(item)) for item in source if _is_whole(item, skipped, self.answers))
         for item, found in self._found(kept, asked):
             references = [self.encoder.target.text(caption) for caption in item.captions]
-            texts.add(found[0].text if found else "", references)
+            texts.add(text_of(found), references)
             told(item.name, item.question, references, found)
         if not texts.items:
             possible = "; ".join(skipped.lines()) or source.format
@@ -136,8 +134,7 @@ class TrainedCaptioner:
         search    settings of the search that differ from the run's; `data` those of the data.
         """
         say = say or (lambda line: None)
-        if form not in FORMATS:
-            raise ConfigError("--format", f"'{form}'", f"Possible: {', '.join(FORMATS)}", did_you_mean(form, FORMATS))
+        check_format(form)
         asked, skipped = self._asked(search or {}, prefix, seed), Skipped("item")
         if file is None:
             items: Iterable[Captioned] = (self._typed(k, (text, question)) for k, text in enumerate(texts, 1))
@@ -152,23 +149,7 @@ class TrainedCaptioner:
         )
 
     def _lines(self, answer: Caption, form: str) -> Iterator[str]:
-        if form == "text":
-            yield " ".join(answer.text.splitlines())
-        elif form == "tsv":
-            for number, found in enumerate(answer.best, 1):
-                text = " ".join(found.text.split("\t"))
-                yield f"{number}\t{found.score:.4f}\t{' '.join(text.splitlines())}"
-        else:
-            best = [self._object(found) for found in answer.best]
-            told = {"place": answer.place, "name": answer.name, "text": answer.text, "best": best}
-            yield json.dumps(told, ensure_ascii=False)
-
-    def _object(self, found: Hypothesis) -> dict[str, Any]:
-        told: dict[str, Any] = {"text": found.text, "score": round(found.score, 6)}
-        if found.weights is not None:
-            told["symbols"] = self.encoder.target.pieces(found.symbols)
-            told["regions"] = found.weights[: len(found.symbols)].argmax(-1).tolist()
-        return told
+        return lines_of(answer.best, form, self.encoder.target, "regions", place=answer.place, name=answer.name)
 
     def _typed(self, number: int, item: tuple[Any, str | None]) -> Captioned:
         """Return what somebody asks, read as what was learned from."""
@@ -189,16 +170,14 @@ class TrainedCaptioner:
 
     def _written(self, items: Iterable[Captioned], asked: Asked) -> Iterator[Caption]:
         for item, found in self._found(items, asked):
-            yield Caption(found[0].text if found else "", found, str(item.place), item.name)
+            yield Caption(text_of(found), found, str(item.place), item.name)
 
     def _found(self, items: Iterable[Captioned], asked: Asked) -> Iterator[tuple[Captioned, list[Hypothesis]]]:
         sought = ((item, Sought(item.context, self.encoder.ask(item.question))) for item in items)
         return written(self.model, self.encoder, sought, asked)
 
     def _asked(self, search: dict[str, Any], prefix: str | None = None, seed: int | None = None) -> Asked:
-        begins = None if prefix is None else self.encoder.write(prefix)
-        generator = None if seed is None else torch.Generator().manual_seed(seed)
-        return Asked(self.run.search.search(**search), begins, generator)
+        return asked_of(self.run.search, search, None if prefix is None else self.encoder.write(prefix), seed)
 
     def _read(self, data: dict[str, Any]) -> CaptionedData:
         """Return the settings of the data, with those of a later file in their place."""

@@ -15,6 +15,7 @@ from ostinato.training.metrics.labels import table, write_table
 from ostinato.training.metrics.spans import Passage, Span, write_spans
 from ostinato.training.progress import Display
 from ostinato.training.run_folder import RunFolder, write_text
+from ostinato.training.supervised.report import finished, parts_of
 
 if TYPE_CHECKING:
     from ostinato.training.classifier.trained import TrainedClassifier
@@ -27,23 +28,18 @@ PASSAGES, LONGEST_PASSAGE = 30, 200
 
 def report(trained: TrainedClassifier, folder: RunFolder, display: Display) -> dict[str, float]:
     """Write `report/` and return the figures of the test part; those of the validation where there is none."""
-    folder.report.mkdir(exist_ok=True)
     found: dict[str, dict[str, float]] = {}
     counts: Any = None
-    for part, name in (("valid", "validation"), ("test", "test"), ("train", "training")):
-        store = Store(folder.items / part)
-        if len(store) and (part != "train" or not found):
-            seen = tally(trained.model, store, trained.schema)
-            found[name], counts = seen.figures(), seen.counts
-            display.say(f"{name + ':':<12}{in_words(trained.schema, found[name])} ({len(store):,} sequences)")
-            write_counts(folder.report, name, trained.schema, counts)
+    for part, name in parts_of(folder):
+        seen = tally(trained.model, Store(folder.items / part), trained.schema)
+        found[name], counts = seen.figures(), seen.counts
+        display.say(f"{name + ':':<12}{in_words(trained.schema, found[name])} ({seen.items:,} sequences)")
+        write_counts(folder.report, name, trained.schema, counts)
     if trained.schema.inputs == "symbols" and trained.schema.answer == "label":
         write_steps(trained, folder)
-    write_text(folder.report / "figures.json", json.dumps(found, indent=1) + "\n")
     if trained.schema.answer != "numbers" and len(trained.schema.labels) <= MOST_ROWS:
         display.say(table(counts.rows()))
-    display.say(f"report  {folder.report}")
-    return list(found.values())[-1]
+    return finished(folder, display, found)
 
 
 def judged_lines(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,8 @@ from ostinato.data.store import Store
 from ostinato.training.forecaster.fan import Fan, draw_fans
 from ostinato.training.forecaster.scoring import in_words
 from ostinato.training.progress import Display
-from ostinato.training.run_folder import RunFolder, write_text
+from ostinato.training.run_folder import RunFolder
+from ostinato.training.supervised.report import finished, parts_of
 
 if TYPE_CHECKING:
     from ostinato.training.forecaster.trained import TrainedForecaster
@@ -22,21 +22,17 @@ SHOWN = 4
 
 def report(trained: TrainedForecaster, folder: RunFolder, display: Display) -> dict[str, float]:
     """Write `report/` and return the figures of the test part; those of the validation where there is none."""
-    folder.report.mkdir(exist_ok=True)
     found: dict[str, dict[str, float]] = {}
     shown = None
-    for part, name in (("valid", "validation"), ("test", "test"), ("train", "training")):
-        store = Store(folder.items / part)
-        if len(store) and (part != "train" or not found):
-            shown, found[name] = store, trained.score(store)
-            display.say(f"{name + ':':<12}{in_words(found[name])}{_counted(found[name])}")
-            if "forecasts" not in found[name] and trained.encoder.support != "bits":
-                display.say(f"{'':<12}no series of it is longer than the horizon: no forecast is judged")
-    write_text(folder.report / "figures.json", json.dumps(found, indent=1) + "\n")
+    for part, name in parts_of(folder):
+        shown = Store(folder.items / part)
+        found[name] = trained.score(shown)
+        display.say(f"{name + ':':<12}{in_words(found[name])}{_counted(found[name])}")
+        if "forecasts" not in found[name] and trained.encoder.support != "bits":
+            display.say(f"{'':<12}no series of it is longer than the horizon: no forecast is judged")
     if shown is not None and trained.encoder.support != "bits":
         draw_store(folder.report / "forecast.png", trained, shown)
-    display.say(f"report  {folder.report}")
-    return list(found.values())[-1]
+    return finished(folder, display, found)
 
 
 def draw_store(path: Path, trained: TrainedForecaster, store: Store) -> None:

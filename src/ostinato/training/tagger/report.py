@@ -13,6 +13,7 @@ from ostinato.training.metrics.labels import table, write_table
 from ostinato.training.metrics.spans import Passage, Span, write_spans
 from ostinato.training.progress import Display
 from ostinato.training.run_folder import RunFolder, write_text
+from ostinato.training.supervised.report import finished, parts_of
 from ostinato.training.tagger.scoring import Tally, in_words, tally
 
 if TYPE_CHECKING:
@@ -25,23 +26,18 @@ HEADING = "Tags: strong where the model is sure, underlined where it is wrong"
 
 def report(trained: TrainedTagger, folder: RunFolder, display: Display) -> dict[str, float]:
     """Write `report/` and return the figures of the test part; those of the validation where there is none."""
-    folder.report.mkdir(exist_ok=True)
     found: dict[str, dict[str, float]] = {}
     seen: Tally | None = None
-    for part, name in (("valid", "validation"), ("test", "test"), ("train", "training")):
-        store = Store(folder.items / part)
-        if len(store) and (part != "train" or not found):
-            seen = tally(trained.model, store, trained.schema)
-            found[name] = seen.figures()
-            display.say(f"{name + ':':<12}{in_words(trained.schema, found[name])} ({seen.items:,} sequences)")
-            write_counts(folder.report, name, seen)
-            _write_shown(trained, folder, part, name)
-    write_text(folder.report / "figures.json", json.dumps(found, indent=1) + "\n")
+    for part, name in parts_of(folder):
+        seen = tally(trained.model, Store(folder.items / part), trained.schema)
+        found[name] = seen.figures()
+        display.say(f"{name + ':':<12}{in_words(trained.schema, found[name])} ({seen.items:,} sequences)")
+        write_counts(folder.report, name, seen)
+        _write_shown(trained, folder, part, name)
     assert seen is not None
     if len(rows := seen.rows()) <= MOST_ROWS:
         display.say(table(rows))
-    display.say(f"report  {folder.report}")
-    return list(found.values())[-1]
+    return finished(folder, display, found)
 
 
 def judged_lines(trained: TrainedTagger, file: str, folder: Path | None, data: dict[str, Any]) -> list[str]:

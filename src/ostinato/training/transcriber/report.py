@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,8 @@ from ostinato.training.devices import device_of, move
 from ostinato.training.pictures.sounds import Emission, Sound, draw_sound
 from ostinato.training.progress import Display
 from ostinato.training.run_folder import RunFolder, write_text
-from ostinato.training.supervised.record import record
+from ostinato.training.supervised.record import Table
+from ostinato.training.supervised.report import finished, parts_of
 from ostinato.training.transcriber.encoding import text_of, together
 from ostinato.training.transcriber.scoring import in_words, tally
 from ostinato.training.transcriber.searching import Asked, Hypothesis, asked_of
@@ -24,7 +26,7 @@ from ostinato.training.transcriber.searching import Asked, Hypothesis, asked_of
 if TYPE_CHECKING:
     from ostinato.training.transcriber.trained import TrainedTranscriber
 
-
+HEADINGS = ("said", "written", "score")
 PICTURES = 4
 """Utterances that are drawn."""
 
@@ -34,15 +36,10 @@ def report(trained: TrainedTranscriber, folder: RunFolder, display: Display) -> 
 
     They are those of the run's own search; those of the best path stand beside them.
     """
-    folder.report.mkdir(exist_ok=True)
     found: dict[str, dict[str, float]] = {}
-    for part, name in (("valid", "validation"), ("test", "test"), ("train", "training")):
-        store = Store(folder.items / part)
-        if len(store) and (part != "train" or not found):
-            found[name] = _of_part(trained, store, folder, name, display)
-    write_text(folder.report / "figures.json", json.dumps(found, indent=1) + "\n")
-    display.say(f"report  {folder.report}")
-    return list(found.values())[-1]
+    for part, name in parts_of(folder):
+        found[name] = _of_part(trained, Store(folder.items / part), folder, name, display)
+    return finished(folder, display, found)
 
 
 def judged_lines(
@@ -52,8 +49,8 @@ def judged_lines(
 
     `say` is told what the file was taken for and what was left out of it.
     """
-    table = Table()
-    seen, notes = trained.judge(file, table.add, **data)
+    table = Table(*HEADINGS)
+    seen, notes = trained.judge(file, partial(_add, table), **data)
     for note in notes:
         say(note)
     figures = seen.figures()
@@ -65,20 +62,9 @@ def judged_lines(
     return [f"{in_words(figures)} ({seen.items:,} utterances)"]
 
 
-class Table:
-    """What was written beside what was said, as lines of CSV."""
-
-    def __init__(self) -> None:
-        self._lines = [record(["said", "written", "score"])]
-
-    def add(self, said: str, found: list[Hypothesis]) -> None:
-        """Add an utterance, and what was written of it."""
-        best = found[0] if found else None
-        self._lines.append(record([said, best.text if best else "", f"{best.score:.4f}" if best else ""]))
-
-    def write(self, path: Path) -> None:
-        """Replace the file by the table."""
-        write_text(path, "\n".join(self._lines) + "\n")
+def _add(table: Table, said: str, found: list[Hypothesis]) -> None:
+    """Add an utterance, and the best that was written of it."""
+    table.add(said, found[0].text if found else "", f"{found[0].score:.4f}" if found else "")
 
 
 def draw(trained: TrainedTranscriber, store: Store, index: int, found: list[Hypothesis], path: Path) -> None:
@@ -108,11 +94,11 @@ def _probabilities(trained: TrainedTranscriber, frames: NDArray) -> NDArray | No
 def _of_part(
     trained: TrainedTranscriber, store: Store, folder: RunFolder, name: str, display: Display
 ) -> dict[str, float]:
-    asked, table = asked_of(trained.run.search, trained.encoder), Table()
+    asked, table = asked_of(trained.run.search, trained.encoder), Table(*HEADINGS)
     found: dict[int, list[Hypothesis]] = {}
     seen = tally(trained.model, store, trained.encoder, asked, found.__setitem__)
     for k in range(len(store)):
-        table.add(text_of(store, k), found[k])
+        _add(table, text_of(store, k), found[k])
     table.write(folder.report / f"{name}-written.csv")
     for k in range(min(PICTURES, len(store))):
         draw(trained, store, k, found[k], folder.report / f"{name}-sound-{k + 1}.png")

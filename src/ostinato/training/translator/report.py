@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +17,11 @@ from ostinato.training.pictures.attention import Attention, draw_attention
 from ostinato.training.pictures.letters import visible
 from ostinato.training.progress import Display
 from ostinato.training.run_folder import RunFolder, write_text
-from ostinato.training.supervised.record import record
+from ostinato.training.supervised.record import Table
+from ostinato.training.supervised.report import finished, parts_of
 from ostinato.training.translator.encoding import texts_of
 from ostinato.training.translator.scoring import answered, nats_of
-from ostinato.training.translator.searching import Asked, Hypothesis
+from ostinato.training.written.hypotheses import Asked, Hypothesis, text_of
 
 if TYPE_CHECKING:
     from ostinato.training.translator.trained import TrainedTranslator
@@ -28,21 +30,17 @@ PICTURES = 4
 """Pairs whose attention is drawn and whose n-best lists are aligned."""
 END = "$"
 """What a picture shows for the end of a sequence."""
+HEADINGS = ("source", "reference", "written", "score")
 QUARTERS = 4
 """Parts by length whose figures are told."""
 
 
 def report(trained: TrainedTranslator, folder: RunFolder, display: Display) -> dict[str, float]:
     """Write `report/` and return the figures of the test part; those of the validation where there is none."""
-    folder.report.mkdir(exist_ok=True)
     found: dict[str, dict[str, float]] = {}
-    for part, name in (("valid", "validation"), ("test", "test"), ("train", "training")):
-        store = Store(folder.items / part)
-        if len(store) and (part != "train" or not found):
-            found[name] = _of_part(trained, store, folder.report, name, display)
-    write_text(folder.report / "figures.json", json.dumps(found, indent=1) + "\n")
-    display.say(f"report  {folder.report}")
-    return list(found.values())[-1]
+    for part, name in parts_of(folder):
+        found[name] = _of_part(trained, Store(folder.items / part), folder.report, name, display)
+    return finished(folder, display, found)
 
 
 def judged_lines(
@@ -52,8 +50,8 @@ def judged_lines(
 
     `say` is told what the file was taken for and what was left out of it.
     """
-    rows = _Rows()
-    texts, notes = trained.judge(file, rows.add, **data)
+    rows = Table(*HEADINGS)
+    texts, notes = trained.judge(file, partial(_add, rows), **data)
     for note in notes:
         say(note)
     if folder is not None:
@@ -63,35 +61,24 @@ def judged_lines(
     return [f"{in_words(texts.figures())} ({texts.items:,} sequences)", *([texts.signature] if texts.signature else [])]
 
 
-class _Rows:
-    """What was written, as lines of a table."""
-
-    def __init__(self) -> None:
-        self.lines = [record(["source", "reference", "written", "score"])]
-
-    def add(self, source: str, references: list[str], found: list[Hypothesis]) -> None:
-        """Add a source and the best that was written of it."""
-        text, score = (found[0].text, f"{found[0].score:.4f}") if found else ("", "")
-        self.lines.append(record([source, " | ".join(references), text, score]))
-
-    def write(self, path: Path) -> None:
-        """Replace the file by the table."""
-        write_text(path, "\n".join(self.lines) + "\n")
+def _add(rows: Table, source: str, references: list[str], found: list[Hypothesis]) -> None:
+    """Add a source and the best that was written of it."""
+    rows.add(source, " | ".join(references), text_of(found), f"{found[0].score:.4f}" if found else "")
 
 
 def _of_part(trained: TrainedTranslator, store: Store, folder: Path, name: str, display: Display) -> dict[str, float]:
-    texts, rows, shown, every = Texts(trained.encoder.schema.metrics), _Rows(), [], []
+    texts, rows, shown, every = Texts(trained.encoder.schema.metrics), Table(*HEADINGS), [], []
     asked = Asked(trained.run.search.search())
     for number, found in answered(trained.model, store, trained.encoder, asked):
         source, references = texts_of(store, number)
-        texts.add(found[0].text if found else "", references)
-        rows.add(source, references, found)
-        every.append((len(store.read("source", number)) - 1, found[0].text if found else "", references))
+        texts.add(text_of(found), references)
+        _add(rows, source, references, found)
+        every.append((len(store.read("source", number)) - 1, text_of(found), references))
         if len(shown) < PICTURES:
             shown.append((number, found))
     figures = texts.figures()
     rows.write(folder / f"{name}-written.csv")
-    write_text(folder / f"{name}-lengths.csv", "\n".join(_by_length(every, list(figures))) + "\n")
+    _by_length(every, list(figures)).write(folder / f"{name}-lengths.csv")
     _draw(trained, store, folder / name, shown)
     display.say(f"{name + ':':<12}{in_words(figures)} ({texts.items:,} sequences, beam {trained.run.search.beam})")
     if texts.signature:
@@ -99,11 +86,11 @@ def _of_part(trained: TrainedTranslator, store: Store, folder: Path, name: str, 
     return {**figures, **nats_of(trained.model, store, trained.encoder)}
 
 
-def _by_length(every: list[tuple[int, str, list[str]]], names: Sequence[str]) -> list[str]:
+def _by_length(every: list[tuple[int, str, list[str]]], names: Sequence[str]) -> Table:
     """Return a table of the figures of quarters of the items, the shortest sources first."""
     every = sorted(every, key=lambda item: item[0])
     ends = [len(every) * part // QUARTERS for part in range(QUARTERS + 1)]
-    lines = [record(["shortest", "longest", "items", *names])]
+    table = Table("shortest", "longest", "items", *names)
     for first, last in pairwise(ends):
         if last > first:
             texts = Texts(names)
@@ -111,8 +98,8 @@ def _by_length(every: list[tuple[int, str, list[str]]], names: Sequence[str]) ->
                 texts.add(written, references)
             figures = texts.figures()
             shown = [f"{figures[figure]:.4f}" for figure in names]
-            lines.append(record([every[first][0], every[last - 1][0], last - first, *shown]))
-    return lines
+            table.add(every[first][0], every[last - 1][0], last - first, *shown)
+    return table
 
 
 def _draw(

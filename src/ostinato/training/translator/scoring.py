@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-
-import torch
 
 from ostinato.data.store import Store
 from ostinato.models.translator import Translator
@@ -13,20 +10,17 @@ from ostinato.training.devices import device_of
 from ostinato.training.metrics.texts import Texts
 from ostinato.training.supervised.batches import in_batches
 from ostinato.training.translator.encoding import Encoder, texts_of
-from ostinato.training.translator.searching import Asked, Hypothesis, written
+from ostinato.training.translator.searching import written
+from ostinato.training.written import figures
+from ostinato.training.written.hypotheses import Asked, Hypothesis, text_of
 
 AT_ONCE = 64
 
 
-@torch.no_grad()
 def nats_of(model: Translator, store: Store, encoder: Encoder) -> dict[str, float]:
     """Return the mean nats of a symbol over the pairs of a store, and the perplexity."""
-    nats = count = 0.0
-    for _, batch in in_batches(store, "source", AT_ONCE, encoder.collate, device_of(model)):
-        nats += float(model.losses(batch).sum())
-        count += model.count(batch)
-    mean = nats / max(1.0, count)
-    return {"nats": mean, "perplexity": math.exp(min(mean, 700.0))}
+    batches = in_batches(store, "source", AT_ONCE, encoder.collate, device_of(model))
+    return figures.nats_of(model, (batch for _, batch in batches))
 
 
 def answered(model: Translator, store: Store, encoder: Encoder, asked: Asked) -> Iterator[tuple[int, list[Hypothesis]]]:
@@ -38,5 +32,5 @@ def judged(model: Translator, store: Store, encoder: Encoder, asked: Asked) -> T
     """Return the figures of what the model writes of a store."""
     texts = Texts(encoder.schema.metrics)
     for number, found in answered(model, store, encoder, asked):
-        texts.add(found[0].text if found else "", texts_of(store, number)[1])
+        texts.add(text_of(found), texts_of(store, number)[1])
     return texts

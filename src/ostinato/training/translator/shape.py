@@ -16,7 +16,6 @@ from ostinato._version import __version__
 from ostinato.data.store import Store
 from ostinato.data.units import Units
 from ostinato.training.config import TranslatorRun
-from ostinato.training.metrics import texts
 from ostinato.training.progress import Display
 from ostinato.training.run_folder import RunFolder
 from ostinato.training.supervised.batches import Batches
@@ -28,7 +27,8 @@ from ostinato.training.translator.building import build_model
 from ostinato.training.translator.encoding import Encoder, TranslatorSchema
 from ostinato.training.translator.report import report
 from ostinato.training.translator.scoring import judged, nats_of
-from ostinato.training.translator.searching import Asked
+from ostinato.training.written.figures import in_words
+from ostinato.training.written.hypotheses import Asked
 
 
 class TranslatorShape:
@@ -97,14 +97,6 @@ def opened(folder: RunFolder) -> Encoder:
     """Return what turns the pairs of a run into numbers. Raises RunError for what is missing or damaged."""
     schema = read_schema(folder.schema, TranslatorSchema)
     return Encoder(schema, Units.load(folder.source_tokenizer), Units.load(folder.tokenizer))
-
-
-def in_words(figures: dict[str, float]) -> str:
-    """Say the figures of a validation, or of a report, in a line."""
-    errors = {"exact": 1 - figures["errors"]} if "errors" in figures else {}
-    written = texts.in_words({**errors, **figures})
-    nats = f"{figures['nats']:.4f} nats a symbol, perplexity {figures['perplexity']:.4g}"
-    return f"{written}, {nats}" if written else nats
 
 
 def _figures(model: Any, store: Store, encoder: Encoder, select: str) -> dict[str, float]:

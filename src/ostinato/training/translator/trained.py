@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from ostinato._errors import ConfigError, DataError, did_you_mean
 from ostinato.data.pairs import Pair, open_sources, typed_pair, why_left_out
@@ -23,10 +20,11 @@ from ostinato.training.supervised.skipped import Skipped
 from ostinato.training.translator.building import build_model
 from ostinato.training.translator.encoding import Encoder
 from ostinato.training.translator.preparing import opened_pairs, reading_of
-from ostinato.training.translator.searching import Asked, Hypothesis, written
+from ostinato.training.translator.searching import written
 from ostinato.training.translator.shape import opened
+from ostinato.training.written.hypotheses import Asked, Hypothesis, asked_of, text_of
+from ostinato.training.written.lines import FORMATS, check_format, lines_of
 
-FORMATS = ("text", "tsv", "jsonl")
 SHORT = {"text": "source_column", "label": "target_column"}
 """What commands that are for all kinds of models call the columns."""
 
@@ -88,7 +86,7 @@ class TrainedTranslator:
         kept = (pair for pair in pairs if _is_whole(pair, skipped))
         for pair, found in self._found(kept, asked):
             references = [self.encoder.target.text(side) for side in pair.targets]
-            texts.add(found[0].text if found else "", references)
+            texts.add(text_of(found), references)
             told(self.encoder.source.text(pair.source), references, found)
         if not texts.items:
             possible = "; ".join(skipped.lines()) or pairs.format
@@ -115,8 +113,7 @@ class TrainedTranslator:
         search  settings of the search that differ from the run's; `data` those of the data.
         """
         say = say or (lambda line: None)
-        if form not in FORMATS:
-            raise ConfigError("--format", f"'{form}'", f"Possible: {', '.join(FORMATS)}", did_you_mean(form, FORMATS))
+        check_format(form)
         asked, skipped = self._asked(search or {}, prefix, seed), Skipped("source")
         if file is None:
             pairs: Iterable[Pair] = (self._typed(text, number) for number, text in enumerate(texts, 1))
@@ -128,22 +125,7 @@ class TrainedTranslator:
         return _with_notes((line for answer in answers for line in self._lines(answer, form)), skipped, say)
 
     def _lines(self, answer: Translation, form: str) -> Iterator[str]:
-        if form == "text":
-            yield " ".join(answer.text.splitlines())
-        elif form == "tsv":
-            for number, found in enumerate(answer.best, 1):
-                text = " ".join(found.text.split("\t"))
-                yield f"{number}\t{found.score:.4f}\t{' '.join(text.splitlines())}"
-        else:
-            best = [self._object(found) for found in answer.best]
-            yield json.dumps({"place": answer.place, "text": answer.text, "best": best}, ensure_ascii=False)
-
-    def _object(self, found: Hypothesis) -> dict[str, Any]:
-        told: dict[str, Any] = {"text": found.text, "score": round(found.score, 6)}
-        if found.weights is not None:
-            told["symbols"] = self.encoder.target.pieces(found.symbols)
-            told["alignment"] = found.weights[: len(found.symbols)].argmax(-1).tolist()
-        return told
+        return lines_of(answer.best, form, self.encoder.target, "alignment", place=answer.place)
 
     def _typed(self, side: Side, number: int) -> Pair:
         """Return what somebody asks, read as the sources of the run were."""
@@ -159,15 +141,13 @@ class TrainedTranslator:
 
     def _written(self, pairs: Iterable[Pair], asked: Asked) -> Iterator[Translation]:
         for pair, found in self._found(pairs, asked):
-            yield Translation(found[0].text if found else "", found, str(pair.place))
+            yield Translation(text_of(found), found, str(pair.place))
 
     def _found(self, pairs: Iterable[Pair], asked: Asked) -> Iterator[tuple[Pair, list[Hypothesis]]]:
         return written(self.model, self.encoder, pairs, lambda pair: pair.source, asked)
 
     def _asked(self, search: dict[str, Any], prefix: Side | None = None, seed: int | None = None) -> Asked:
-        begins = None if prefix is None else self.encoder.write(prefix)
-        generator = None if seed is None else torch.Generator().manual_seed(seed)
-        return Asked(self.run.search.search(**search), begins, generator)
+        return asked_of(self.run.search, search, None if prefix is None else self.encoder.write(prefix), seed)
 
     def _read(self, data: dict[str, Any]) -> PairData:
         """Return the settings of the data, with those of a later file in their place."""
