@@ -160,6 +160,7 @@ def test_what_cannot_be_done_is_said_in_one_message(main, numbers, bad, argument
         (["predict", "runs/numbers", "eins", "--n-best", "0"], "n_best"),
         (["predict", "runs/numbers", "eins", "--language-model", "runs/numbers"], "--language-model"),
         (["evaluate", "runs/numbers", "numbers.tsv", "--symbol-bonus", "1"], "--symbol-bonus"),
+        (["evaluate", "runs/numbers", "numbers.tsv", "--temperature", "1"], "--temperature"),
     ],
 )
 def test_bad_files_to_use_a_model_on_are_refused(main, trained, bad, arguments, message):

@@ -216,6 +216,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(file, tmp_path, monk
         ({"coverage": True}, "additive"),
         ({"context": "stat"}, "state, input, bias"),
         ({"beam": 0}, "beam"),
+        ({"attention": "none", "coverage_penalty": 0.2}, "coverage-penalty"),
         ({"validation": "0.9", "test": "0.5"}, "less than 1"),
         ({"source_column": "nothing"}, "nothing"),
         ({"feedback": "always"}, "feedback"),
@@ -245,6 +246,32 @@ def test_pairs_that_are_all_too_long_are_refused(file, tmp_path):
     file.write_text("eins zwei\tone two\n" * 3 + "zwei drei\ttwo three\n" * 3)
     with pytest.raises(DataError, match="every pair"):
         train_translator(file, out=tmp_path / "run", progress=False, validation="0", longest=1, **SMALL)
+
+
+def test_a_network_that_cannot_be_is_refused_before_a_file_is_read(tmp_path):
+    with pytest.raises(ConfigError, match="a decoder of 32 units"):
+        train_translator(tmp_path / "nowhere.tsv", out=tmp_path / "run", progress=False, attention="dot", **SMALL)
+
+
+def test_settings_of_a_search_are_checked_by_name(learned):
+    model = ostinato.load(learned)
+    with pytest.raises(ConfigError, match="Did you mean 'beam'"):
+        next(iter(model.predict(["eins"], beem=3)))
+    with pytest.raises(ConfigError, match="beside --temperature"):
+        next(iter(model.predict(["eins"], temperature=1.0, beam=3)))
+
+
+def test_groups_avoid_one_another_unless_told(learned):
+    assert TranslatorRun().search.search(groups=5).diversity == 0.5
+    assert TranslatorRun().search.search(groups=5, diversity=0.0).diversity == 0.0
+    best = next(iter(ostinato.load(learned).predict(["eins zwei"], groups=3, beam=3, n_best=3, diversity=99.0))).best
+    assert len({found.text for found in best}) > 1
+
+
+def test_small_letters_are_said_in_the_signature(file, tmp_path):
+    train_translator(file, out=tmp_path / "run", progress=False, steps=1, lowercase=True, **SMALL)
+    texts, _ = ostinato.load(tmp_path / "run").judge(str(file))
+    assert "case:lc" in texts.signature
 
 
 def test_a_vocabulary_that_is_missing_is_said(file, tmp_path):

@@ -12,6 +12,7 @@ import tyro
 from ostinato._errors import ConfigError
 from ostinato.cli.results import say
 from ostinato.cli.searching import SearchFlags, searching
+from ostinato.training.config.searching import DRAWN
 
 if TYPE_CHECKING:
     from ostinato.training.captioner.trained import TrainedCaptioner
@@ -53,7 +54,9 @@ def run(arguments: list[str], program: str) -> int:
     from ostinato.training.opening import kind_of, load  # imports torch, which --help does without
 
     model = load(asked.run)
-    searching(asked.search, model)
+    if drawn := set(searching(asked.search, model).get("search", {})) & set(DRAWN):
+        got = "figures of draws are others each time"
+        raise ConfigError(f"--{min(drawn).replace('_', '-')}", got, "A search finds the same again", "Leave it out")
     if asked.targets is not None and kind_of(asked.run) != "translator":
         raise ConfigError("--targets", "this run reads one file", "It is for translators", "Leave it out")
     for line in KINDS[kind_of(asked.run)](model, asked):

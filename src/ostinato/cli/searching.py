@@ -28,7 +28,7 @@ class SearchFlags:
     groups: int | None = None
     """Groups that the beam is divided into, each avoiding what those before it chose."""
     diversity: float | None = None
-    """How much they avoid it."""
+    """How much they avoid it (default with groups: 0.5)."""
     patience: float | None = None
     """An item is done once patience x beam of its sequences have ended."""
     min_length: int | None = None

@@ -76,7 +76,9 @@ class Attention(nn.Module):
             raise ConfigError("attention", f"'{kind}'", f"Possible: none, {', '.join(ATTENTIONS)}", near)
         if kind == "dot" and query_size != memory_size:
             got = f"dot between queries of {query_size} and a memory of {memory_size}"
-            raise ConfigError("attention", got, "A dot product is of equal sizes", "Use general, or other sizes")
+            raise ConfigError(
+                "attention", got, "A dot product is of equal sizes", f"Use general, or a decoder of {memory_size} units"
+            )
         added = kind in ("additive", "location")
         if coverage and not added:
             raise ConfigError("coverage", f"with {kind} attention", "It is added: additive, location", "Use additive")

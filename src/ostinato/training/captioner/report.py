@@ -64,7 +64,7 @@ def _add(rows: Table, name: str, question: str | None, references: list[str], fo
 
 
 def _of_part(trained: TrainedCaptioner, items: Items, folder: Path, name: str, display: Display) -> dict[str, float]:
-    texts, rows = Texts(trained.encoder.schema.metrics), Table(*HEADINGS)
+    texts, rows = Texts(trained.encoder.schema.metrics, lowercase=trained.encoder.target.lowercase), Table(*HEADINGS)
     for number, found in answered(trained.model, items, Asked(trained.run.search.search())):
         question, references = items.texts(number)
         texts.add(text_of(found), references)

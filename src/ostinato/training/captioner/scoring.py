@@ -30,7 +30,7 @@ def answered(model: Any, items: Items, asked: Asked) -> Iterator[tuple[int, list
 
 def judged(model: Any, items: Items, asked: Asked) -> Texts:
     """Return the figures of what the model writes of items."""
-    texts = Texts(items.encoder.schema.metrics)
+    texts = Texts(items.encoder.schema.metrics, lowercase=items.encoder.target.lowercase)
     for number, found in answered(model, items, asked):
         texts.add(text_of(found), items.texts(number)[1])
     return texts

@@ -41,7 +41,7 @@ class CaptionerShape:
         """Refuse settings that cannot be."""
         preparing.check(run.data)
         channels_of(run.model)
-        run.search.search()
+        run.search.check(run.model.attention)
         training = run.training
         if training.gradient != "full":
             got = f"{training.gradient} was given"

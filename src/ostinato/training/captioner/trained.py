@@ -99,7 +99,11 @@ class TrainedCaptioner:
 
         `told` gets the name of each item, its question, its references and what was written.
         """
-        texts, asked, skipped = Texts(self.encoder.schema.metrics), self._asked(search or {}), Skipped("item")
+        texts, asked, skipped = (
+            Texts(self.encoder.schema.metrics, lowercase=self.encoder.target.lowercase),
+            self._asked(search or {}),
+            Skipped("item"),
+        )
         source = opened_set(self._read(data), file, skip=skipped)
         nats = _Nats(self.model, self.encoder)
         kept = (nats.add(self.encoder.check(item)) for item in source if _is_whole(item, skipped, self.answers))

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
+
+from ostinato._errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
     from ostinato.decoding.search import Search
 
 DRAWN = ("temperature", "top_k", "top_p", "min_p")
+INSIDE = ("sampling", "never")
+"""Settings of a search that follow from others."""
+DIVERSITY = 0.5
+"""That of groups unless told (Vijayakumar et al., 2016, take 0.2 to 0.8)."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,7 @@ class Searching:
     groups: int = 1
     """Groups that the beam is divided into, each avoiding what those before it chose."""
     diversity: float = 0.0
-    """How much they avoid it."""
+    """How much they avoid it (default with groups: 0.5)."""
     min_length: int = 0
     """Symbols at least."""
     max_length: int = 200
@@ -41,11 +47,32 @@ class Searching:
         from ostinato.decoding.sampling import Sampling
         from ostinato.decoding.settings import Search
 
+        _check_names(asked, [entry.name for entry in fields(Search) if entry.name not in INSIDE])
         drawn = {name: asked.pop(name) for name in DRAWN if name in asked}
         settings = {**asdict(self), **asked}
         wanted = settings.get("n_best", 1)
         if drawn:
+            for name in ("beam", "groups", "diversity"):
+                if name in asked:
+                    flag, got = f"--{name}", f"{asked[name]} beside --{next(iter(drawn)).replace('_', '-')}"
+                    raise ConfigError(flag, got, "Draws are independent of each other", "--n-best says how many")
             settings |= {"sampling": Sampling(**drawn), "beam": wanted, "groups": 1, "diversity": 0.0}
-        elif "n_best" in asked and "beam" not in asked:
+        elif "n_best" in asked and "beam" not in asked and isinstance(wanted, int):
             settings["beam"] = max(self.beam, wanted)
+        if settings["groups"] != 1 and not settings["diversity"] and "diversity" not in asked:
+            settings["diversity"] = DIVERSITY
         return Search(**settings)
+
+    def check(self, attention: str) -> None:
+        """Refuse settings that are not possible, or not with this attention. Raises ConfigError."""
+        self.search()
+        if self.coverage_penalty and attention == "none":
+            got = f"{self.coverage_penalty:g} with --attention none"
+            raise ConfigError("--coverage-penalty", got, "It is about where attention looks", "Leave it out")
+
+
+def _check_names(asked: dict[str, Any], known: list[str]) -> None:
+    for name in asked:
+        if name not in (*known, *DRAWN):
+            possible = f"They are {', '.join((*known, *DRAWN))}"
+            raise ConfigError(name, "no setting of a search", possible, did_you_mean(name, (*known, *DRAWN)))

@@ -67,7 +67,12 @@ def _add(rows: Table, source: str, references: list[str], found: list[Hypothesis
 
 
 def _of_part(trained: TrainedTranslator, store: Store, folder: Path, name: str, display: Display) -> dict[str, float]:
-    texts, rows, shown, every = Texts(trained.encoder.schema.metrics), Table(*HEADINGS), [], []
+    texts, rows, shown, every = (
+        Texts(trained.encoder.schema.metrics, lowercase=trained.encoder.target.lowercase),
+        Table(*HEADINGS),
+        [],
+        [],
+    )
     asked = Asked(trained.run.search.search())
     for number, found in answered(trained.model, store, trained.encoder, asked):
         source, references = texts_of(store, number)

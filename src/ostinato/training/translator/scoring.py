@@ -30,7 +30,7 @@ def answered(model: Translator, store: Store, encoder: Encoder, asked: Asked) ->
 
 def judged(model: Translator, store: Store, encoder: Encoder, asked: Asked) -> Texts:
     """Return the figures of what the model writes of a store."""
-    texts = Texts(encoder.schema.metrics)
+    texts = Texts(encoder.schema.metrics, lowercase=encoder.target.lowercase)
     for number, found in answered(model, store, encoder, asked):
         texts.add(text_of(found), texts_of(store, number)[1])
     return texts

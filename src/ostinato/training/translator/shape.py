@@ -23,7 +23,7 @@ from ostinato.training.supervised.schema import read_schema
 from ostinato.training.supervised.shape import Parts
 from ostinato.training.task import engines
 from ostinato.training.translator import preparing
-from ostinato.training.translator.building import build_model
+from ostinato.training.translator.building import build_model, check_network
 from ostinato.training.translator.encoding import Encoder, TranslatorSchema
 from ostinato.training.translator.report import report
 from ostinato.training.translator.scoring import judged, nats_of
@@ -39,7 +39,8 @@ class TranslatorShape:
     def check(self, run: TranslatorRun) -> None:
         """Refuse settings that cannot be."""
         preparing.check(run.data)
-        run.search.search()
+        check_network(run)
+        run.search.check(run.model.attention)
         training = run.training
         if training.gradient != "full":
             got = f"{training.gradient} was given"

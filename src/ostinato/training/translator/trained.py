@@ -64,9 +64,9 @@ class TrainedTranslator:
         yield from self._written(numbered, self._asked(search, prefix, seed))
 
     def evaluate(self, file: Path | str, **data: Any) -> dict[str, float]:
-        """Score a file of pairs; `data` are settings of the data and of the search that differ from the run's.
+        """Score a file of pairs; `data` are settings of the data that differ from the run's, `search` of the search.
 
-        Returns the figures of training, and how many `items` there are. Raises DataError as training does.
+        Returns figures of what is written, and how many `items` there are. Raises DataError as training does.
         """
         texts, _ = self.judge(str(file), **data)
         return {**texts.figures(), "items": texts.items}
@@ -82,7 +82,10 @@ class TrainedTranslator:
     ) -> tuple[Texts, list[str]]:
         """Return the figures of a file and what is to be said of it; `told` gets source, references, hypotheses."""
         pairs, skipped = opened_pairs(self._read(data), file, targets), Skipped("pair")
-        texts, asked = Texts(self.encoder.schema.metrics), self._asked(search or {})
+        texts, asked = (
+            Texts(self.encoder.schema.metrics, lowercase=self.encoder.target.lowercase),
+            self._asked(search or {}),
+        )
         kept = (pair for pair in pairs if _is_whole(pair, skipped))
         for pair, found in self._found(kept, asked):
             references = [self.encoder.target.text(side) for side in pair.targets]
