@@ -100,6 +100,8 @@ def test_every_parameter_learns():
         ({"attention": "general", "attend": "beside"}, "after, before"),
         ({"attention": "general", "attend": "before", "input_feeding": True}, "input_feeding"),
         ({"dropout": 1.5}, "dropout"),
+        ({"attention": "location", "variational": True}, "variational"),
+        ({"attention": "general", "input_feeding": True, "weight_drop": 0.5}, "weight_drop"),
     ],
 )
 def test_what_does_not_fit_is_refused(settings, said):

@@ -146,6 +146,8 @@ class Decoder(nn.Module):
         self.share = nn.Linear(size + seen + embedding_size, 1) if copy else None
         if tied:
             tie(self.scores, self.embedding)
+        if self.steps_alone:
+            _check_alike(values)
 
     def given(self, context: Tensor, memory: Memory | None = None) -> Given:
         """Make ready what all steps are given: the vector (B, C), and the memory where there is attention."""
@@ -333,6 +335,14 @@ def _ways(context: str) -> set[str]:
     if not names <= set(WAYS):
         raise ConfigError("context", f"'{context}'", f"Possible: {', '.join(WAYS)}, joined by +, or all")
     return names
+
+
+def _check_alike(values: dict[str, Any]) -> None:
+    """Refuse what is to be drawn once for all steps where each is a call of its own."""
+    for name in ("variational", "weight_drop"):
+        if values.get(name):
+            got = f"{values[name]} with steps that read what the one before saw"
+            raise ConfigError(name, got, "It is drawn once for all steps of a call, and each is one", "Leave it out")
 
 
 def _check(attention: str, memory_size: int | None, asked: dict[str, bool], attend: str) -> None:
