@@ -259,6 +259,17 @@ def test_stress_is_left_out_and_what_becomes_equal_is_one(write):
     assert pairs.format == "a dictionary of words and phones (CMUdict), without stress"
 
 
+def test_a_line_that_holds_a_note_alone_is_no_entry(write):
+    pairs = open_pairs(write("words.dict", "cat K AE1 T # a cat\n  # a note\ndog D AO1 G\n"))
+    assert sides(pairs) == [("cat", ("K", "AE1", "T")), ("dog", ("D", "AO1", "G"))]
+
+
+def test_a_note_among_other_lines_is_a_line_as_any(write):
+    text = "hello\tbonjour\n  # a note\nb\tc\n"
+    assert open_pairs(write("words.txt", text)).kind == "tsv"
+    assert open_pairs(write("alone.txt", "eins\n  # a note\n"), paired=False).kind == "parallel"
+
+
 def test_a_word_without_phones_has_no_target(write):
     pairs = list(open_pairs(write("words.dict", "cat K AE1 T\ndog\n")))
     assert [why_left_out(item) for item in pairs] == ["", "without a target"]

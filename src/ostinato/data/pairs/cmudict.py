@@ -48,7 +48,7 @@ def _pairs(lines: Iterable[tuple[int, str]], name: str, stress: bool) -> Iterato
 
 
 def _is_entry(line: str) -> bool:
-    return bool(line.strip()) and not line.startswith(_COMMENT)
+    return bool(_NOTE.sub("", line).strip()) and not line.startswith(_COMMENT)
 
 
 def _entry(line: str) -> tuple[str, list[str]]:
