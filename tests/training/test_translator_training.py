@@ -13,12 +13,13 @@ import torch
 import ostinato
 from ostinato import ConfigError, DataError, RunError
 from ostinato.data.store import Store
+from ostinato.decoding.settings import Search
 from ostinato.training import config
 from ostinato.training.config import TranslatorRun
 from ostinato.training.interrupts import StopRequest
 from ostinato.training.progress import Silent
 from ostinato.training.run_folder import RunFolder, read_tensors
-from ostinato.training.translator import train, train_translator
+from ostinato.training.translator import searching, train, train_translator
 from ostinato.training.translator.encoding import texts_of
 from ostinato.training.translator.shape import opened
 
@@ -285,3 +286,28 @@ def test_an_empty_source_and_a_very_long_one_are_answered(learned):
     found = list(ostinato.load(learned).predict(["", "eins " * 300], max_length=8))
     assert len(found) == 2
     assert all(np.isfinite(answer.best[0].score) for answer in found)
+
+
+def test_a_batch_of_long_sources_holds_few_of_them(learned, monkeypatch):
+    seen, original = [], searching.together
+    monkeypatch.setattr(searching, "together", lambda *args: seen.append(len(args[2])) or original(*args))
+    monkeypatch.setattr(searching, "WEIGHTS", 4 * 30 * 8)  # four hypotheses of 30 places and 8 symbols
+    list(ostinato.load(learned).predict(["eins " * 29, *["eins " * 5] * 9, "eins " * 29], beam=2, max_length=8))
+    assert seen == [9, 2]
+    seen.clear()
+    list(ostinato.load(learned).predict(["eins " * 99] * 3, beam=2, max_length=8))
+    assert seen == [1, 1, 1]
+
+
+def test_a_sequence_may_be_as_much_longer_than_its_source_as_was_learned(tmp_path):
+    path = tmp_path / "long.tsv"
+    path.write_text("".join(f"{word}\t{word * 40}\n" for word in ("ab", "ac", "bc", "ba", "ca", "cb") * 3))
+    settings = {**SMALL, "source_tokens": "word", "target_tokens": "char", "steps": 1, "validation": "0"}
+    train_translator(path, out=tmp_path / "run", progress=False, **settings)
+    model = ostinato.load(tmp_path / "run")
+    assert model.encoder.schema.ratio == 40  # 80 characters of a word and the end
+    most = searching.limits(torch.tensor([2, 3]), model.encoder.schema.ratio, Search(max_length=150))
+    assert most.tolist() == [1.5 * 40 * 2 + 20, 150]
+    model.model.decoder.scores.bias.data[model.encoder.target.boundary] = -1e4  # the end is never likely
+    (found,) = model.predict(["ab"], max_length=150)
+    assert len(found.best[0].symbols) == 140

@@ -36,7 +36,7 @@ class Searching:
     min_length: int = 0
     """Symbols at least."""
     max_length: int = 200
-    """Symbols at most."""
+    """Symbols at most; of a translation also as many, for its source, as was learned, half as many more, and 20."""
 
     def search(self, **asked: Any) -> Search:
         """Return it as `ostinato.decoding` takes it, with what is `asked` beside it or in its place.

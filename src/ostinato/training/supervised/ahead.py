@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from itertools import islice
 from typing import TypeVar
 
@@ -20,11 +20,22 @@ def groups(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield group
 
 
-def by_length(items: Sequence[Sized], size: int) -> Iterator[list[int]]:
+def by_length(items: Sequence[Sized], size: int | Callable[[int], int]) -> Iterator[list[int]]:
     """Yield the numbers of items in lists of up to `size`, the shortest items first.
+
+    size  how many at most, or how many of the length of the longest; one stands in a list whatever its length.
 
     >>> list(by_length(["abc", "a", "ab"], 2))
     [[1, 2], [0]]
+    >>> list(by_length(["abcd", "a", "ab"], lambda length: 4 // length))
+    [[1, 2], [0]]
     """
-    order = sorted(range(len(items)), key=lambda k: len(items[k]))
-    yield from (order[start : start + size] for start in range(0, len(order), size))
+    most = size if callable(size) else lambda _: size
+    part: list[int] = []
+    for k in sorted(range(len(items)), key=lambda k: len(items[k])):
+        if part and len(part) >= most(len(items[k])):
+            yield part
+            part = []
+        part.append(k)
+    if part:
+        yield part

@@ -31,6 +31,8 @@ class TranslatorSchema:
     """Whether symbols of the source can be copied."""
     metrics: list[str]
     """Figures that what is written is judged by."""
+    ratio: float = 3.0
+    """Most symbols of a target for each of its source, the end counted there, of pairs that were learned from."""
 
 
 class Encoder:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 from ostinato._errors import DataError
@@ -103,14 +103,15 @@ def prepare(run: TranslatorRun, folder: RunFolder, display: Display) -> None:
     schema = TranslatorSchema(main.kind, data.reverse, run.model.copy, metrics)
     write_text(folder.source_tokenizer, source.to_json())
     write_text(folder.tokenizer, target.to_json())
-    write_schema(folder.schema, schema)
-    _write_items(folder, pairs, Encoder(schema, source, target), data, skipped)
+    ratio = _write_items(folder, pairs, Encoder(schema, source, target), data, skipped)
+    write_schema(folder.schema, replace(schema, ratio=ratio))
     for line in (*skipped.lines(), *map(str, repeats.overlaps())):
         display.say(f"note    {line}")
 
 
-def _write_items(folder: RunFolder, pairs: PairsOf, encoder: Encoder, data: PairData, skipped: Skipped) -> None:
-    """Write the pairs of each part; too long ones are left out of learning alone."""
+def _write_items(folder: RunFolder, pairs: PairsOf, encoder: Encoder, data: PairData, skipped: Skipped) -> float:
+    """Write the pairs of each part; too long ones are left out of learning alone. Return the ratio of the schema."""
+    ratio = 0.0
     with ExitStack() as stack:
         writers = {part: stack.enter_context(Writer(folder.items / part, COLUMNS)) for part in PARTS}
         for part, pair in pairs.items(Skipped("pair")):
@@ -118,7 +119,10 @@ def _write_items(folder: RunFolder, pairs: PairsOf, encoder: Encoder, data: Pair
             longest = max(len(columns["source"]) - 1, len(columns["target"]))
             if part == "train" and longest > data.longest:
                 skipped.add(f"of more than {data.longest:,} symbols (--longest)", pair.place)
-            else:
-                writers[part].add(**columns)
+                continue
+            writers[part].add(**columns)
+            if part == "train":
+                ratio = max(ratio, len(columns["target"]) / len(columns["source"]))
         if not writers["train"].count:
             raise DataError(data.file, f"every pair has more than {data.longest:,} symbols", "", "Raise --longest")
+    return ratio
