@@ -229,6 +229,10 @@ def test_features_are_learned_from(tmp_path):
         list(trained.predict([np.zeros((9, 5), np.float32)]))
     with pytest.raises(DataError, match="a sound"):
         list(trained.predict([Sound(said("a").astype(np.float32), 8000)]))
+    with pytest.raises(DataError, match="there is no frame"):
+        list(trained.predict([np.zeros((0, 12), np.float32)]))
+    with pytest.raises(DataError, match="NaN or infinity among its features"):
+        list(trained.predict([np.full((9, 12), np.nan)]))
     with pytest.raises(ConfigError, match="a model of features"):
         trained.stream()
 
@@ -342,6 +346,22 @@ def test_text_comes_before_the_sound_has_ended(learned, model):
 def test_a_stream_refuses_what_is_no_number(learned, model):
     with pytest.raises(DataError, match="no finite number"):
         model.stream().push(np.array([0.0, np.nan]))
+
+
+@pytest.mark.parametrize("kind", [np.int16, np.float64])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_samples_of_any_type_and_channels_are_heard(model, kind, channels):
+    samples = np.stack([said("abcab", 16000)] * channels, 1)
+    samples = (samples * 32767).astype(np.int16) if kind is np.int16 else samples
+    stream = model.stream(16000)
+    assert stream.push(samples) + stream.finish() == "abcab"
+    assert next(model.predict([Sound(samples, 16000)])).text == "abcab"
+
+
+@pytest.mark.parametrize("shape", [(8000,), (1, 9, 12), ()])
+def test_samples_without_a_rate_are_refused_with_the_way_to_give_them(model, shape):
+    with pytest.raises(DataError, match=r"Sound\(samples, rate\)"):
+        next(model.predict([np.zeros(shape)]))
 
 
 def test_a_model_of_two_directions_is_not_streamed(tmp_path, manifest):

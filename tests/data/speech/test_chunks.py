@@ -87,3 +87,17 @@ def test_a_file_that_is_no_sound_is_said(tmp_path):
     (tmp_path / "a.wav").write_bytes(b"no sound")
     with pytest.raises(BadSound, match=r"a\.wav: it cannot be read"):
         file_chunks(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("name", ["a.flac", "a.ogg", "a.aiff", "a.mp3", "a.au", "a.caf"])
+def test_files_of_other_formats_are_not_taken_for_raw_samples(sound, name):
+    with pytest.raises(BadSound, match="it begins as a file of another format"):
+        piped_chunks(io.BytesIO(sound(name).read_bytes()), 8000)
+
+
+def test_a_file_that_is_missing_or_empty_is_said(tmp_path):
+    with pytest.raises(BadSound, match=r"none\.wav: there is no such file"):
+        file_chunks(tmp_path / "none.wav")
+    (tmp_path / "a.wav").touch()
+    with pytest.raises(BadSound, match=r"a\.wav: the file is empty"):
+        file_chunks(tmp_path / "a.wav")

@@ -119,6 +119,29 @@ def test_impossible_strings_are_refused(settings):
         Digits(**settings)
 
 
+@pytest.mark.parametrize(
+    ("settings", "flag"),
+    [
+        ({"judged": 0}, "--test-strings"),
+        ({"longest": 2000}, "--longest-string"),
+        ({"shortest": 0}, "--shortest-string"),
+    ],
+)
+def test_the_setting_that_is_wrong_is_named(settings, flag):
+    with pytest.raises(ConfigError, match=f"^{flag}: "):
+        Digits(**settings)
+
+
+def test_only_names_of_one_digit_are_recordings(tmp_path, archive):
+    with tarfile.open(archive) as old, tarfile.open(tmp_path / "b.tar", "w") as new:
+        content = old.extractfile("x/0_ann_0.wav").read()
+        for name in ("17_x_0.wav", "._7_x_0.wav", "in/._7_x_0.wav", "7_x_0.wav", "in/6_x_0.wav"):
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            new.addfile(member, io.BytesIO(content))
+    assert [u.text for u in open_speech(str(tmp_path / "b.tar"))] == ["6", "7"]
+
+
 @needs_digits
 def test_the_free_spoken_digits_have_their_official_parts():
     speech = open_speech(str(FSDD))

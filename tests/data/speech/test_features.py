@@ -96,3 +96,10 @@ def test_a_sound_shorter_than_a_window_is_refused():
         Listener(LogMel(8000)).frames(Sound(NOISE[:100], 8000), "a.wav")
     assert caught.value.reason == "shorter than 25 ms"
     assert "12.5 ms" in str(caught.value)
+
+
+def test_a_sound_that_is_refused_is_not_counted_as_resampled():
+    listener = Listener(LogMel(8000))
+    with pytest.raises(BadSound):
+        listener.frames(Sound(NOISE[:100], 16000, 2), "a.wav")
+    assert listener.lines() == []

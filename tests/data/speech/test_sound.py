@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from ostinato.data.speech import BadSound, LogMel, read_sound
-from ostinato.data.speech.sound import is_sound
+from ostinato.data.speech.sound import is_sound, mixed
 
 
 def failure(path):
@@ -132,3 +132,28 @@ def test_an_error_goes_through_a_pickle(tmp_path):
 @pytest.mark.parametrize(("name", "expected"), [("a.WAV", True), ("b/c.flac", True), ("a.txt", False), ("wav", False)])
 def test_a_sound_is_known_by_its_name(name, expected):
     assert is_sound(name) is expected
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([-32768, 0, 16384], np.int16),
+        ([-(2**31), 0, 2**30], np.int32),
+        ([0, 128, 192], np.uint8),
+        ([-1, 0, 0.5], float),
+    ],
+)
+def test_an_array_of_any_type_is_from_minus_one_to_one(values, kind):
+    heard = mixed(np.array(values, kind), "a")
+    assert heard.dtype == np.float32
+    np.testing.assert_array_equal(heard, np.array([-1, 0, 0.5], np.float32))
+
+
+def test_channels_of_an_array_are_mixed_into_their_mean():
+    np.testing.assert_array_equal(mixed(np.array([[100, 300], [-200, 0]], np.int16), "a") * 32768, [200, -100])
+
+
+@pytest.mark.parametrize("values", [np.zeros((2, 800)), np.zeros((2, 2, 2)), np.float32(1), np.array(["a"]), [True]])
+def test_an_array_that_is_no_sound_is_refused(values):
+    with pytest.raises(BadSound, match="a: an array"):
+        mixed(values, "a")

@@ -147,3 +147,11 @@ def test_an_unknown_format_is_refused(tmp_path):
 def test_a_column_of_what_has_none_is_refused(tmp_path, sounds):
     with pytest.raises(ConfigError, match="It has no columns"):
         open_speech(str(tmp_path), text="text", texts=False)
+
+
+@pytest.mark.parametrize("content", ["text", 1e10, 10**10, [1, 2]])
+def test_bytes_that_are_none_are_a_bad_sound(tmp_path, content):
+    rows = [{"audio": {"bytes": content, "path": "a.wav"}, "text": "hello"}] * 2
+    (tmp_path / "m.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    with pytest.raises(BadSound, match="the bytes of 'audio' are of type"):
+        next(iter(open_speech(str(tmp_path / "m.jsonl"), audio="audio"))).hear()

@@ -12,9 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato._errors import ConfigError
-from ostinato.data.speech.sound import BadSound, check_rate, mono, opened
+from ostinato.data.speech.folders import BEGINNINGS
+from ostinato.data.speech.sound import BadSound, check_rate, check_there, mono, opened
 
 RAW = "raw samples of 16 bits, the low byte first, one channel"
+NOT_RAW = (*(head for head in BEGINNINGS if head != b"RIFF"), b"ID3", b".snd", b"caff")
+"""What files begin with that libsndfile reads, but not as they come."""
 
 
 class Chunks(NamedTuple):
@@ -28,6 +31,7 @@ class Chunks(NamedTuple):
 
 def file_chunks(path: Path, seconds: float = 0.1) -> Chunks:
     """Read a file of sound in pieces of so many seconds. Raises BadSound for one that is none."""
+    check_there(path, str(path))
     file = opened(path, str(path))
     check_rate(file.samplerate, str(path))
 
@@ -41,7 +45,8 @@ def file_chunks(path: Path, seconds: float = 0.1) -> Chunks:
 def piped_chunks(stream: BinaryIO, rate: int | None = None, seconds: float = 0.1) -> Chunks:
     """Read a pipe in pieces of so many seconds: WAV of whole numbers, or with `rate` raw 16-bit samples.
 
-    Raises BadSound for a pipe that is empty or no such WAV, ConfigError for raw samples without a rate.
+    Raises BadSound for a pipe that is empty, no such WAV or of another format, ConfigError for raw samples
+    without a rate.
     """
     head = stream.read(4)
     if not head:
@@ -50,11 +55,22 @@ def piped_chunks(stream: BinaryIO, rate: int | None = None, seconds: float = 0.1
         )
     if head == b"RIFF":
         return _wave_chunks(_Rejoined(head, stream), seconds)
+    if head.startswith(NOT_RAW) or _is_mp3(head):
+        got, possible = "neither WAV nor raw samples: it begins as a file of another format", "Those are read whole"
+        advice = "Convert it to 16-bit WAV, or write it to a file"
+        raise BadSound("standard input", "whose format is not read as it comes", got, possible, advice)
     if rate is None:
         got = "standard input begins with no WAV header, and no rate was given"
         raise ConfigError("--rate", got, f"What is no WAV is read as {RAW}", "Name its samples a second")
     check_rate(rate, "standard input")
     return Chunks(rate, _raw_pieces(_Rejoined(head, stream), 2 * max(1, int(rate * seconds))))
+
+
+def _is_mp3(head: bytes) -> bool:
+    """Whether four bytes are the header of a frame of MPEG audio, layer III."""
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE6 != 0xE2:
+        return False
+    return head[2] >> 4 not in (0, 15) and head[2] >> 2 & 3 != 3
 
 
 def _wave_chunks(stream: Any, seconds: float) -> Chunks:

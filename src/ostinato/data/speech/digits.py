@@ -30,7 +30,7 @@ OFFICIAL = 5
 """Recordings of each digit and speaker that the official test part has, the first ones."""
 HISS = 1e-4
 """Deviation of the noise that a silence is made of."""
-_NAME = re.compile(r"(\d)_([^_/]+)_(\d+)\.wav$")
+_NAME = re.compile(r"(?:.*/)?(\d)_([^_/]+)_(\d+)\.wav")
 _POSSIBLE = "An archive of digits holds 7_name_0.wav: digit, speaker and number"
 
 
@@ -56,12 +56,16 @@ class Digits:
     """Of all that is drawn."""
 
     def __post_init__(self):
-        if self.strings < 0 or self.judged < 1:
-            got = f"{self.strings} to learn from, {self.judged} to judge by"
-            raise ConfigError("--strings", got, "Numbers of strings are 0 or more, and 1 or more", "")
-        if not 1 <= self.shortest <= self.longest <= 1000:
+        if self.strings < 0:
+            raise ConfigError("--strings", f"{self.strings} was given", "There are 0 or more to learn from")
+        if self.judged < 1:
+            raise ConfigError("--test-strings", f"{self.judged} was given", "There is 1 or more to judge by")
+        for flag, count in (("--shortest-string", self.shortest), ("--longest-string", self.longest)):
+            if not 1 <= count <= 1000:
+                raise ConfigError(flag, f"{count} was given", "A string has 1 to 1,000 digits")
+        if self.shortest > self.longest:
             got = f"strings of {self.shortest} to {self.longest} digits"
-            raise ConfigError("--shortest-string", got, "The shortest has 1 digit at least, the longest 1,000 at most")
+            raise ConfigError("--shortest-string, --longest-string", got, "The shortest is no longer than the longest")
         if not 0 <= self.silence <= 10:
             raise ConfigError("--silence", f"{self.silence:g} was given", "It is from 0 to 10 seconds")
 
@@ -103,7 +107,7 @@ def digits_speech(path: Path, digits: Digits) -> Speech:
 def _recordings(path: Path) -> list[Recording]:
     try:
         with tarfile.open(path, "r|*") as archive:
-            found = [_recording(archive, member, path) for member in archive if _NAME.search(member.name)]
+            found = [_recording(archive, member, path) for member in archive if _NAME.fullmatch(member.name)]
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise DataError(str(path), f"not an archive, or a damaged one ({error})", _POSSIBLE, "Fetch it again") from None
     if not found:
@@ -112,7 +116,7 @@ def _recordings(path: Path) -> list[Recording]:
 
 
 def _recording(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> Recording:
-    match = _NAME.search(member.name)
+    match = _NAME.fullmatch(member.name)
     file = archive.extractfile(member)
     assert match is not None
     where = f"{path}: {member.name}"

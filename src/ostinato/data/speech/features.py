@@ -1,4 +1,4 @@
-"""Log-mel features: how much energy a sound has in each of some bands, a few hundred times a second.
+"""Log-mel features: how much energy a sound has in each of some bands, by default a hundred times a second.
 
 Computed by `kaldi-native-fbank`, the features of Kaldi without Kaldi: windows of 25 ms every 10 ms, without dither, so
 that the same sound always gives the same numbers, and those that do not fit before its end left out. That makes frames

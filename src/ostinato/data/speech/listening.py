@@ -29,12 +29,12 @@ class Listener:
 
     def frames(self, sound: Sound, where: str) -> NDArray[np.float32]:
         """Return the features (T, D) of a sound. Raises BadSound for one that is shorter than a window."""
-        self.note(sound.rate, sound.channels)
         samples = resampled(sound.samples, sound.rate, self.features.rate)
         if len(samples) < self.features.shortest:
             got = f"{sound.seconds * 1000:.1f} ms of sound"
             possible = f"A frame is made of {self.features.window_ms:g} ms"
             raise BadSound(where, f"shorter than {self.features.window_ms:g} ms", got, possible, "Record it again")
+        self.note(sound.rate, sound.channels)
         return self.features.frames(samples)
 
     def note(self, rate: int, channels: int) -> None:

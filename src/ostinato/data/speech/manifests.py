@@ -80,9 +80,11 @@ def _heard(row: Row, column: str, folder: Path) -> tuple[str, Callable[[], Sound
     path, content = (value.get("path"), value.get("bytes")) if isinstance(value, dict) else (value, None)
     if isinstance(value, bytes):
         path, content = None, value
+    if content is not None and not isinstance(content, bytes):
+        return str(row.place), partial(_no_bytes, str(row.place), column, type(content).__name__)
     if content is not None:
         name = f"{row.place}" + (f": {path}" if path else "")
-        return name, partial(read_sound, bytes(content), name)
+        return name, partial(read_sound, content, name)
     if not isinstance(path, str) or not path.strip():
         return str(row.place), partial(_none_named, str(row.place), column)
     found = folder / path.strip()
@@ -92,3 +94,11 @@ def _heard(row: Row, column: str, folder: Path) -> tuple[str, Callable[[], Sound
 def _none_named(place: str, column: str) -> Sound:
     got = f"'{column}' names no sound"
     raise BadSound(place, "without the name of a sound", got, "A row names a file of sound", "Mend the row")
+
+
+def _no_bytes(place: str, column: str, kind: str) -> Sound:
+    got, possible = (
+        f"the bytes of '{column}' are of type {kind}",
+        "Bytes of a sound stand in Parquet; JSONL names files",
+    )
+    raise BadSound(place, "whose bytes are none", got, possible, "Mend the row")

@@ -21,6 +21,7 @@ BLOCK = 1 << 16
 """Samples read at once: what a header says of their number may be wrong."""
 LEAST_RATE, MOST_RATE = 1000, 1_000_000
 LOUDEST = 1e6
+MOST_CHANNELS = 32
 
 
 class BadSound(DataError):
@@ -63,7 +64,7 @@ def read_sound(source: Path | bytes, where: str = "") -> Sound:
     """
     where = where or (str(source) if isinstance(source, Path) else "a sound")
     if isinstance(source, Path):
-        _check_there(source, where)
+        check_there(source, where)
     with opened(source, where) as file:
         pieces, channels, rate = list(mono(file, BLOCK, where)), file.channels, file.samplerate
     samples = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
@@ -128,21 +129,38 @@ def check_samples(samples: NDArray[np.float32], where: str) -> None:
         raise BadSound(where, reason, got, "Full scale is 1", advice)
 
 
-class _Held(BytesIO):
-    """Bytes in which a reader of damaged files cannot seek to before the beginning."""
+def mixed(values: Any, where: str) -> NDArray[np.float32]:
+    """Return samples (n,) from -1 to 1 of an array (n,), or (n, channels), whose mean is taken.
 
-    def seek(self, offset: int, whence: int = 0) -> int:
-        base = (0, self.tell(), len(self.getbuffer()))[whence]
-        return super().seek(max(0, base + offset))
+    Whole numbers are divided by the full scale of their type. Raises BadSound for an array of another shape or type.
+    """
+    values = np.asarray(values)
+    if values.dtype.kind not in "iuf" or values.ndim not in (1, 2) or values.shape[1:] > (MOST_CHANNELS,):
+        got = f"an array {values.shape} of {values.dtype}"
+        possible = f"Samples are numbers (n,), or (n, channels) of {MOST_CHANNELS} channels at most"
+        raise BadSound(where, "whose samples are of no possible shape or type", got, possible, "Turn it round")
+    if values.dtype.kind in "iu":
+        full = 2.0 ** (8 * values.dtype.itemsize - 1)
+        values = (values - full * (values.dtype.kind == "u")) / full
+    return np.asarray(values if values.ndim == 1 else values.mean(axis=1), np.float32)
 
 
-def _check_there(path: Path, where: str) -> None:
+def check_there(path: Path, where: str) -> None:
+    """Raise BadSound for a path where no file is, or an empty one."""
     if not path.exists():
         raise BadSound(where, "whose sound is missing", "there is no such file", "", "Check the path, letter by letter")
     if path.is_dir():
         raise BadSound(where, "whose sound is a folder", "a folder, where a sound is needed", "", "Name a file in it")
     if not path.stat().st_size:
         raise BadSound(where, "whose sound is an empty file", "the file is empty", "", "Fetch it again")
+
+
+class _Held(BytesIO):
+    """Bytes in which a reader of damaged files cannot seek to before the beginning."""
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        base = (0, self.tell(), len(self.getbuffer()))[whence]
+        return super().seek(max(0, base + offset))
 
 
 def _unreadable(where: str, error: Exception) -> BadSound:

@@ -80,6 +80,7 @@ class Ears:
         """
         heard = utterance.hear()
         if isinstance(heard, np.ndarray):
+            _check_frames(heard, utterance.name)
             if heard.shape[1] != self.width:
                 wanted = f"features of {self.width}" if self.width else "sounds"
                 raise DataError(utterance.name, f"features of {heard.shape[1]} numbers", f"This model reads {wanted}")
@@ -92,6 +93,18 @@ class Ears:
     def lines(self) -> list[str]:
         """Return what is to be said of what was heard."""
         return [] if self._listener is None else self._listener.lines()
+
+
+def _check_frames(frames: NDArray, where: str) -> None:
+    """Raise DataError for what is no table of frames, BadSound for one without a frame or with NaN or infinity."""
+    possible = "Frames are numbers (T, D); a sound is Sound(samples, rate), from ostinato.data.speech"
+    if frames.ndim != 2:
+        raise DataError(where, f"an array {frames.shape}", possible, "Give a Sound, or frames")
+    if not len(frames):
+        raise BadSound(where, "without a frame", "there is no frame", possible, "Leave it out")
+    if not np.isfinite(frames).all():
+        reason = "with features that are no finite number"
+        raise BadSound(where, reason, "NaN or infinity among its features", possible, "Compute them again")
 
 
 def open_source(data: SpeechData, file: str, *, texts: bool = True, seed: int = 0, **asked: Any) -> Speech:

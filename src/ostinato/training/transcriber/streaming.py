@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ostinato._errors import ConfigError
 from ostinato.data.speech.resampling import Resampler
-from ostinato.data.speech.sound import check_rate, check_samples
+from ostinato.data.speech.sound import check_rate, check_samples, mixed
 from ostinato.models.transcriber import FrameStream, Transcriber
 from ostinato.training.config.transcriber import SpeechData
 from ostinato.training.devices import device_of
@@ -37,8 +37,11 @@ class Dictation:
         self._begun, self._space = False, ""
 
     def push(self, samples: NDArray) -> str:
-        """Return the text that samples (n,), from -1 to 1, add, often none. Raises BadSound for NaN and infinity."""
-        samples = np.asarray(samples, np.float32).reshape(-1)
+        """Return the text that samples add, often none: (n,) or (n, channels), from -1 to 1 or whole numbers.
+
+        Raises BadSound for NaN and infinity, and for arrays of another shape.
+        """
+        samples = mixed(samples, "the stream")
         check_samples(samples, "the stream")
         return self._heard(self._resampler.push(samples))
 

@@ -16,7 +16,7 @@ from ostinato.data.place import Place
 from ostinato.data.speech import Sound, Speech, Utterance
 from ostinato.data.speech.chunks import file_chunks, piped_chunks
 from ostinato.data.speech.folders import single_speech
-from ostinato.data.speech.sound import checked
+from ostinato.data.speech.sound import checked, mixed
 from ostinato.models.transcriber import Transcriber
 from ostinato.training.config import TranscriberRun, above_zero
 from ostinato.training.config.transcriber import SpeechData, Writing
@@ -227,7 +227,7 @@ class TrainedTranscriber:
         if isinstance(sound, (str, Path)):
             return next(iter(single_speech(Path(sound))))._replace(text=None)
         if isinstance(sound, Sound):
-            return Utterance(place, str(place), lambda: checked(sound, str(place)), None)
+            return Utterance(place, str(place), lambda: _given(sound, str(place)), None)
         return Utterance(place, str(place), lambda: np.asarray(sound, np.float32), None)
 
     def _asked(self, search: dict[str, Any], n_best: int = 1) -> Asked:
@@ -255,6 +255,12 @@ def open_transcriber(folder: Path | str) -> TrainedTranscriber:
     model = build_model(run, encoder.schema.width, encoder.units)
     load_best(parts, model)
     return TrainedTranscriber(run, model.eval(), encoder)
+
+
+def _given(sound: Sound, where: str) -> Sound:
+    """Return a sound that was put together by the caller, in one channel and checked."""
+    channels = np.shape(sound.samples)[1:] or (sound.channels,)
+    return checked(Sound(mixed(sound.samples, where), sound.rate, channels[0]), where)
 
 
 def _refuse_unknown(given: dict[str, Any], settings: type, what: str) -> None:
