@@ -280,6 +280,7 @@ def test_a_baseline_reads_each_step_by_itself(tmp_path, manifest):
         ({"audio": "adio"}, "adio"),
         ({"text": "txt"}, "txt"),
         ({"part": "text", "test": "0.1"}, "--part"),
+        ({"part": "text", "test": "other.csv"}, "--part"),
         ({"validation": "-"}, "standard input"),
         ({"strings": -1}, "--strings"),
         ({"silence": -1.0}, "--silence"),
@@ -414,8 +415,32 @@ def test_a_bad_sound_is_refused_where_it_is_named_and_left_out_in_a_folder(tmp_p
     with pytest.raises(BadSound, match=r"a\.wav: silence"):
         list(model.predict([tmp_path / "a.wav"]))
     said_ = []
-    assert list(model.lines(file=str(tmp_path), say=said_.append)) == ["abc"]
+    assert list(model.lines(file=str(tmp_path), say=said_.append)) == ["", "abc"]
     assert any("left out 1 utterance whose sound is silent" in line for line in said_)
+    assert [json.loads(line)["text"] for line in model.lines(file=str(tmp_path), form="jsonl")] == ["abc"]
+
+
+def test_a_text_beside_a_sound_is_not_read_to_predict(tmp_path, model):
+    soundfile.write(tmp_path / "a.wav", said("abc"), 8000)
+    (tmp_path / "a.txt").write_bytes(b"\xff\xfe\xfd")
+    assert next(model.predict([tmp_path / "a.wav"])).text == "abc"
+    assert list(model.lines(file=str(tmp_path))) == list(model.lines(file=str(tmp_path / "a.wav"))) == ["abc"]
+
+
+@pytest.mark.parametrize(
+    ("samples", "words"),
+    [
+        (np.zeros(4000), "a.wav: silence: all of its 4,000 samples are 0"),
+        (said("a")[:100], "a.wav: 12.5 ms of sound"),
+        (np.zeros(0), "a.wav: it holds no sample"),
+    ],
+)
+def test_a_sound_without_speech_is_refused_as_it_comes_and_as_a_whole(tmp_path, model, samples, words):
+    soundfile.write(tmp_path / "a.wav", samples, 8000)
+    with pytest.raises(BadSound, match=words):
+        list(model.dictate(tmp_path / "a.wav"))
+    with pytest.raises(BadSound, match=words):
+        list(model.predict([tmp_path / "a.wav"]))
 
 
 def test_a_file_without_anything_to_score_is_refused(tmp_path, model):

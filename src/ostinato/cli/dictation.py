@@ -13,13 +13,17 @@ if TYPE_CHECKING:
     from ostinato.cli.predict import Predict
 
 BEST_PATH = "What is written as it is heard is the best symbol at each step, as text"
+OF_WHOLE_FILES = (
+    "format", "column", "file_format", "encoding", "prefix", "question", "seed", "horizon", "samples"
+)  # fmt: skip
+"""What is asked of other models, or of whole files."""
 
 
 def dictated(asked: Predict, model: Any) -> Iterator[str]:
     """Yield the text of a sound piece by piece, and the end of its line. Raises ConfigError for what cannot be."""
     if not hasattr(model, "dictate"):
         raise ConfigError("--stream", "this run hears no sound", "It is for transcribers", "Leave it out")
-    others = [name for name in ("format", "column", "file_format", "prefix") if getattr(asked, name) is not None]
+    others = [name for name in OF_WHOLE_FILES if getattr(asked, name) is not None]
     if refused := [*asked.search.given(), *others]:
         flag = f"--{refused[0].replace('_', '-')}"
         raise ConfigError(flag, "it was given with --stream", BEST_PATH, "Leave one out")

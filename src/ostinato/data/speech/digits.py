@@ -91,15 +91,17 @@ def digits_speech(path: Path, digits: Digits) -> Speech:
     if digits.speaker is not None and digits.speaker not in speakers:
         got, near = f"no speaker '{digits.speaker}'", did_you_mean(digits.speaker, speakers)
         raise DataError(str(path), got, f"Speakers: {', '.join(speakers)}", near)
+    bad = [recording.sound for recording in recordings if isinstance(recording.sound, BadSound)]
+    if digits.strings and bad:
+        recordings = [recording for recording in recordings if isinstance(recording.sound, Sound)]
+        if not recordings:
+            raise DataError(str(path), "none of its recordings can be used", f"The first: {bad[0]}", "Fetch it again")
     dealt = _dealt(recordings, digits)
-    if digits.strings:
-        bad = next((r.sound for r in recordings if isinstance(r.sound, BadSound)), None)
-        if bad is not None:
-            raise bad
     who = f"speaker {digits.speaker}" if digits.speaker is not None else f"recordings 0 to {OFFICIAL - 1}"
     words = f"an archive of {len(recordings):,} spoken digits by {len(speakers)} speakers, {who} to test"
     if digits.strings:
         words += f"; strings of {digits.shortest} to {digits.longest} digits"
+        words += f", {len(bad):,} more cannot be used (the first: {bad[0]})" if bad else ""
     read = _strings if digits.strings else _one_by_one
     return Speech(str(path), words, partial(read, str(path), dealt, digits), parts=True)
 

@@ -31,12 +31,12 @@ def folder_speech(folder: Path, *, encoding: str = "utf-8", texts: bool = True) 
         got = f"{len(sounds):,} sounds, and no text beside any of them"
         raise DataError(str(folder), got, f"What is said in {sounds[0].name} stands in {sounds[0].stem}.txt")
     words = f"a folder of {len(sounds):,} sounds, {texted:,} with a text"
-    return Speech(str(folder), words, partial(_read, str(folder), sounds, text_encoding(encoding)))
+    return Speech(str(folder), words, partial(_read, str(folder), sounds, text_encoding(encoding), texts))
 
 
-def single_speech(path: Path, *, encoding: str = "utf-8") -> Speech:
-    """Read one sound, and its text where there is one. Raises DataError as the readers of sounds do."""
-    return Speech(str(path), "a sound", partial(_read, str(path), [path], text_encoding(encoding)))
+def single_speech(path: Path, *, encoding: str = "utf-8", texts: bool = True) -> Speech:
+    """Read one sound, and its text where there is one and `texts` asks for it. Raises as the readers of sounds do."""
+    return Speech(str(path), "a sound", partial(_read, str(path), [path], text_encoding(encoding), texts))
 
 
 def piped_speech(stream: Any) -> Speech | None:
@@ -52,10 +52,10 @@ def piped_speech(stream: Any) -> Speech | None:
     return Speech(INPUT, "a sound", read)
 
 
-def _read(name: str, sounds: list[Path], encoding: str) -> Iterator[Utterance]:
+def _read(name: str, sounds: list[Path], encoding: str, texts: bool) -> Iterator[Utterance]:
     for number, path in enumerate(sounds, 1):
         text = path.with_suffix(".txt")
-        said = _said(text, encoding) if text.is_file() else None
+        said = _said(text, encoding) if texts and text.is_file() else None
         yield Utterance(Place(name, number, "sound"), str(path), partial(read_sound, path), said)
 
 

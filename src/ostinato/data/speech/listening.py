@@ -30,10 +30,7 @@ class Listener:
     def frames(self, sound: Sound, where: str) -> NDArray[np.float32]:
         """Return the features (T, D) of a sound. Raises BadSound for one that is shorter than a window."""
         samples = resampled(sound.samples, sound.rate, self.features.rate)
-        if len(samples) < self.features.shortest:
-            got = f"{sound.seconds * 1000:.1f} ms of sound"
-            possible = f"A frame is made of {self.features.window_ms:g} ms"
-            raise BadSound(where, f"shorter than {self.features.window_ms:g} ms", got, possible, "Record it again")
+        check_length(len(samples), self.features, where)
         self.note(sound.rate, sound.channels)
         return self.features.frames(samples)
 
@@ -48,6 +45,14 @@ class Listener:
         said = [f"resampled {_sounds(n)} of {rate:,} Hz to {wanted:,} Hz" for rate, n in self._rates.items() if n]
         mixed = [f"mixed {_sounds(n)} of {count} channels into one channel" for count, n in self._channels.items() if n]
         return said + mixed
+
+
+def check_length(count: int, features: LogMel, where: str) -> None:
+    """Raise BadSound where so many samples, at the rate of the features, make no frame."""
+    if count < features.shortest:
+        got = f"{count / features.rate * 1000:.1f} ms of sound"
+        possible = f"A frame is made of {features.window_ms:g} ms"
+        raise BadSound(where, f"shorter than {features.window_ms:g} ms", got, possible, "Record it again")
 
 
 def _sounds(count: int) -> str:

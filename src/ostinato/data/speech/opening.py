@@ -60,7 +60,7 @@ def open_speech(
     if kind == "folder":
         return folder_speech(Path(file), encoding=encoding, texts=texts)
     if kind == "sound":
-        return single_speech(Path(file), encoding=encoding)
+        return single_speech(Path(file), encoding=encoding, texts=texts)
     if kind == "digits":
         return digits_speech(Path(file), digits or Digits())
     return _features(open_frames(file, format="npz"), texts)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -102,14 +102,27 @@ def checked(sound: Sound, where: str) -> Sound:
     Also for samples that are no number, or far beyond full scale.
     """
     check_rate(sound.rate, where)
-    if not len(sound.samples):
+    check_samples(sound.samples, where)
+    for _ in audible([sound.samples], where):
+        pass
+    return sound
+
+
+def audible(pieces: Iterable[NDArray[np.float32]], where: str) -> Iterator[NDArray[np.float32]]:
+    """Yield the pieces of a sound. Raises BadSound at its end where there was no sample, and for silence."""
+    count, first, varied = 0, np.float32(0), False
+    for samples in pieces:
+        if not count and len(samples):
+            first = samples[0]
+        count += len(samples)
+        varied = varied or bool((samples != first).any())
+        yield samples
+    if not count:
         got = "it holds no sample"
         raise BadSound(where, "whose sound has no sample", got, "A sound has some", "Record it again")
-    check_samples(sound.samples, where)
-    if (sound.samples == sound.samples[0]).all():
-        got = f"silence: all of its {len(sound.samples):,} samples are {sound.samples[0]:g}"
+    if not varied:
+        got = f"silence: all of its {count:,} samples are {first:g}"
         raise BadSound(where, "whose sound is silent", got, "Something is heard in a recording", "Record it again")
-    return sound
 
 
 def check_rate(rate: int, where: str) -> None:

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from ostinato._errors import ConfigError
+from ostinato.data.speech.listening import check_length
 from ostinato.data.speech.resampling import Resampler
 from ostinato.data.speech.sound import check_rate, check_samples, mixed
 from ostinato.models.transcriber import FrameStream, Transcriber
@@ -32,9 +33,10 @@ class Dictation:
         if rate is not None:
             check_rate(rate, "the stream")
         self._resampler = Resampler(rate or encoder.schema.rate, encoder.schema.rate)
-        self._features = features_of(data, encoder.schema.rate).stream()
+        self._settings = features_of(data, encoder.schema.rate)
+        self._features = self._settings.stream()
         self._writer, self._decoder = FrameStream(model), encoder.units.decoder()
-        self._begun, self._space = False, ""
+        self._begun, self._space, self._count = False, "", 0
 
     def push(self, samples: NDArray) -> str:
         """Return the text that samples add, often none: (n,) or (n, channels), from -1 to 1 or whole numbers.
@@ -50,7 +52,12 @@ class Dictation:
         added = self._heard(self._resampler.finish())
         return added + self._told(self._decoded(self._writer.finish()) + self._decoder.flush())
 
+    def check_heard(self, where: str) -> None:
+        """Raise BadSound, which names `where`, if all that was heard until now is shorter than a frame."""
+        check_length(self._count, self._settings, where)
+
     def _heard(self, samples: NDArray[np.float32]) -> str:
+        self._count += len(samples)
         frames = self._encoder.frames(self._features.push(samples))
         symbols = self._writer.push(torch.from_numpy(frames).to(device_of(self._model)))
         return self._told(self._decoded(symbols))

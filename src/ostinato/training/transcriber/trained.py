@@ -16,7 +16,7 @@ from ostinato.data.place import Place
 from ostinato.data.speech import Sound, Speech, Utterance
 from ostinato.data.speech.chunks import file_chunks, piped_chunks
 from ostinato.data.speech.folders import single_speech
-from ostinato.data.speech.sound import checked, mixed
+from ostinato.data.speech.sound import audible, checked, mixed
 from ostinato.models.transcriber import Transcriber
 from ostinato.training.config import TranscriberRun, above_zero
 from ostinato.training.config.transcriber import SpeechData, Writing
@@ -54,6 +54,8 @@ class Transcript:
 class _Heard(NamedTuple):
     utterance: Utterance
     frames: NDArray[np.float32]
+    bad: bool = False
+    """Whether nothing can be heard in it, and its frames stand for none."""
 
 
 class TrainedTranscriber:
@@ -92,16 +94,17 @@ class TrainedTranscriber:
         """Yield the text of a file or a pipe piece by piece, while it is heard.
 
         A pipe holds WAV, or raw 16-bit samples of `rate` a second. Raises as `stream` does, and BadSound for what is
-        no sound.
+        no sound; at its end also for silence, and for one that is shorter than a frame.
         """
         above_zero("rate", rate)
         chunks = file_chunks(source) if isinstance(source, Path) else piped_chunks(source, rate)
-        stream = self.stream(chunks.rate)
-        for samples in chunks.pieces:
+        stream, where = self.stream(chunks.rate), str(source) if isinstance(source, Path) else "standard input"
+        for samples in audible(chunks.pieces, where):
             if text := stream.push(samples):
                 yield text
         if text := stream.finish():
             yield text
+        stream.check_heard(where)
 
     def evaluate(self, file: Path | str, **data: Any) -> dict[str, float]:
         """Score a file of speech; `data` are settings of the data and of the search that differ from the run's.
@@ -155,8 +158,9 @@ class TrainedTranscriber:
     ) -> Iterator[str]:
         """Yield what is written as lines, for sounds named one by one, or for those of a file or folder.
 
-        form    "text" (the best of each), "csv" (sound, rank, score and text of all that were asked for) or "jsonl"
-                (with the second each symbol of the best begins at).
+        form    "text" (the best of each, an empty line for a sound of a file that cannot be used), "csv" (sound,
+                rank, score and text of all that were asked for) or "jsonl" (with the second each symbol of the best
+                begins at); these two leave such sounds out.
         say     told what the file was taken for, what was resampled and what was left out; None tells nobody.
         search  settings of the search that differ from the run's.
         data    settings of the data that differ from the run's; `text` is the column of the sounds, which are read.
@@ -173,7 +177,7 @@ class TrainedTranscriber:
             named = {"audio" if name == "text" else name: value for name, value in data.items()}
             source = self._source(file, named, texts=False)
             say(f"read {file}: {source.format}")
-            items = self._usable(source, ears, skipped, texts=False)
+            items = self._usable(source, ears, skipped, texts=False, all_of_them=form == "text")
         return self._lines(self._transcripts(items, asked), form, lambda: [*ears.lines(), *skipped.lines()], say)
 
     def ears(self) -> Ears:
@@ -206,11 +210,14 @@ class TrainedTranscriber:
     def _transcripts(self, items: Iterable[_Heard], asked: Asked) -> Iterator[Transcript]:
         step = self.run.data.step_ms * self.run.model.stack / 1000
         for item, found in written(self.model, self.encoder, items, lambda item: item.frames, asked):
+            found = [] if item.bad else found
             best = found[0] if found else Hypothesis("", 0.0, [], [])
             yield Transcript(best.text, found, [step * time for time in best.times], item.utterance.name)
 
-    def _usable(self, source: Speech, ears: Ears, skipped: Skipped, *, texts: bool = True) -> Iterator[_Heard]:
-        """Yield what can be heard; count the rest."""
+    def _usable(
+        self, source: Speech, ears: Ears, skipped: Skipped, *, texts: bool = True, all_of_them: bool = False
+    ) -> Iterator[_Heard]:
+        """Yield what can be heard; count the rest, which is yielded as bad where all of them are asked for."""
         for utterance in source:
             if source.parts and texts and self.run.data.part is None and utterance.part != "test":
                 continue
@@ -218,6 +225,8 @@ class TrainedTranscriber:
                 skipped.add(reason, utterance.name)
             elif (frames := heard(ears, utterance, skipped)) is not None:
                 yield _Heard(utterance, self.encoder.frames(frames))
+            elif all_of_them:
+                yield _Heard(utterance, np.zeros((1, self.encoder.schema.width), np.float32), bad=True)
 
     def _heard(self, ears: Ears, utterance: Utterance) -> _Heard:
         return _Heard(utterance, self.encoder.frames(ears.frames(utterance)))
@@ -225,7 +234,7 @@ class TrainedTranscriber:
     def _utterance(self, number: int, sound: str | Path | Sound | NDArray) -> Utterance:
         place = Place("predict", number, "sound")
         if isinstance(sound, (str, Path)):
-            return next(iter(single_speech(Path(sound))))._replace(text=None)
+            return next(iter(single_speech(Path(sound), texts=False)))
         if isinstance(sound, Sound):
             return Utterance(place, str(place), lambda: _given(sound, str(place)), None)
         return Utterance(place, str(place), lambda: np.asarray(sound, np.float32), None)
