@@ -16,7 +16,9 @@ COLOURS = ("red", "green", "blue")
 def pictures(folder):
     lines = ["image,caption"]
     for number in range(30):
-        Image.new("RGB", (9, 7), COLOURS[number % 3]).save(folder / f"{number}.png")
+        picture = Image.new("RGB", (9, 7), COLOURS[number % 3])
+        picture.paste((8 * number, 0, 90), (0, 0, 3, 3))
+        picture.save(folder / f"{number}.png")
         lines.append(f"{number}.png,a {COLOURS[number % 3]} one")
     (folder / "pictures.csv").write_text("\n".join(lines) + "\n")
     return folder / "pictures.csv"

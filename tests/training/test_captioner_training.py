@@ -1,5 +1,6 @@
 """Training a captioner on a person's own images and vectors: a whole run, using it, going on, and what is refused."""
 
+import io
 import json
 import random
 import signal
@@ -7,6 +8,8 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
@@ -32,12 +35,14 @@ COLOURS = {"red": "#e02020", "green": "#20c040", "blue": "#2040e0", "black": "#0
 
 @pytest.fixture
 def table(tmp_path):
-    """Forty images of one colour each, with two captions each."""
+    """Forty images of one colour each but for a corner, with two captions each."""
     draw = random.Random(0)
     lines = ["image,caption"]
     for number in range(40):
         name = draw.choice(list(COLOURS))
-        Image.new("RGB", (10, 14), COLOURS[name]).save(tmp_path / f"{number}.png")
+        picture = Image.new("RGB", (10, 14), COLOURS[name])
+        picture.paste((6 * number, 0, 90), (0, 0, 3, 3))
+        picture.save(tmp_path / f"{number}.png")
         lines += [f"{number}.png,a {name} square", f"{number}.png,all {name}"]
     (tmp_path / "captions.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return tmp_path / "captions.csv"
@@ -117,6 +122,77 @@ def test_each_caption_is_learned_from_and_each_image_kept_once(table, tmp_path):
     assert len(references) == 2
     colour = references[1].removeprefix("all ")
     assert parts["valid"].seen(0)[6, 6].tolist() == list(bytes.fromhex(COLOURS[colour][1:]))
+
+
+def test_pictures_of_one_name_in_several_archives_stay_their_own(tmp_path):
+    generator = np.random.default_rng(0)
+    features = {part: generator.standard_normal((6, 4)).astype(np.float32) for part in ("train", "valid", "test")}
+    for part, values in features.items():
+        np.savez(tmp_path / f"{part}.npz", features=values, captions=np.array(list("abcabc")))
+    train_captioner(
+        tmp_path / "train.npz", validation=str(tmp_path / "valid.npz"), test=str(tmp_path / "test.npz"),
+        out=tmp_path / "run", progress=False, **{**SMALL, "steps": 1},
+    )  # fmt: skip
+    for part, values in features.items():
+        items = items_of(tmp_path / "run", part)
+        np.testing.assert_array_equal([items.seen(k) for k in range(len(items))], values)
+
+
+def test_pictures_of_one_name_in_two_folders_stay_their_own(tmp_path):
+    for folder, colour in (("one", "#ff0000"), ("two", "#0000ff")):
+        (tmp_path / folder).mkdir()
+        Image.new("RGB", (5, 5), colour).save(tmp_path / folder / "a.png")
+        (tmp_path / folder / "a.txt").write_text("a square")
+    train_captioner(
+        tmp_path / "one", validation=str(tmp_path / "two"), out=tmp_path / "run", progress=False,
+        **{**SMALL, "steps": 1},
+    )  # fmt: skip
+    seen = [items_of(tmp_path / "run", part).seen(0)[6, 6].tolist() for part in ("train", "valid")]
+    assert seen == [[255, 0, 0], [0, 0, 255]]
+
+
+def test_images_of_a_table_that_share_a_path_stay_their_own(tmp_path):
+    rows = []
+    for number in range(30):
+        stored = io.BytesIO()
+        Image.new("RGB", (5, 5), (8 * number, 0, 0)).save(stored, "png")
+        rows.append({"bytes": stored.getvalue(), "path": "image.png"})
+    table = pa.table({"image": rows, "caption": [f"red {number}" for number in range(30)]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    train_captioner(tmp_path / "a.parquet", out=tmp_path / "run", progress=False, **{**SMALL, "steps": 1})
+    parts = [items_of(tmp_path / "run", part) for part in ("train", "valid")]
+    reds = {int(items.seen(k)[6, 6, 0]) for items in parts for k in range(len(items))}
+    assert reds == {8 * number for number in range(30)}
+
+
+def test_all_that_see_the_same_are_in_one_part(tmp_path):
+    values = np.repeat(np.random.default_rng(0).standard_normal((40, 3)), 2, axis=0)
+    texts = {"captions": np.array(["yes", "no"] * 40), "questions": np.array(["is it?", "what?"] * 40)}
+    np.savez(tmp_path / "a.npz", features=values, **texts)
+    train_captioner(tmp_path / "a.npz", validation="0.4", out=tmp_path / "run", progress=False, **{**SMALL, "steps": 1})
+    trained, kept = (pictures_of(items_of(tmp_path / "run", part)) for part in ("train", "valid"))
+    assert not trained & kept
+    assert len(trained) + len(kept) == 40
+
+
+def test_numbers_written_in_two_ways_are_seen_in_one_part(tmp_path):
+    rows = "".join(f"{k},{k},whole\n{k}.0,{k},real\n" for k in range(40))
+    (tmp_path / "a.csv").write_text("x,y,caption\n" + rows)
+    train_captioner(
+        tmp_path / "a.csv", vector="x,y", validation="0.4", out=tmp_path / "run", progress=False,
+        **{**SMALL, "steps": 1},
+    )  # fmt: skip
+    trained, kept = (pictures_of(items_of(tmp_path / "run", part)) for part in ("train", "valid"))
+    assert not trained & kept
+    assert len(trained) + len(kept) == 40
+
+
+def test_what_is_seen_in_two_parts_is_said_whatever_is_asked_of_it(tmp_path):
+    for name, question in (("train", "what?"), ("valid", "why?")):
+        np.savez(tmp_path / f"{name}.npz", features=np.ones((3, 2)), captions=np.array(list("abc")),
+                 questions=np.array([question] * 3))  # fmt: skip
+    notes = said(run_of(tmp_path / "train.npz", tmp_path / "run", validation=str(tmp_path / "valid.npz")))
+    assert any("3 items of 'valid' are in 'train' too" in line for line in notes)
 
 
 def test_colours_are_named(colours):

@@ -22,7 +22,7 @@ class Captioned(NamedTuple):
     place: Place
     """Where it stands; as text "captions.csv, line 12"."""
     name: str
-    """What it is called: the file of an image, a colour; items of one name have the same context."""
+    """What it is called: the file of an image, a colour; two items may have one name."""
     context: NDArray
     """An image (S, S, 3) of bytes, regions (R, D) or a vector (D,) of finite float32."""
     question: str | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ostinato._errors import ConfigError, DataError
 from ostinato.data.images import Captioned, CaptionedSet, Columns, ContextKind, Images, open_captioned
@@ -84,7 +86,7 @@ class Sources:
             self._check(source)
 
     def items(self) -> Iterator[tuple[Part, Captioned]]:
-        """Yield each item that has a caption with its part, all of one picture with the same; count the others."""
+        """Yield each item that has a caption with its part, all that see the same with one; count the others."""
         dealer = TextDealer(**self.shares, seed=self.seed)
         for fixed, source in self.sources.items():
             for item in source:
@@ -93,7 +95,7 @@ class Sources:
                 elif item.question == "":
                     self.skipped.add("without a question", item.place)
                 else:
-                    yield fixed or dealer.part(item.name), item
+                    yield fixed or dealer.part(_digest(item.context)), item
 
     def _check(self, source: CaptionedSet) -> None:
         if (source.kind, source.has_questions) != (self.main.kind, self.main.has_questions):
@@ -148,17 +150,23 @@ def _read_once(
                 scaling = None if sources.main.kind == "image" else Scaling(rows.shape[1])
             _check_shape(item, first)
             rows = as_rows(item.context)
-            if item.name not in numbers:
-                numbers[item.name] = len(numbers)
+            digest = _digest(item.context)
+            if digest not in numbers:
+                numbers[digest] = len(numbers)
                 writer.add(seen=rows)
             if scaling is not None and part == "train":
                 scaling.add(rows)
-            repeats.add(part, item.context.tobytes() + (item.question or "").encode(), item.place)
-            told.append(Told(part, item.place, numbers[item.name], item.question, item.captions))
+            repeats.add(part, digest, item.place)
+            told.append(Told(part, item.place, numbers[digest], item.question, item.captions))
     if first is None:
         possible = "; ".join(sources.skipped.lines()) or sources.main.format
         raise DataError(sources.main.name, "no item with a caption", possible, "Check how it was made")
     return told, first.context.shape, scaling
+
+
+def _digest(context: NDArray) -> str:
+    """Return what tells what is seen from all else: names do not, as files of equal names lie in several folders."""
+    return hashlib.blake2b(repr(context.shape).encode() + context.tobytes(), digest_size=16).hexdigest()
 
 
 def _check_shape(item: Captioned, first: Captioned) -> None:
