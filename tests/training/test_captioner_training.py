@@ -195,6 +195,12 @@ def test_what_is_seen_in_two_parts_is_said_whatever_is_asked_of_it(tmp_path):
     assert any("3 items of 'valid' are in 'train' too" in line for line in notes)
 
 
+def test_a_part_without_an_item_is_explained_by_how_parts_are_dealt(tmp_path):
+    (tmp_path / "a.csv").write_text("hex,name\n#ff0000,red\n#ff0000,rouge\n")
+    with pytest.raises(DataError, match=r"all that is the same goes to one part"):
+        train(run_of(tmp_path / "a.csv", tmp_path / "run", validation="0.5"), Silent())
+
+
 def test_colours_are_named(colours):
     found = list(ostinato.load(colours).predict(list(COLOURS.values())))
     assert [answer.text for answer in found] == list(COLOURS)

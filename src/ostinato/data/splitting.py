@@ -136,12 +136,16 @@ def part_named(value: Any, place: Place | str, column: str) -> Part:
     return part
 
 
-def check_parts(counts: Mapping[Part, int], where: str, advice: str = "") -> None:
-    """Raise DataError where one of the parts that are asked for has no item."""
+BY_LABEL = "the first item of a label is to train on"
+BY_CONTENT = "all that is the same goes to one part, drawn by chance"
+
+
+def check_parts(counts: Mapping[Part, int], where: str, advice: str = "", *, dealt: str = BY_LABEL) -> None:
+    """Raise DataError where one of the parts that are asked for has no item; `dealt` says how parts came to be."""
     empty = [part for part, count in counts.items() if not count]
     if empty:
         held = ", ".join(f"{count} in '{part}'" for part, count in counts.items())
-        possible = f"Items: {held}; each part needs one at least, and the first item of a label is to train on"
+        possible = f"Items: {held}; each part needs one at least, and {dealt}"
         raise DataError(
             where, f"no item in the part '{empty[0]}'", possible, advice or "Use more items, or other shares"
         )

@@ -4,6 +4,7 @@ import io
 import sys
 from itertools import islice
 
+import numpy as np
 import pytest
 from files_of_images import SHARED, failure, image
 
@@ -84,6 +85,13 @@ def test_questions_come_from_standard_input(monkeypatch, tmp_path):
     typed(monkeypatch, f'{{"image": "{image(tmp_path / "a.png")}", "question": "why?"}}\n')
     first = next(islice(open_captioned("-", captioned=False, asks=True), 1))
     assert first.question == "why?"
+
+
+def test_six_digits_are_a_colour_only_where_three_numbers_are_read():
+    place = Place("standard input", 1)
+    assert vector_of_text("100000", place, 1).tolist() == [100000.0]
+    np.testing.assert_allclose(vector_of_text("100000", place, 3), [16 / 255, 0, 0], rtol=1e-6)
+    assert vector_of_text("ff0000", place).tolist() == [1.0, 0.0, 0.0]
 
 
 @pytest.mark.parametrize("text", ["red", "", "1 2 x", "nan", "inf 1", "#12345"])

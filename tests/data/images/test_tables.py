@@ -128,6 +128,18 @@ def test_a_column_of_colours_is_found(tmp_path):
     np.testing.assert_allclose([item.context for item in found], [[0, 128 / 255, 128 / 255], [0, 0, 0]])
 
 
+def test_six_digits_are_a_number_and_no_colour(tmp_path):
+    (tmp_path / "a.csv").write_text("v,name\n123456,low\n000010,high\n")
+    found = open_captioned(tmp_path / "a.csv", columns=Columns(vector=("v",)))
+    assert [item.context.tolist() for item in found] == [[123456.0], [10.0]]
+
+
+def test_a_column_of_colours_without_their_sign(tmp_path):
+    (tmp_path / "a.csv").write_text("v,name\n000000,black\nff0000,red\n")
+    found = open_captioned(tmp_path / "a.csv", columns=Columns(vector=("v",)))
+    assert [item.context.tolist() for item in found] == [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
+
+
 def test_a_list_of_numbers_is_a_vector(table):
     path = table('{"v": [1, 2], "caption": "a"}\n{"v": [3, 4.5], "caption": "b"}\n', "a.jsonl")
     found = open_captioned(path, columns=Columns(vector=("v",)))

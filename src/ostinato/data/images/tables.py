@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ostinato._errors import DataError
 from ostinato.data.images.captioned import Captioned, CaptionedSet, ContextKind, Skip
 from ostinato.data.images.pixels import Fit, read_image
-from ostinato.data.images.vectors import is_of_colours, vector_of_row, vector_of_text
+from ostinato.data.images.vectors import is_of_bare_colours, is_of_colours, vector_of_row, vector_of_text
 from ostinato.data.place import Place
 from ostinato.data.rows import Format, Row, Rows, column_of, open_rows
 from ostinato.data.rows.names import NAMES
@@ -37,6 +37,8 @@ class Columns:
     """Column of what is said."""
     question: str | None = None
     """Column of what is asked."""
+    width: int | None = None
+    """Numbers of a vector, where that is known: of 3, six digits are a colour without their '#'."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class _Found:
     caption: str | None
     question: str | None
     is_line: bool = False
+    bare: bool = False
+    """Whether colours stand without their '#'."""
 
     def words(self) -> str:
         names = ", ".join(f"'{name}'" for name in self.seen)
@@ -100,13 +104,13 @@ def read_table(
 
     def read() -> Iterator[Captioned]:
         items = _gathered(rows, found) if captioned else iter(rows)
-        return _opened(items, found, images, skip)
+        return _opened(items, found, images, columns.width, skip)
 
     return CaptionedSet(rows.name, words, found.kind, found.question is not None, read)
 
 
 def _find(rows: Rows, columns: Columns, captioned: bool, kind: ContextKind, asks: bool | None) -> _Found:
-    if columns == Columns() and rows.columns == ("column 1", "column 2"):  # no header: the image, then its caption
+    if replace(columns, width=None) == Columns() and rows.columns == ("column 1", "column 2"):  # no header: the image, then its caption
         columns = Columns(image="column 1", caption="column 2")
     if rows.columns == ("text",) and not captioned:
         return _Found(("text",), "vector" if kind == "vector" else "image", None, None, is_line=True)
@@ -116,7 +120,8 @@ def _find(rows: Rows, columns: Columns, captioned: bool, kind: ContextKind, asks
         question = column_of(rows, columns.question, "question", taken=seen, flag="--question-column").column
     taken = (*seen, question) if question else seen
     caption = column_of(rows, columns.caption, "caption", taken=taken, flag="--caption-column") if captioned else None
-    return _Found(seen, kind, caption and caption.column, question)
+    bare = kind == "vector" and (columns.width == 3 or (columns.width is None and is_of_bare_colours(rows, seen[0])))
+    return _Found(seen, kind, caption and caption.column, question, bare=bare)
 
 
 def _has_questions(rows: Rows, seen: Sequence[str]) -> bool:
@@ -174,12 +179,14 @@ def captions_of(row: Row, column: str) -> list[str]:
     return [text] if text else []
 
 
-def _opened(items: Iterator[Row], found: _Found, images: Images, skip: Skip | None) -> Iterator[Captioned]:
+def _opened(
+    items: Iterator[Row], found: _Found, images: Images, width: int | None, skip: Skip | None
+) -> Iterator[Captioned]:
     for row in items:
         asked = row.text(found.question).strip() if found.question else None
         captions = tuple(row.values[found.caption]) if found.caption else ()
         try:
-            name, context = _context(row, found, images)
+            name, context = _context(row, found, images, width)
         except DataError as error:
             if skip is None or found.kind != "image":
                 raise
@@ -188,14 +195,14 @@ def _opened(items: Iterator[Row], found: _Found, images: Images, skip: Skip | No
         yield Captioned(row.place, name, context, asked, captions)
 
 
-def _context(row: Row, found: _Found, images: Images) -> tuple[str, NDArray]:
+def _context(row: Row, found: _Found, images: Images, width: int | None) -> tuple[str, NDArray]:
     if found.kind == "image":
         return _image(row, row.value(found.seen[0]), found.seen[0], images)
     if found.is_line:
         text = row.text(found.seen[0])
-        return text, vector_of_text(text, row.place)
+        return text, vector_of_text(text, row.place, width)
     name = " ".join(str(row.value(column)) for column in found.seen)
-    return name, vector_of_row(row, found.seen)
+    return name, vector_of_row(row, found.seen, bare=found.bare)
 
 
 def _image(row: Row, value: Any, column: str, images: Images) -> tuple[str, NDArray]:

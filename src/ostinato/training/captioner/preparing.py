@@ -16,7 +16,7 @@ from ostinato._errors import ConfigError, DataError
 from ostinato.data.images import Captioned, CaptionedSet, Columns, ContextKind, Images, open_captioned
 from ostinato.data.place import Place
 from ostinato.data.repeats import Repeats
-from ostinato.data.splitting import PARTS, Part, TextDealer, check_parts, parts_asked
+from ostinato.data.splitting import BY_CONTENT, PARTS, Part, TextDealer, check_parts, parts_asked
 from ostinato.data.store import Writer
 from ostinato.data.units import Units
 from ostinato.training.captioner.encoding import COLUMNS, PICTURES, CaptionerSchema, Encoder, as_rows, text_of
@@ -46,14 +46,15 @@ class Told(NamedTuple):
 
 
 def opened_set(
-    data: CaptionedData, file: str, *, captioned: bool = True, kind: ContextKind = "image", skip: Skipped
-) -> CaptionedSet:
+    data: CaptionedData, file: str, *, captioned: bool = True, kind: ContextKind = "image", width: int | None = None,
+    skip: Skipped,
+) -> CaptionedSet:  # fmt: skip
     """Open a file, a folder or a world as the settings say; `skip` counts images that cannot be read, if they may be.
 
-    `kind` is what lines of text without columns are.
+    `kind` is what lines of text without columns are, `width` how many numbers a vector has, where that is known.
     """
     vector = tuple(name.strip() for name in (data.vector or "").split(",") if name.strip())
-    columns = Columns(data.image_column, vector, data.caption_column, data.question_column)
+    columns = Columns(data.image_column, vector, data.caption_column, data.question_column, width)
     images = Images(data.image_size, data.fit, None if data.images is None else Path(data.images))
     return open_captioned(
         file, columns=columns, images=images, encoding=data.encoding, captioned=captioned, kind=kind,
@@ -113,7 +114,7 @@ def prepare(run: CaptionerRun, folder: RunFolder, display: Display) -> None:
     counts: dict[Part, int] = {part: 0 for part in PARTS if part in sources.asked}
     for item in told:
         counts[item.part] += 1
-    check_parts(counts, data.file)
+    check_parts(counts, data.file, dealt=BY_CONTENT)
     target = _learned(data, (caption for item in told if item.part == "train" for caption in item.captions))
     question = None
     if sources.main.has_questions:

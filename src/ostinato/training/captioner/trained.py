@@ -60,6 +60,11 @@ class TrainedCaptioner:
         """Whether it answers questions."""
         return self.encoder.question is not None
 
+    @property
+    def _width(self) -> int | None:
+        """How many numbers a vector has; None where none is seen."""
+        return self.encoder.schema.shape[0] if self.encoder.schema.kind == "vector" else None
+
     def predict(
         self,
         seen: Iterable[str | Path | bytes | NDArray],
@@ -104,7 +109,7 @@ class TrainedCaptioner:
             self._asked(search or {}),
             Skipped("item"),
         )
-        source = opened_set(self._read(data), file, skip=skipped)
+        source = opened_set(self._read(data), file, width=self._width, skip=skipped)
         nats = _Nats(self.model, self.encoder)
         kept = (nats.add(self.encoder.check(item)) for item in source if _is_whole(item, skipped, self.answers))
         for item, found in self._found(kept, asked):
@@ -143,8 +148,8 @@ class TrainedCaptioner:
         if file is None:
             items: Iterable[Captioned] = (self._typed(k, (text, question)) for k, text in enumerate(texts, 1))
         else:
-            kind = self.encoder.schema.kind
-            source = opened_set(self._unsaid(data, question), file, captioned=False, kind=kind, skip=skipped)
+            known = {"kind": self.encoder.schema.kind, "width": self._width}
+            source = opened_set(self._unsaid(data, question), file, captioned=False, **known, skip=skipped)
             say(f"read {file}: {source.format}")
             items = (item if item.question else item._replace(question=question) for item in source)
         checked = (self.encoder.check(item) for item in items)
@@ -167,7 +172,7 @@ class TrainedCaptioner:
             path = Path(seen) if isinstance(seen, str) else seen
             context = read_image(path, data.image_size, data.fit, where=str(place) if isinstance(seen, bytes) else "")
         elif self.encoder.schema.kind == "vector":
-            context = vector_of_text(str(seen), place)
+            context = vector_of_text(str(seen), place, self._width)
         else:
             raise DataError(str(place), f"'{name:.60}'", "Regions stand in .npz", "Use --file features.npz")
         return self.encoder.check(Captioned(place, name, context, question, ()))

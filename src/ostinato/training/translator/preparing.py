@@ -10,7 +10,7 @@ from pathlib import Path
 from ostinato._errors import DataError
 from ostinato.data.pairs import Pair, Pairs, Reading, open_pairs, targets_beside, why_left_out
 from ostinato.data.repeats import Repeats
-from ostinato.data.splitting import PARTS, Part, TextDealer, check_parts, parts_asked
+from ostinato.data.splitting import BY_CONTENT, PARTS, Part, TextDealer, check_parts, parts_asked
 from ostinato.data.store import Writer
 from ostinato.data.units import Side, Units, as_text
 from ostinato.training.config import TranslatorRun, above_zero
@@ -91,7 +91,8 @@ def prepare(run: TranslatorRun, folder: RunFolder, display: Display) -> None:
         counts[part] += 1
         repeats.add(part, as_text(pair.source).encode("utf-8", "replace"), pair.place)
     why = "; ".join(skipped.lines())
-    check_parts({part: n for part, n in counts.items() if part in pairs.asked}, data.file, why.capitalize())
+    asked = {part: n for part, n in counts.items() if part in pairs.asked}
+    check_parts(asked, data.file, why.capitalize(), dealt=BY_CONTENT)
     main = pairs.sources[None]
     kinds = [
         own if asked == "auto" else asked
