@@ -52,8 +52,15 @@ def test_knobs_that_cannot_be(source, size, said):
 
 
 def test_a_world_without_questions_cannot_be_asked():
-    with pytest.raises(ConfigError, match="questions=true"):
+    with pytest.raises(DataError, match="questions=true"):
         open_captioned("generated:shapes", asks=True)
+
+
+def test_a_world_of_questions_is_described_where_none_are_to_be_read():
+    found = open_captioned("generated:shapes?items=5&questions=true", asks=False)
+    assert not found.has_questions
+    assert [item.question for item in found] == [None] * 5
+    assert all(item.captions[0].startswith("a ") for item in found)
 
 
 @pytest.mark.skipif(not COLOURS.is_file(), reason="no folder shared/data with real colours")

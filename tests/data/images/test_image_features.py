@@ -35,6 +35,15 @@ def test_several_captions_and_a_question(npz):
     assert [(item.question, item.captions) for item in found] == [("why?", ("a", "b")), ("when?", ("c",)), ("who?", ())]
 
 
+def test_questions_are_left_alone_or_asked_for(npz):
+    path = npz(x=VECTORS, captions=np.array(list("abc")), questions=np.array(list("xyz")))
+    found = open_captioned(path, asks=False)
+    assert not found.has_questions
+    assert [item.question for item in found] == [None] * 3
+    assert "questions" not in found.format
+    assert "no array of questions" in failure(npz(x=VECTORS, captions=np.array(list("abc"))), asks=True)
+
+
 def test_arrays_can_be_named(npz):
     path = npz(x=VECTORS, said=np.array(list("abc")), asked=np.array(list("xyz")))
     found = list(open_captioned(path, columns=Columns(caption="said", question="asked")))

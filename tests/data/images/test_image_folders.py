@@ -63,6 +63,13 @@ def test_an_image_without_a_text_is_refused_or_counted(tmp_path):
     assert "a.png" in seen[0][1]
 
 
+@pytest.mark.parametrize("text", ["", "  \n", "\n\n"])
+def test_a_text_that_is_blank_has_no_captions(tmp_path, text):
+    image(tmp_path / "a.png")
+    (tmp_path / "a.txt").write_text(text)
+    assert [(item.name, item.captions) for item in open_captioned(tmp_path)] == [("a.png", ())]
+
+
 def test_images_that_are_none_are_counted(tmp_path):
     image(tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes(b"none")

@@ -21,12 +21,13 @@ _TEXTS = "Texts are strings: np.array(captions, dtype=str), with '' behind the l
 
 
 def read_features(
-    path: Path, *, captioned: bool = True, column: str | None = None, question: str | None = None
-) -> CaptionedSet:
+    path: Path, *, captioned: bool = True, column: str | None = None, question: str | None = None,
+    asks: bool | None = None,
+) -> CaptionedSet:  # fmt: skip
     """Read `features` (N, D) or (N, R, D) with `captions` (N,) or (N, K), and `questions` (N,) where there are some.
 
     `column` and `question` name the arrays of captions and questions where they are called otherwise; empty captions
-    are none. Raises DataError for arrays of objects, which are pickles and never loaded, for shapes that do not fit,
+    are none. `asks` says whether questions are read (None: where there are some). Raises DataError for arrays of objects, which are pickles and never loaded, for shapes that do not fit,
     and for damaged archives.
     """
     check_file(path)
@@ -35,7 +36,9 @@ def read_features(
     assert features is not None
     _check(features, "fiub", (2, 3), "(N, D) or (N, R, D) of numbers")
     captions = _named(path, arrays, column, CAPTIONS, "captions") if captioned else None
-    questions = _named(path, arrays, question, QUESTIONS, None)
+    questions = None
+    if question is not None or asks is not False:
+        questions = _named(path, arrays, question, QUESTIONS, "questions" if asks else None)
     for texts, shapes in ((captions, (1, 2)), (questions, (1,))):
         if texts is not None:
             _check(texts, "US", shapes, _TEXTS)

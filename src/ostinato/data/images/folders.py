@@ -11,7 +11,6 @@ from ostinato.data.images.captioned import Captioned, CaptionedSet, Skip
 from ostinato.data.images.pixels import read_image
 from ostinato.data.images.tables import SUFFIXES, Columns, Images, is_image_name, open_table, read_table
 from ostinato.data.place import Place
-from ostinato.data.readers import check_file
 from ostinato.data.rows import Format, open_rows
 
 TABLES = ("captions", "metadata", "results")
@@ -27,8 +26,8 @@ def read_folder(
 
     A file captions.csv (.tsv, .jsonl, .parquet, .txt; also metadata.…) is read as a table whose images lie in the
     folder, or in its subfolder `images`. Without one each image has a .txt of its name beside it, a caption a line.
-    Raises DataError where there is no image, and for one without captions unless `captioned` is False; `skip` counts
-    both what cannot be read and what has no caption instead.
+    A text that is blank holds no captions. Raises DataError where there is no image, and for one without a text unless
+    `captioned` is False; `skip` counts both what cannot be read and what has no text instead.
     """
     table = _table(folder) if captioned else None
     if table is not None:
@@ -68,7 +67,9 @@ def _captions(path: Path, encoding: str) -> tuple[str, ...]:
     beside = path.with_suffix(".txt")
     if not beside.is_file():
         raise DataError(str(path), f"no '{beside.name}' beside it", _BESIDE, "Write its caption there, or remove it")
-    check_file(beside)
+    with beside.open("rb") as file:
+        if not any(line.strip() for line in file):
+            return ()
     return tuple(row.text("text") for row in open_rows(beside, format="lines", encoding=encoding))
 
 

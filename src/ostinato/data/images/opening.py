@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ostinato._errors import ConfigError
+from ostinato._errors import ConfigError, DataError
 from ostinato.data.generated import GENERATED, generated
 from ostinato.data.images.captioned import Captioned, CaptionedSet, ContextKind, Skip
 from ostinato.data.images.features import read_features
@@ -56,7 +56,8 @@ def open_captioned(
         return read_folder(path, columns, images, encoding, captioned=captioned, asks=asks, skip=skip)
     check_file(path)
     if path.suffix.lower() == ".npz":
-        return read_features(path, captioned=captioned, column=columns.caption, question=columns.question)
+        named = {"column": columns.caption, "question": columns.question}
+        return read_features(path, captioned=captioned, **named, asks=asks)
     if is_image_name(path.name):
         raise ConfigError(text, "one image, where many are needed", _TABLES, "To answer it, name it as an argument")
     return _rows(text, columns, images, path.parent, encoding, captioned, kind, asks, skip)
@@ -77,13 +78,14 @@ def _world(source: str, images: Images, captioned: bool, asks: bool | None) -> C
     shapes = generated(source, {"shapes": Shapes})
     shapes.images(images.size)  # which says what cannot be
     if asks and not shapes.questions:
-        raise ConfigError(source, "images without questions", "Possible: questions=true", "Ask for them")
-    said = "a question and its answer each" if shapes.questions else "a caption each"
+        raise DataError(source, "images without questions", "Possible: questions=true", "Ask for them")
+    asks = shapes.questions and asks is not False
+    said = "a question and its answer each" if asks else "a caption each"
     words = f"{shapes.items:,} generated images of figures, {said}"
 
     def read() -> Iterator[Captioned]:
         for number, shown in enumerate(shapes.images(images.size), 1):
-            place = Place(source, number, "item")
-            yield Captioned(place, str(place), shown.image, shown.question, (shown.text,) if captioned else ())
+            place, told = Place(source, number, "item"), shown.text if asks else shown.caption
+            yield Captioned(place, str(place), shown.image, shown.question if asks else None, (told,) * captioned)
 
-    return CaptionedSet(source, words, "image", shapes.questions, read)
+    return CaptionedSet(source, words, "image", asks, read)
