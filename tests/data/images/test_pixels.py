@@ -1,5 +1,7 @@
 """Images of many modes and formats become square RGB; what is none is said to be none."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from files_of_images import image, noise
@@ -48,6 +50,26 @@ def test_real_numbers_go_from_black_to_white(tmp_path):
     found = read_image(tmp_path / "real.tiff", 4)
     assert found[0, 0].tolist() == [0, 0, 0]
     assert found[-1, -1].tolist() == [255, 255, 255]
+
+
+def test_deep_grey_is_read_in_strips_as_it_is_at_once(tmp_path):
+    values = np.random.default_rng(0).integers(0, 1 << 16, (150, 150)).astype(np.uint16)
+    Image.fromarray(values).save(tmp_path / "deep.png")
+    found = read_image(tmp_path / "deep.png", 150)
+    np.testing.assert_array_equal(found[..., 0], (values / 257).round())
+
+
+def test_deep_grey_is_not_held_in_many_copies(tmp_path):
+    Image.fromarray(np.zeros((2000, 2000), np.uint16)).save(tmp_path / "deep.png")
+    tracemalloc.start()
+    read_image(tmp_path / "deep.png", 8)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10 * 2000 * 2000  # bytes: in float64 one copy alone has 8 a pixel
+
+
+def test_as_many_pixels_as_are_said_to_be_possible_are():
+    assert pixels.MOST_PIXELS == 2 * Image.MAX_IMAGE_PIXELS
 
 
 def test_what_is_transparent_is_white(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 
 Fit = Literal["pad", "crop", "stretch"]
 """How an image that is not square becomes so: beside black bars, cut to its middle, or distorted."""
-MOST_PIXELS = 1 << 28
-"""Pixels above which an image is refused before it is unpacked."""
+MOST_PIXELS = 178_956_970
+"""Pixels above which an image is refused before it is unpacked: Pillow refuses more."""
+_ROWS = 64  # of deep grey at once: a large image is not held in several copies
 _POSSIBLE = "PNG, JPEG, GIF, BMP, WebP, TIFF and what else Pillow reads"
 
 
@@ -83,11 +85,22 @@ def _eight_bits(image: Any) -> Any:
     """Return an image of deep grey as 8 bits: of 16 bits the upper eight, of other numbers from least to most."""
     from PIL import Image
 
-    values = np.nan_to_num(np.asarray(image, np.float64))
-    if image.mode.startswith("I;16") or (image.mode == "I" and values.min() >= 0 and 255 < values.max() < 1 << 16):
-        return Image.fromarray((values / 257).round().astype(np.uint8))
-    low, span = values.min(), float(np.ptp(values)) or 1.0
-    return Image.fromarray(((values - low) / span * 255).round().astype(np.uint8))
+    values = np.asarray(image)
+    low = min(float(part.min()) for _, part in _strips(values))
+    high = max(float(part.max()) for _, part in _strips(values))
+    if image.mode.startswith("I;16") or (image.mode == "I" and low >= 0 and 255 < high < 1 << 16):
+        low, high = 0.0, float((1 << 16) - 1)
+    found = np.empty(values.shape, np.uint8)
+    for rows, part in _strips(values):
+        found[rows] = ((part - low) / ((high - low) or 1.0) * 255).round()
+    return Image.fromarray(found)
+
+
+def _strips(values: NDArray) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+    """Yield some rows after the other, finite and in float64, with where they stand."""
+    for first in range(0, len(values), _ROWS):
+        rows = slice(first, first + _ROWS)
+        yield rows, np.nan_to_num(values[rows].astype(np.float64))
 
 
 def _fitted(image: Any, size: int, fit: Fit) -> Any:
