@@ -27,8 +27,8 @@ def read_features(
     """Read `features` (N, D) or (N, R, D) with `captions` (N,) or (N, K), and `questions` (N,) where there are some.
 
     `column` and `question` name the arrays of captions and questions where they are called otherwise; empty captions
-    are none. `asks` says whether questions are read (None: where there are some). Raises DataError for arrays of objects, which are pickles and never loaded, for shapes that do not fit,
-    and for damaged archives.
+    are none. `asks` says whether questions are read (None: where there are some). Raises DataError for arrays of
+    objects, which are pickles and never loaded, for shapes that do not fit, and for damaged archives.
     """
     check_file(path)
     arrays = arrays_of(path)

@@ -110,7 +110,8 @@ def read_table(
 
 
 def _find(rows: Rows, columns: Columns, captioned: bool, kind: ContextKind, asks: bool | None) -> _Found:
-    if replace(columns, width=None) == Columns() and rows.columns == ("column 1", "column 2"):  # no header: the image, then its caption
+    unnamed = replace(columns, width=None) == Columns()
+    if unnamed and rows.columns == ("column 1", "column 2"):  # no header: the image, then its caption
         columns = Columns(image="column 1", caption="column 2")
     if rows.columns == ("text",) and not captioned:
         return _Found(("text",), "vector" if kind == "vector" else "image", None, None, is_line=True)

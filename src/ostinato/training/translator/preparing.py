@@ -91,7 +91,7 @@ def prepare(run: TranslatorRun, folder: RunFolder, display: Display) -> None:
         counts[part] += 1
         repeats.add(part, as_text(pair.source).encode("utf-8", "replace"), pair.place)
     why = "; ".join(skipped.lines())
-    asked = {part: n for part, n in counts.items() if part in pairs.asked}
+    asked: dict[Part, int] = {part: n for part, n in counts.items() if part in pairs.asked}
     check_parts(asked, data.file, why.capitalize(), dealt=BY_CONTENT)
     main = pairs.sources[None]
     kinds = [
