@@ -435,7 +435,76 @@ def test_what_has_another_shape_than_was_learned_from_is_refused(colours, table,
         list(model.predict(["teal"]))
     train_captioner(table, out=tmp_path / "run", progress=False, steps=1, **SMALL)
     with pytest.raises(DataError, match="images of 5 x 5"):
-        list(ostinato.load(tmp_path / "run").predict([np.zeros((5, 5, 3))]))
+        list(ostinato.load(tmp_path / "run").predict([np.zeros((5, 5, 3), np.uint8)]))
+
+
+@pytest.mark.parametrize(
+    ("asked", "settings", "message"),
+    [
+        (["#e02020"], {"questions": "why?"}, "answers no questions"),
+        (["#e02020"], {"beams": 3}, "Did you mean 'beam'"),
+        (["#e02020"], {"never": (1,)}, "no setting of a search"),
+        (["#e02020"], {"prefix": "rЖd"}, "--prefix: 'Ж' was never learned"),
+        ("#e02020", {}, "'#e02020', one alone"),
+        ([[np.nan, 0, 0]], {}, "not finite"),
+        ([np.array([1e300, 0, 0])], {}, "not finite"),
+        ([["a", "b", "c"]], {}, "Possible: numbers"),
+        ([[[1, 2], [3]]], {}, "several lengths"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused_in_words(colours, asked, settings, message):
+    with pytest.raises((ConfigError, DataError), match=message):
+        list(ostinato.load(colours).predict(asked, **settings))
+
+
+def test_sequences_of_numbers_are_vectors(colours):
+    model = ostinato.load(colours)
+    rows = [[0.1, 0.2, 0.3], (0.1, 0.2, 0.3), np.array([0.1, 0.2, 0.3])]
+    scores = [answer.best[0].score for answer in model.predict(rows)]
+    assert scores == pytest.approx(scores[:1] * 3, abs=1e-6)  # float32, side by side
+
+
+@pytest.mark.parametrize("pixels", [np.full((12, 12, 3), 0.5), np.full((12, 12, 3), 300), np.full((12, 12, 3), -1)])
+def test_pixels_that_are_no_bytes_are_refused(table, tmp_path, pixels):
+    train_captioner(table, out=tmp_path / "run", progress=False, **{**SMALL, "steps": 1})
+    with pytest.raises(DataError, match="whole numbers from 0 to 255"):
+        list(ostinato.load(tmp_path / "run").predict([pixels]))
+
+
+def test_questions_are_as_many_as_what_is_seen_and_a_prefix_is_of_words_that_were_learned(questions, tmp_path):
+    train_captioner(questions, out=tmp_path / "run", progress=False, **{**SMALL, "steps": 1})
+    model, images = ostinato.load(tmp_path / "run"), [questions.parent / "0.png", questions.parent / "1.png"]
+    with pytest.raises(ConfigError, match="1 questions for more items"):
+        list(model.predict(images, ["what colour is it?"]))
+    with pytest.raises(ConfigError, match="1 items for more questions"):
+        list(model.predict(images[:1], ["what colour is it?"] * 2))
+    with pytest.raises(ConfigError, match="--prefix: 'unseenword' was never learned"):
+        list(model.predict(images, "what colour is it?", prefix="red unseenword"))
+
+
+def test_what_is_written_is_bounded_by_what_was_learned(colours):
+    model = ostinato.load(colours)
+    longest = max(map(len, COLOURS))
+    assert model.encoder.schema.longest == longest
+    found = next(iter(model.predict(["#888888"], temperature=50.0, n_best=40, seed=0, max_length=1000))).best
+    assert max(len(best.symbols) for best in found) == 2 * longest + 5
+
+
+def test_numbers_that_overflow_once_scaled_are_refused(tmp_path):
+    rows = "".join(f"{k * 1e-9},n\n" for k in range(20))
+    (tmp_path / "a.csv").write_text("v,caption\n" + rows)
+    (tmp_path / "b.csv").write_text("v,caption\n3e38,n\n")
+    with pytest.raises(DataError, match=r"b\.csv, line 2: a number that is not finite"):
+        train(run_of(tmp_path / "a.csv", tmp_path / "x", vector="v", validation=str(tmp_path / "b.csv")), Silent())
+    train(run_of(tmp_path / "a.csv", tmp_path / "y", vector="v", validation="0"), Silent())
+    with pytest.raises(DataError, match="not finite"):
+        list(ostinato.load(tmp_path / "y").predict(["3e38"]))
+
+
+def test_the_report_says_the_nats_by_which_weights_are_judged(tmp_path):
+    (tmp_path / "a.csv").write_text("hex,name\n" + "".join(f"#{k:06x},n{k % 3}\n" for k in range(30)))
+    line = next(line for line in said(run_of(tmp_path / "a.csv", tmp_path / "run")) if line.startswith("validation:"))
+    assert " nats a symbol, perplexity " in line
 
 
 def test_a_question_that_is_missing_is_asked_for(questions, tmp_path):

@@ -41,7 +41,7 @@ def caption(scene: Scene) -> str:
 def question(scene: Scene, generator: np.random.Generator) -> Question | None:
     """Draw a question about a scene; None where the kind that is drawn cannot be asked of it.
 
-    Whoever does not see the scene gains nothing from the question: yes and no are equally likely whatever it
+    Whoever does not see the scene gains nothing from the question: yes and no are nearly as likely whatever it
     names, and so are colours, kinds, sizes and numbers.
     """
     ask = QUESTIONS[int(generator.integers(len(QUESTIONS)))]

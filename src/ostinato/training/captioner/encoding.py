@@ -37,6 +37,8 @@ class CaptionerSchema:
     mean: list[float] = field(default_factory=list)
     deviation: list[float] = field(default_factory=list)
     """Scaling of vectors and regions, number by number; empty where they are seen as they are."""
+    longest: int = 0
+    """Symbols of the longest caption that was learned from; 0 where that is not known."""
 
 
 class Encoder:
@@ -44,8 +46,7 @@ class Encoder:
 
     def __init__(self, schema: CaptionerSchema, target: Units, question: Units | None):
         self.schema, self.target, self.question = schema, target, question
-        self._mean = np.array(schema.mean, np.float32)
-        self._deviation = np.array(schema.deviation, np.float32)
+        self._mean, self._deviation = np.array(schema.mean), np.array(schema.deviation)
 
     def ask(self, question: str | None) -> NDArray[np.int32]:
         """Return the symbols of a question (S,), and the boundary; nothing where nothing is asked."""
@@ -58,12 +59,24 @@ class Encoder:
         """Return the symbols of a caption (T,)."""
         return self.target.encode(caption).astype(np.int32)
 
+    @property
+    def limit(self) -> int | None:
+        """Symbols that are written at most: more than twice as many as were ever learned are none of a caption."""
+        return 2 * self.schema.longest + 5 if self.schema.longest else None
+
     def check(self, item: Captioned) -> Captioned:
-        """Return the item. Raises DataError for one that has another shape than those learned from, or no question."""
+        """Return the item.
+
+        Raises DataError for one that has another shape than those learned from, numbers that are not finite once they
+        are scaled, or no question.
+        """
         shape, known = list(item.context.shape), self.schema.shape
         if shape != known:
             got = f"{_words(shape)} where {_words(known)} were learned from"
             raise DataError(str(item.place), got, "All that is seen has one shape", "Leave it out, or convert it")
+        if not self.is_finite(item.context):
+            possible = "A model reads finite numbers, about as large as those it learned from"
+            raise DataError(str(item.place), "a number that is not finite", possible, "Correct it, or leave it out")
         if self.question is not None and not item.question:
             possible = "This model answers questions"
             raise DataError(str(item.place), "no question", possible, "Ask one: --question 'what is there?'")
@@ -85,13 +98,23 @@ class Encoder:
             self._seen(seen), questions, lengths,
         )  # fmt: skip
 
+    def is_finite(self, context: NDArray) -> bool:
+        """Say whether what is seen is finite as the model reads it."""
+        return self.schema.kind == "image" or bool(np.isfinite(self._scaled(context)).all())
+
+    def _scaled(self, values: NDArray) -> NDArray[np.float32]:
+        """Return vectors or regions as the model reads them; a number too large for that becomes infinite."""
+        if not self._mean.size:
+            return values
+        with np.errstate(over="ignore"):
+            return ((values - self._mean) / self._deviation).astype(np.float32)
+
     def _seen(self, seen: Sequence[NDArray]) -> torch.Tensor:
         """Return images (1, B, 3, S, S), regions (R, B, E) or vectors (1, B, D)."""
         values = np.stack(seen)
         if self.schema.kind == "image":
             return torch.from_numpy(values.transpose(0, 3, 1, 2)[None].copy())
-        if self._mean.size:
-            values = (values - self._mean) / self._deviation
+        values = self._scaled(values)
         return torch.from_numpy(values[None] if self.schema.kind == "vector" else values.transpose(1, 0, 2).copy())
 
 

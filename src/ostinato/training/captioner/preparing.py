@@ -17,7 +17,7 @@ from ostinato.data.images import Captioned, CaptionedSet, Columns, ContextKind, 
 from ostinato.data.place import Place
 from ostinato.data.repeats import Repeats
 from ostinato.data.splitting import BY_CONTENT, PARTS, Part, TextDealer, check_parts, parts_asked
-from ostinato.data.store import Writer
+from ostinato.data.store import Store, Writer
 from ostinato.data.units import Units
 from ostinato.training.captioner.encoding import COLUMNS, PICTURES, CaptionerSchema, Encoder, as_rows, text_of
 from ostinato.training.config import CaptionerRun, above_zero
@@ -125,8 +125,10 @@ def prepare(run: CaptionerRun, folder: RunFolder, display: Display) -> None:
     if data.standardise and scaling is not None:
         schema = replace(schema, mean=scaling.mean.tolist(), deviation=scaling.deviation.tolist())
     write_text(folder.tokenizer, target.to_json())
-    write_schema(folder.schema, schema)
-    _write_items(folder, told, Encoder(schema, target, question), data, sources.skipped)
+    encoder = Encoder(schema, target, question)
+    _check_scaled(folder, told, encoder)
+    longest = _write_items(folder, told, encoder, data, sources.skipped)
+    write_schema(folder.schema, replace(schema, longest=longest))
     for line in (*sources.skipped.lines(), *map(str, repeats.overlaps())):
         display.say(f"note    {line}")
 
@@ -182,8 +184,21 @@ def _learned(data: CaptionedData, texts: Iterator[str]) -> Units:
     )
 
 
-def _write_items(folder: RunFolder, told: list[Told], encoder: Encoder, data: CaptionedData, skipped: Skipped) -> None:
-    """Write the items of each part: each caption is learned from, too long ones are not; others are judged by all."""
+def _check_scaled(folder: RunFolder, told: list[Told], encoder: Encoder) -> None:
+    pictures = Store(folder.items / PICTURES)
+    for item in told:
+        if not encoder.is_finite(pictures.read("seen", item.picture)):
+            possible = "Numbers are brought to deviation 1 over what is learned from"
+            got = "a number that is not finite once it is scaled"
+            raise DataError(str(item.place), got, possible, "Correct it, leave it out, or use --no-standardise")
+
+
+def _write_items(folder: RunFolder, told: list[Told], encoder: Encoder, data: CaptionedData, skipped: Skipped) -> int:
+    """Write the items of each part: each caption is learned from, too long ones are not; others are judged by all.
+
+    Returns the symbols of the longest that is learned from.
+    """
+    longest = 0
     with ExitStack() as stack:
         writers = {part: stack.enter_context(Writer(folder.items / part, COLUMNS)) for part in PARTS}
         for item in told:
@@ -198,5 +213,7 @@ def _write_items(folder: RunFolder, told: list[Told], encoder: Encoder, data: Ca
                     skipped.add(f"of more than {data.longest:,} symbols (--longest)", item.place)
                 else:
                     writers[item.part].add(target=target, **common)
+                    longest = max(longest, len(target)) if item.part == "train" else longest
         if not writers["train"].count:
             raise DataError(data.file, f"every caption has more than {data.longest:,} symbols", "", "Raise --longest")
+    return longest

@@ -17,6 +17,7 @@ from ostinato.training.progress import Display
 from ostinato.training.run_folder import RunFolder, write_text
 from ostinato.training.supervised.record import Table
 from ostinato.training.supervised.report import finished, parts_of
+from ostinato.training.written.figures import in_words as figures_in_words
 from ostinato.training.written.hypotheses import Asked, Hypothesis, text_of
 
 if TYPE_CHECKING:
@@ -71,12 +72,12 @@ def _of_part(trained: TrainedCaptioner, items: Items, folder: Path, name: str, d
         _add(rows, str(number + 1), question, references, found)
         if number < PICTURES and found and trained.encoder.schema.kind == "image":
             _draw(trained, items, number, found[0], folder / f"{name}-{number + 1}.png")
-    figures = texts.figures()
+    figures = {**texts.figures(), **nats_of(trained.model, items)}
     rows.write(folder / f"{name}-written.csv")
-    display.say(f"{name + ':':<12}{in_words(figures)} ({texts.items:,} items, beam {trained.run.search.beam})")
+    display.say(f"{name + ':':<12}{figures_in_words(figures)} ({texts.items:,} items, beam {trained.run.search.beam})")
     if texts.signature:
         display.say(f"{'':<12}{texts.signature}")
-    return {**figures, **nats_of(trained.model, items)}
+    return figures
 
 
 def _draw(trained: TrainedCaptioner, items: Items, number: int, best: Hypothesis, path: Path) -> None:

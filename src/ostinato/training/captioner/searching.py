@@ -44,5 +44,7 @@ def together(model: Any, encoder: Encoder, items: Sequence[Sought], asked: Asked
     batch = move(batch, device_of(model))
     step, state = model.stepper(batch)
     never = encoder.target.unknown
-    found = sought(step, state, batch.inputs[0], encoder.target, asked, Rows(), never=never)
+    limit = encoder.limit
+    rows = Rows() if limit is None else Rows(limits=torch.full((len(items),), limit))
+    found = sought(step, state, batch.inputs[0], encoder.target, asked, rows, never=never)
     return [hypotheses(found, row, lambda symbols, _: encoder.target.decode(symbols)) for row in range(len(items))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ class TrainedCaptioner:
 
     def predict(
         self,
-        seen: Iterable[str | Path | bytes | NDArray],
+        seen: Iterable[str | Path | bytes | NDArray | Sequence],
         questions: str | Iterable[str] | None = None,
         *,
         prefix: str | None = None,
@@ -76,11 +77,14 @@ class TrainedCaptioner:
     ) -> Iterator[Caption]:
         """Yield what is written of each, in order; any number of them in constant memory.
 
-        seen       files of images, their bytes or pixels (S, S, 3); regions (R, E); vectors (D,) or as text, "#ff8000".
+        seen       files of images, their bytes or pixels (S, S, 3) from 0 to 255; regions (R, E); vectors (D,), numbers
+                   or text, "#ff8000".
         questions  one for all, or one for each.
         prefix     what each answer begins with.
         search     settings of `ostinato.decoding.search.Search` (`beam=10`, `n_best=3`, …) that differ from the run's.
         """
+        if questions is not None and not self.answers:
+            raise ConfigError("questions", "this run answers no questions", "It was trained without", "Leave them out")
         items = (self._typed(*item) for item in enumerate(_with_questions(seen, questions), 1))
         yield from self._written(items, self._asked(search, prefix, seed))
 
@@ -165,9 +169,8 @@ class TrainedCaptioner:
         seen, question = item
         place, data = Place("the item", number, "number"), self.run.data
         name = seen if isinstance(seen, str) else str(seen) if isinstance(seen, Path) else str(place)
-        if isinstance(seen, np.ndarray):
-            dtype = np.uint8 if self.encoder.schema.kind == "image" else np.float32
-            context = np.asarray(seen, dtype)
+        if isinstance(seen, (np.ndarray, list, tuple)):
+            context = _pixels(seen, place) if self.encoder.schema.kind == "image" else _numbers(seen, place)
         elif self.encoder.schema.kind == "image":
             path = Path(seen) if isinstance(seen, str) else seen
             context = read_image(path, data.image_size, data.fit, where=str(place) if isinstance(seen, bytes) else "")
@@ -186,7 +189,7 @@ class TrainedCaptioner:
         return written(self.model, self.encoder, sought, asked)
 
     def _asked(self, search: dict[str, Any], prefix: str | None = None, seed: int | None = None) -> Asked:
-        return asked_of(self.run.search, search, None if prefix is None else self.encoder.write(prefix), seed)
+        return asked_of(self.run.search, search, self.encoder.target, prefix, seed)
 
     def _read(self, data: dict[str, Any]) -> CaptionedData:
         """Return the settings of the data, with those of a later file in their place."""
@@ -248,10 +251,46 @@ class _Nats:
 
 
 def _with_questions(seen: Iterable[Any], questions: str | Iterable[str] | None) -> Iterator[tuple[Any, str | None]]:
+    if isinstance(seen, (str, bytes, Path)):
+        shown = "bytes" if isinstance(seen, bytes) else f"'{seen}'"
+        raise ConfigError("seen", f"{shown}, one alone", "Many are answered", "Put it into a list: [seen]")
     if questions is None or isinstance(questions, str):
         yield from ((one, questions) for one in seen)
-    else:
-        yield from zip(seen, questions, strict=True)
+        return
+    missing = object()
+    for number, (one, question) in enumerate(zip_longest(seen, questions, fillvalue=missing), 1):
+        if one is missing or question is missing:
+            few, many = ("items", "questions") if one is missing else ("questions", "items")
+            got = f"{number - 1} {few} for more {many}"
+            raise ConfigError("questions", got, "One for all, or one for each", "Ask as many as are seen")
+        yield one, question
+
+
+def _pixels(seen: Any, place: Place) -> NDArray[np.uint8]:
+    """Return pixels as bytes. Raises DataError for numbers that are none from 0 to 255."""
+    values = _array(seen, place)
+    if values.dtype.kind not in "iu" or (values.size and not 0 <= values.min() <= values.max() <= 255):
+        ends = f" from {values.min():.6g} to {values.max():.6g}" if values.size and values.dtype.kind in "fiu" else ""
+        got = f"pixels of {values.dtype}{ends}"
+        advice = "Bring them there: (255 * pixels).round().astype(np.uint8)"
+        raise DataError(str(place), got, "Pixels are whole numbers from 0 to 255", advice)
+    return values.astype(np.uint8)
+
+
+def _numbers(seen: Any, place: Place) -> NDArray[np.float32]:
+    """Return numbers as they are learned from. Raises DataError for what is none."""
+    values = _array(seen, place)
+    if values.dtype.kind not in "fiub":
+        raise DataError(str(place), f"values of {values.dtype}", "Possible: numbers", "Convert them")
+    with np.errstate(over="ignore"):  # which the check of what is finite finds
+        return values.astype(np.float32)
+
+
+def _array(seen: Any, place: Place) -> NDArray:
+    try:
+        return np.asarray(seen)
+    except ValueError:
+        raise DataError(str(place), "rows of several lengths", "Rows are of one length", "Make them so") from None
 
 
 def _is_whole(item: Captioned, skipped: Skipped, asks: bool) -> bool:

@@ -21,6 +21,7 @@ from ostinato.training.supervised.record import Table
 from ostinato.training.supervised.report import finished, parts_of
 from ostinato.training.translator.encoding import texts_of
 from ostinato.training.translator.scoring import answered, nats_of
+from ostinato.training.written.figures import in_words as figures_in_words
 from ostinato.training.written.hypotheses import Asked, Hypothesis, text_of
 
 if TYPE_CHECKING:
@@ -81,14 +82,16 @@ def _of_part(trained: TrainedTranslator, store: Store, folder: Path, name: str, 
         every.append((len(store.read("source", number)) - 1, text_of(found), references))
         if len(shown) < PICTURES:
             shown.append((number, found))
-    figures = texts.figures()
+    figures = {**texts.figures(), **nats_of(trained.model, store, trained.encoder)}
     rows.write(folder / f"{name}-written.csv")
-    _by_length(every, list(figures)).write(folder / f"{name}-lengths.csv")
+    _by_length(every, list(texts.figures())).write(folder / f"{name}-lengths.csv")
     _draw(trained, store, folder / name, shown)
-    display.say(f"{name + ':':<12}{in_words(figures)} ({texts.items:,} sequences, beam {trained.run.search.beam})")
+    display.say(
+        f"{name + ':':<12}{figures_in_words(figures)} ({texts.items:,} sequences, beam {trained.run.search.beam})"
+    )
     if texts.signature:
         display.say(f"{'':<12}{texts.signature}")
-    return {**figures, **nats_of(trained.model, store, trained.encoder)}
+    return figures
 
 
 def _by_length(every: list[tuple[int, str, list[str]]], names: Sequence[str]) -> Table:

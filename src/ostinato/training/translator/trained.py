@@ -150,7 +150,7 @@ class TrainedTranslator:
         return written(self.model, self.encoder, pairs, lambda pair: pair.source, asked)
 
     def _asked(self, search: dict[str, Any], prefix: Side | None = None, seed: int | None = None) -> Asked:
-        return asked_of(self.run.search, search, None if prefix is None else self.encoder.write(prefix), seed)
+        return asked_of(self.run.search, search, self.encoder.target, prefix, seed)
 
     def _read(self, data: dict[str, Any]) -> PairData:
         """Return the settings of the data, with those of a later file in their place."""

@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ostinato.data.units import Units
+from ostinato._errors import ConfigError
+from ostinato.data.units import Side, Units
 from ostinato.decoding.sampling import Step
 from ostinato.decoding.search import Found, Rows, Search, search
 from ostinato.models.decoder import Writing
@@ -39,10 +40,28 @@ class Asked(NamedTuple):
     generator: torch.Generator | None = None
 
 
-def asked_of(settings: Searching, search: dict[str, Any], prefix: NDArray | None, seed: int | None) -> Asked:
-    """Return how sequences are looked for by the settings of a run, with those of `search` in their place."""
+def asked_of(
+    settings: Searching, search: dict[str, Any], units: Units, prefix: Side | None = None, seed: int | None = None
+) -> Asked:
+    """Return how sequences are looked for by the settings of a run, with those of `search` in their place.
+
+    `prefix` is what each begins with, in `units`. Raises ConfigError for settings that cannot be, and for a prefix
+    that was never learned.
+    """
     generator = None if seed is None else torch.Generator().manual_seed(seed)
-    return Asked(settings.search(**search), prefix, generator)
+    return Asked(settings.search(**search), None if prefix is None else _begun(units, prefix), generator)
+
+
+def _begun(units: Units, prefix: Side) -> NDArray:
+    """Return the symbols of a prefix."""
+    symbols = units.encode(prefix)
+    unknown = [] if units.unknown is None else (symbols == units.unknown).nonzero()[0].tolist()
+    if unknown:
+        text = units.text(prefix)
+        cut = {"word": units.words, "char": list, "symbols": str.split}[units.kind](text)
+        possible = f"A prefix is in {'characters' if units.kind == 'char' else 'words'} that were learned"
+        raise ConfigError("--prefix", f"'{cut[unknown[0]].strip()}' was never learned", possible, "Begin otherwise")
+    return symbols
 
 
 def sought(
