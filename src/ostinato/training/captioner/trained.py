@@ -257,7 +257,7 @@ def _with_questions(seen: Iterable[Any], questions: str | Iterable[str] | None) 
     if questions is None or isinstance(questions, str):
         yield from ((one, questions) for one in seen)
         return
-    missing = object()
+    missing: Any = object()
     for number, (one, question) in enumerate(zip_longest(seen, questions, fillvalue=missing), 1):
         if one is missing or question is missing:
             few, many = ("items", "questions") if one is missing else ("questions", "items")
