@@ -210,6 +210,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(file, tmp_path, monk
     ("settings", "said"),
     [
         ({"gradient": "truncated"}, "reads its source whole"),
+        ({"copy": True, "target_tokens": "bpe"}, "no symbol"),
         ({"label_smoothing": 1.5}, "label-smoothing"),
         ({"longest": 0}, "longest"),
         ({"least": 0}, "least"),
@@ -311,3 +312,20 @@ def test_a_sequence_may_be_as_much_longer_than_its_source_as_was_learned(tmp_pat
     model.model.decoder.scores.bias.data[model.encoder.target.boundary] = -1e4  # the end is never likely
     (found,) = model.predict(["ab"], max_length=150)
     assert len(found.best[0].symbols) == 140
+
+
+def test_a_source_without_a_word_is_answered_by_nothing_and_counted(learned):
+    said = []
+    lines = list(ostinato.load(learned).lines(["eins", " ", "zwei", "Quitten"], say=said.append))
+    assert lines[1] == ""
+    assert said[0] == "note 1 source without a word, of which nothing is written (the first: the text, item 2)"
+    assert said[1].startswith("note 1 source with symbols that were never learned (the first: the text, item 4")
+
+
+def test_alignments_name_pieces_of_the_source_as_it_is_written(file, tmp_path):
+    train_translator(file, out=tmp_path / "run", progress=False, steps=1, reverse=True, source_tokens="word", **SMALL)
+    model = ostinato.load(tmp_path / "run")
+    (line,) = model.lines(["eins zwei drei"], form="jsonl", search={"min_length": 4, "max_length": 4})
+    assert [piece.strip() for piece in json.loads(line)["source"]] == ["eins", "zwei", "drei"]
+    looked = next(iter(model.predict(["eins zwei drei"], min_length=4, max_length=4))).best[0].weights[:4].argmax(-1)
+    assert json.loads(line)["best"][0]["alignment"] == [{0: 2, 1: 1, 2: 0, 3: None}[int(k)] for k in looked]

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TypeVar
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ostinato.data.units import Side
+from ostinato.data.units import Side, as_text
 from ostinato.decoding.search import Rows, Search
 from ostinato.models.translator import Translator
 from ostinato.training.devices import device_of, move
@@ -28,6 +29,8 @@ FREE = 20
 """Symbols that may be written whatever the source."""
 SLACK = 1.5
 """How much longer, for its source, a sequence may become than any that was learned from."""
+NOTHING = Hypothesis("", 0.0, np.empty(0, np.int64), None)
+"""What is written of a source without a word."""
 Item = TypeVar("Item")
 
 
@@ -39,10 +42,12 @@ def written(
     for group in groups(items, AT_ONCE):
         sides: list[Side] = [source(item) for item in group]
         sources, found = [encoder.read(side) for side in sides], {}
-        for part in by_length(sources, size):
+        full = [k for k, side in enumerate(sides) if as_text(side).strip()]
+        for chosen in by_length([sources[k] for k in full], size):
+            part = [full[k] for k in chosen]
             best = together(model, encoder, [sources[k] for k in part], [sides[k] for k in part], asked)
             found |= dict(zip(part, best, strict=True))
-        yield from ((item, found[k]) for k, item in enumerate(group))
+        yield from ((item, found.get(k, [NOTHING])) for k, item in enumerate(group))
 
 
 @torch.no_grad()

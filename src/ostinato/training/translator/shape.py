@@ -41,6 +41,9 @@ class TranslatorShape:
         preparing.check(run.data)
         check_network(run)
         run.search.check(run.model.attention)
+        if run.model.copy and run.data.target_tokens in ("byte", "bpe"):
+            got, possible = f"with targets of {run.data.target_tokens}", "They have no symbol for what has no like"
+            raise ConfigError("--copy", got, possible, "Choose --target-tokens word, char or symbols")
         training = run.training
         if training.gradient != "full":
             got = f"{training.gradient} was given"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ostinato._errors import ConfigError, DataError, did_you_mean
 from ostinato.data.pairs import Pair, open_sources, typed_pair, why_left_out
 from ostinato.data.place import Place
-from ostinato.data.units import Side
+from ostinato.data.units import Side, as_text
 from ostinato.models.translator import Translator
 from ostinato.training.config import TranslatorRun
 from ostinato.training.config.translator import PairData
@@ -39,6 +40,8 @@ class Translation:
     """As many as were asked for, the best first, with scores and where the model looked."""
     place: str = ""
     """Where the sequence stood."""
+    source: Sequence[str] = ()
+    """The pieces it was read as, in the order in which they are written."""
 
 
 class TrainedTranslator:
@@ -111,7 +114,7 @@ class TrainedTranslator:
         """Yield what is written as lines, for `texts` or for the sources of a file ("-" is standard input).
 
         form    "text" (the best of each, a line), "tsv" (number, score and text of all that were asked for) or "jsonl"
-                (with alignments: the place of the source that was looked at most for each symbol).
+                (with the pieces of the source, and which was looked at most for each symbol; null is the end).
         say     told what the file was taken for and what was never learned; None tells nobody.
         search  settings of the search that differ from the run's; `data` those of the data.
         """
@@ -128,7 +131,15 @@ class TrainedTranslator:
         return _with_notes((line for answer in answers for line in self._lines(answer, form)), skipped, say)
 
     def _lines(self, answer: Translation, form: str) -> Iterator[str]:
-        return lines_of(answer.best, form, self.encoder.target, "alignment", place=answer.place)
+        told = {"place": answer.place, "source": list(answer.source)}
+        looked = partial(self._place, len(answer.source))
+        return lines_of(answer.best, form, self.encoder.target, "alignment", looked, **told)
+
+    def _place(self, count: int, looked: int) -> int | None:
+        """Return which of `count` pieces, as they are written, stands where was looked; None for the end."""
+        if looked >= count:
+            return None
+        return count - 1 - looked if self.encoder.schema.reverse else looked
 
     def _typed(self, side: Side, number: int) -> Pair:
         """Return what somebody asks, read as the sources of the run were."""
@@ -138,13 +149,16 @@ class TrainedTranslator:
 
     def _seen(self, pair: Pair, skipped: Skipped) -> Pair:
         """Return the pair; count one whose source has symbols that were never learned."""
-        if self.encoder.unknown(self.encoder.read(pair.source)):
+        if not as_text(pair.source).strip():
+            skipped.add("without a word, of which nothing is written", pair.place)
+        elif self.encoder.unknown(self.encoder.read(pair.source)):
             skipped.add("with symbols that were never learned", pair.place)
         return pair
 
     def _written(self, pairs: Iterable[Pair], asked: Asked) -> Iterator[Translation]:
         for pair, found in self._found(pairs, asked):
-            yield Translation(text_of(found), found, str(pair.place))
+            units = self.encoder.source
+            yield Translation(text_of(found), found, str(pair.place), units.pieces(units.encode(pair.source)))
 
     def _found(self, pairs: Iterable[Pair], asked: Asked) -> Iterator[tuple[Pair, list[Hypothesis]]]:
         return written(self.model, self.encoder, pairs, lambda pair: pair.source, asked)
@@ -183,5 +197,5 @@ def _is_whole(pair: Pair, skipped: Skipped) -> bool:
 def _with_notes(lines: Iterator[str], skipped: Skipped, say: Callable[[str], None]) -> Iterator[str]:
     """Yield the lines, then say what was met on the way."""
     yield from lines
-    for reason, count in skipped.counts.items():
-        say(f"note {count:,} sources {reason}")
+    for line in skipped.lines():
+        say(f"note {line.removeprefix('left out ')}")
