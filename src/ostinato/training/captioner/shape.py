@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from ostinato._errors import ConfigError
 from ostinato._version import __version__
 from ostinato.data.store import Store
 from ostinato.data.units import Units
@@ -28,6 +27,7 @@ from ostinato.training.supervised.batches import Batches, in_batches
 from ostinato.training.supervised.schema import read_schema
 from ostinato.training.supervised.shape import Parts
 from ostinato.training.task import engines
+from ostinato.training.written.checks import check_learning
 from ostinato.training.written.figures import in_words
 from ostinato.training.written.hypotheses import Asked
 
@@ -42,15 +42,7 @@ class CaptionerShape:
         preparing.check(run.data)
         channels_of(run.model)
         run.search.check(run.model.attention)
-        training = run.training
-        if training.gradient != "full":
-            got = f"{training.gradient} was given"
-            raise ConfigError("--gradient", got, "A captioner learns from whole captions: full", "Leave it out")
-        if training.feedback != "teacher":
-            got = f"{training.feedback} was given"
-            raise ConfigError("--feedback", got, "A captioner learns from right symbols", "Leave it out")
-        if not 0 <= training.label_smoothing < 1:
-            raise ConfigError("--label-smoothing", f"{training.label_smoothing}", "A share from 0 to below 1")
+        check_learning(run.training, "A captioner", "learns from whole captions")
 
     def prepare(self, run: CaptionerRun, folder: RunFolder, display: Display) -> CaptionerRun:
         """Read the files once."""

@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 from tyro.conf import Positional
 
 from ostinato.training.config.runs import Network
-from ostinato.training.config.searching import Searching
-from ostinato.training.config.supervised import FileRun, SetLearning
+from ostinato.training.config.searching import Searching, WriterLearning
+from ostinato.training.config.supervised import FileRun
 
 
 @dataclass(frozen=True)
@@ -87,24 +87,14 @@ class CaptionerNetwork(Network):
 
 
 @dataclass(frozen=True)
-class CaptionerLearning(SetLearning):
-    """How it learns."""
-
-    label_smoothing: float = 0.0
-    """Share of the probability that the loss wants spread over all symbols."""
-    select: Literal["nats", "errors"] = "nats"
-    """Figure of the validation that decides which weights are best: errors is the share not exactly right, greedily."""
-
-
-@dataclass(frozen=True)
 class CaptionerRun(FileRun):
     """A training run of a captioner: its settings and its folder."""
 
     kind: ClassVar[str] = "captioner"
     data: CaptionedData = field(default_factory=CaptionedData)
     model: CaptionerNetwork = field(default_factory=lambda: CaptionerNetwork(cell="gru"))
-    training: CaptionerLearning = field(
-        default_factory=lambda: CaptionerLearning(
+    training: WriterLearning = field(
+        default_factory=lambda: WriterLearning(
             optimizer="adam", learning_rate=1e-3, weight_decay=0.0, gradient="full", batch_size=64
         )
     )

@@ -1,11 +1,12 @@
-"""How a trained model looks for the sequences it writes, where a run or a command says it."""
+"""Settings of models that write sequences: how they learn, and how sequences are looked for once they have."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ostinato._errors import ConfigError, did_you_mean
+from ostinato.training.config.supervised import SetLearning
 
 if TYPE_CHECKING:
     from ostinato.decoding.search import Search
@@ -15,6 +16,16 @@ INSIDE = ("sampling", "never")
 """Settings of a search that follow from others."""
 DIVERSITY = 0.5
 """That of groups unless told (Vijayakumar et al., 2016, take 0.2 to 0.8)."""
+
+
+@dataclass(frozen=True)
+class WriterLearning(SetLearning):
+    """How it learns."""
+
+    label_smoothing: float = 0.0
+    """Share of the probability that the loss wants spread over all symbols."""
+    select: Literal["nats", "errors"] = "nats"
+    """Figure of the validation that decides which weights are best: errors is the share not exactly right, greedily."""
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 from tyro.conf import Positional
 
 from ostinato.training.config.runs import Network
-from ostinato.training.config.searching import Searching
-from ostinato.training.config.supervised import FileRun, SetLearning
+from ostinato.training.config.searching import Searching, WriterLearning
+from ostinato.training.config.supervised import FileRun
 
 Tokens = Literal["auto", "char", "byte", "word", "bpe", "symbols"]
 
@@ -91,24 +91,14 @@ class TranslatorNetwork(Network):
 
 
 @dataclass(frozen=True)
-class TranslatorLearning(SetLearning):
-    """How it learns."""
-
-    label_smoothing: float = 0.0
-    """Share of the probability that the loss wants spread over all symbols."""
-    select: Literal["nats", "errors"] = "nats"
-    """Figure of the validation that decides which weights are best: errors is the share not exactly right, greedily."""
-
-
-@dataclass(frozen=True)
 class TranslatorRun(FileRun):
     """A training run of a translator: its settings and its folder."""
 
     kind: ClassVar[str] = "translator"
     data: PairData = field(default_factory=PairData)
     model: TranslatorNetwork = field(default_factory=lambda: TranslatorNetwork(cell="gru"))
-    training: TranslatorLearning = field(
-        default_factory=lambda: TranslatorLearning(
+    training: WriterLearning = field(
+        default_factory=lambda: WriterLearning(
             optimizer="adam", learning_rate=2e-3, weight_decay=0.0, gradient="full", batch_size=64
         )
     )

@@ -27,6 +27,7 @@ from ostinato.training.translator.building import build_model, check_network
 from ostinato.training.translator.encoding import Encoder, TranslatorSchema
 from ostinato.training.translator.report import report
 from ostinato.training.translator.scoring import judged, nats_of
+from ostinato.training.written.checks import check_learning
 from ostinato.training.written.figures import in_words
 from ostinato.training.written.hypotheses import Asked
 
@@ -44,15 +45,7 @@ class TranslatorShape:
         if run.model.copy and run.data.target_tokens in ("byte", "bpe"):
             got, possible = f"with targets of {run.data.target_tokens}", "They have no symbol for what has no like"
             raise ConfigError("--copy", got, possible, "Choose --target-tokens word, char or symbols")
-        training = run.training
-        if training.gradient != "full":
-            got = f"{training.gradient} was given"
-            raise ConfigError("--gradient", got, "A translator reads its source whole: full", "Leave it out")
-        if training.feedback != "teacher":
-            got = f"{training.feedback} was given"
-            raise ConfigError("--feedback", got, "A translator learns from right symbols", "Leave it out")
-        if not 0 <= training.label_smoothing < 1:
-            raise ConfigError("--label-smoothing", f"{training.label_smoothing}", "A share from 0 to below 1")
+        check_learning(run.training, "A translator", "reads its source whole")
 
     def prepare(self, run: TranslatorRun, folder: RunFolder, display: Display) -> TranslatorRun:
         """Read the files once."""
