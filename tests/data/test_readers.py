@@ -1,6 +1,7 @@
 """Readers: every kind of file, cut anywhere, and what a file that cannot be read is told."""
 
 import codecs
+import io
 import json
 import os
 
@@ -213,6 +214,17 @@ def test_a_wrong_byte_is_named_with_its_offset(tmp_path, monkeypatch, block, mar
     assert "--encoding latin-1" in error.possible
     assert "--tokens byte" in error.possible
     assert error.advice
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-be", "shift_jis"])
+@pytest.mark.parametrize("block", [4, 5, 1 << 20])
+def test_lines_before_a_wrong_byte_are_read(monkeypatch, encoding, block):
+    monkeypatch.setattr(lines, "BLOCK", block)
+    wrong = "\ud800".encode(encoding, "surrogatepass") if encoding.startswith("utf-16") else b"\xff"
+    file, seen = io.BytesIO("日本\nb\nc".encode(encoding) + wrong[-2:] + "\nd\n".encode(encoding)), []
+    with pytest.raises(DataError, match=f"not {encoding.upper()}"):
+        seen.extend(lines.numbered_lines(file, "pipe", encoding))
+    assert seen == [(1, "日本"), (2, "b")]
 
 
 def test_a_character_cut_by_the_end_is_named_with_its_offset(tmp_path):

@@ -521,3 +521,10 @@ def test_a_vocabulary_that_is_missing_or_damaged_is_said(questions, tmp_path):
     (tmp_path / "run" / "tokenizer.json").unlink()
     with pytest.raises(RunError, match=r"tokenizer\.json"):
         ostinato.load(tmp_path / "run")
+
+
+def test_items_before_one_that_cannot_be_seen_are_answered(colours):
+    answers = ostinato.load(colours).predict(["#e02020", "#2040e0", "teal", "#000000"])
+    assert [next(answers).text, next(answers).text] == ["red", "blue"]
+    with pytest.raises(DataError, match="is no vector"):
+        next(answers)

@@ -388,3 +388,11 @@ def test_a_label_that_is_no_number_is_none(tmp_path, capsys):
     train_classifier(tmp_path / "r.parquet", out=tmp_path / "run", **SMALL)
     assert "left out 3 items without a label" in capsys.readouterr().out
     assert len(json.loads((tmp_path / "run" / "schema.json").read_text())["labels"]) == 2
+
+
+def test_sequences_before_one_of_another_kind_are_answered(tmp_path, file):
+    train(begin(tmp_path / "run", file, epochs=1), Silent())
+    answers = ostinato.load(tmp_path / "run").predict(["lovely", np.zeros((3, 2)), "dull"])
+    assert next(answers).place == "sequence 1"
+    with pytest.raises(DataError, match="sequence 2"):
+        next(answers)

@@ -432,6 +432,14 @@ def test_any_number_of_sentences_are_tagged_as_they_come(tmp_path, file):
     assert read <= 512
 
 
+def test_sentences_before_one_of_another_kind_are_tagged(tmp_path, file):
+    train(begin(tmp_path / "run", file), Silent())
+    answers = ostinato.load(tmp_path / "run").predict([["Ada", "sees"], np.zeros((3, 2)), ["Rome"]])
+    assert len(next(answers).tags) == 2
+    with pytest.raises(DataError, match="frames of numbers"):
+        next(answers)
+
+
 def test_an_empty_batch_has_a_step():
     batch = together([{name: np.zeros(0, np.int32) for name in ("words", "letters", "spans")}])
     assert batch.inputs.shape == (1, 1)

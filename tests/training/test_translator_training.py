@@ -329,3 +329,11 @@ def test_alignments_name_pieces_of_the_source_as_it_is_written(file, tmp_path):
     assert [piece.strip() for piece in json.loads(line)["source"]] == ["eins", "zwei", "drei"]
     looked = next(iter(model.predict(["eins zwei drei"], min_length=4, max_length=4))).best[0].weights[:4].argmax(-1)
     assert json.loads(line)["best"][0]["alignment"] == [{0: 2, 1: 1, 2: 0, 3: None}[int(k)] for k in looked]
+
+
+def test_sources_before_one_that_cannot_be_read_are_answered(learned, tmp_path):
+    (tmp_path / "new.jsonl").write_text('{"source": "eins"}\n{"source": "zwei"}\n{"source"\n{"source": "drei"}\n')
+    lines = ostinato.load(learned).lines(file=str(tmp_path / "new.jsonl"), source_column="source")
+    assert [next(lines), next(lines)] == ["one", "two"]
+    with pytest.raises(DataError, match="line 3"):
+        next(lines)

@@ -101,11 +101,15 @@ def _decoded(file: BinaryIO, where: str, encoding: str, otherwise: str) -> Itera
         block = file.read(BLOCK)
         first = first or block[:4]
         skip = 3 if read == 0 and encoding == "utf-8" and block.startswith(codecs.BOM_UTF8) else 0
+        state = decoder.getstate()
         try:
             text = decoder.decode(block[skip:], final=not block)
         except UnicodeDecodeError as error:
             # The decoder had kept the bytes of an unfinished character in front of this block.
-            offset = read + error.start - (len(error.object) - len(block))
+            kept = len(error.object) - len(block[skip:])
+            offset = read + skip + error.start - kept
+            decoder.setstate(state)
+            yield decoder.decode(block[skip : skip + max(0, error.start - kept)])
             raise wrong_byte(where, encoding, offset, error, first, otherwise) from None
         except UnicodeError as error:  # utf-16 without its mark, and the like: no byte is to blame
             raise wrong_beginning(where, encoding, error, otherwise) from None

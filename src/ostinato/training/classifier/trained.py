@@ -155,13 +155,13 @@ class TrainedClassifier:
                 yield record([answer.place, label, *(f"{answer.scores[name]:.6f}" for name in names)])
 
     def _answers(self, raws: Iterable[Raw], encoder: Encoder) -> Iterator[Answer]:
-        for group in groups(raws, AT_ONCE):
-            inputs = [encoder.inputs(raw) for raw in group]
+        encoded = ((raw.place, encoder.inputs(raw)) for raw in raws)
+        for group in groups(encoded, AT_ONCE):
             found: dict[int, Answer] = {}
-            for part in by_length(inputs, TOGETHER):
-                scores = self.scores([inputs[k] for k in part])
+            for part in by_length([inputs for _, inputs in group], TOGETHER):
+                scores = self.scores([group[k][1] for k in part])
                 rows = zip(part, chosen(self.schema, scores), self._probabilities(scores), strict=True)
-                found |= {k: self._answer(answer, row, str(group[k].place)) for k, answer, row in rows}
+                found |= {k: self._answer(answer, row, str(group[k][0])) for k, answer, row in rows}
             yield from (found[k] for k in range(len(group)))
 
     @torch.no_grad()

@@ -12,12 +12,24 @@ Item = TypeVar("Item")
 def groups(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     """Yield the items in lists of up to `size`, each as soon as it is full.
 
+    An error that comes in place of an item is raised once the items before it have been yielded.
+
     >>> list(groups("abcde", 2))
     [['a', 'b'], ['c', 'd'], ['e']]
     """
-    iterator = iter(items)
-    while group := list(islice(iterator, size)):
-        yield group
+    iterator, error = iter(items), None
+    while error is None:
+        group: list[Item] = []
+        try:
+            for item in islice(iterator, size):
+                group.append(item)
+        except Exception as met:  # of any kind: an item may come from the caller's own code
+            error = met
+        if group:
+            yield group
+        elif error is None:
+            return
+    raise error
 
 
 def by_length(items: Sequence[Sized], size: int | Callable[[int], int]) -> Iterator[list[int]]:

@@ -122,16 +122,15 @@ class TrainedTagger:
                 yield _object(item, answer)
 
     def _answers(self, items: Iterable[Item], encoder: Encoder) -> Iterator[tuple[Item, TagsOf]]:
-        for group in groups(items, AT_ONCE):
-            inputs = [encoder.inputs(item) for item in group]
+        for group in groups(((item, encoder.inputs(item)) for item in items), AT_ONCE):
             found: dict[int, TagsOf] = {}
-            for part in by_length([item.steps for item in group], TOGETHER):
-                tags, confidence = self._tag([inputs[k] for k in part])
+            for part in by_length([item.steps for item, _ in group], TOGETHER):
+                tags, confidence = self._tag([group[k][1] for k in part])
                 for row, k in enumerate(part):
-                    steps = len(group[k].steps)
-                    names = [self.schema.tags[n] for n in tags[:steps, row]]
-                    found[k] = TagsOf(names, confidence[:steps, row].tolist(), str(group[k].place))
-            yield from ((item, found[k]) for k, item in enumerate(group))
+                    item, _ = group[k]
+                    names = [self.schema.tags[n] for n in tags[: len(item.steps), row]]
+                    found[k] = TagsOf(names, confidence[: len(item.steps), row].tolist(), str(item.place))
+            yield from ((item, found[k]) for k, (item, _) in enumerate(group))
 
     @torch.no_grad()
     def _tag(self, inputs: list[dict[str, NDArray]]) -> tuple[NDArray, NDArray]:
