@@ -88,6 +88,20 @@ def test_evaluate_prints_figures_with_their_signature_and_writes_a_table(main, t
     assert {path.name for path in (folder / "seen").iterdir()} == {"numbers-written.csv", "numbers-figures.json"}
 
 
+@pytest.mark.parametrize("targets", ["numbers.tsv", "./numbers.tsv", "linked.txt"])
+def test_a_table_that_is_given_as_its_own_targets_is_refused(main, trained, folder, targets):
+    (folder / "linked.txt").symlink_to(folder / "numbers.tsv")
+    code, out, err = main("evaluate", "runs/numbers", "numbers.tsv", "--targets", targets)
+    assert (code, out) == (2, "")
+    assert f"targets: '{targets}', which is the file of sources too. It is tsv: it holds both sides. Leave" in err
+    assert main("train", "translator", "numbers.tsv", "--targets", targets, "--out", "again", *SMALL)[0] == 2
+
+
+def test_lines_of_text_may_be_their_own_targets(main, trained, folder):
+    (folder / "lines.txt").write_text("one two\nthree\n")
+    assert "(2 sequences)" in main("evaluate", "runs/numbers", "lines.txt", "--targets", "lines.txt")[1]
+
+
 def test_the_report_shows_what_was_written_and_where_was_looked(trained, folder):
     names = {path.name for path in (folder / "runs" / "numbers" / "report").iterdir()}
     assert {"validation-written.csv", "validation-attention.png", "validation-lengths.csv", "figures.json"} <= names

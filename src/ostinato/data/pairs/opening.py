@@ -93,6 +93,9 @@ def open_pairs(
         if reading.format not in ("auto", "parallel"):
             possible = "A second file belongs to lines of text, the first file's beside its own"
             raise ConfigError("targets", f"a file of targets beside a file of format {reading.format}", possible)
+        if _is_same(name, str(targets)) and (kind := _sniffed(source, reading, paired=True)) != "parallel":
+            got, possible = f"'{targets}', which is the file of sources too", f"It is {kind}: it holds both sides"
+            raise ConfigError("targets", got, possible, "Leave it out")
         return parallel_pairs(source, str(targets), reading.encoding)
     return _of_one_file(source, reading, paired)
 
@@ -128,6 +131,11 @@ def typed_pair(text: str, number: int, kind: str, file: str = "") -> Pair:
     if kind == "generated" and is_generated(file):
         return Pair(place, generated(file, GENERATED).source(text), ())
     return Pair(place, text.strip(), ())
+
+
+def _is_same(source: str, targets: str) -> bool:
+    paths = Path(source), Path(targets)
+    return source == targets or all(path.exists() for path in paths) and paths[0].samefile(paths[1])
 
 
 def _of_one_file(source: Source, reading: Reading, paired: bool) -> Pairs:
