@@ -126,7 +126,8 @@ def test_a_generated_world_needs_no_file_and_names_its_run(main, folder):
     code, _, _ = main("train", "captioner", "generated:shapes?items=20", *SMALL)
     assert code == 0
     assert (folder / "runs" / "shapes" / "config.yaml").is_file()
-    assert main("evaluate", "runs/shapes", "generated:shapes?items=5&part=test")[0] == 0
+    assert main("evaluate", "runs/shapes", "generated:shapes?items=5&part=test", "--report", "seen")[0] == 0
+    assert {path.name for path in (folder / "seen").iterdir()} == {"shapes-written.csv", "shapes-figures.json"}
 
 
 def test_images_that_cannot_be_read_are_left_out_where_asked(main, pictures, folder):

@@ -88,6 +88,11 @@ def test_evaluate_prints_figures_with_their_signature_and_writes_a_table(main, t
     assert {path.name for path in (folder / "seen").iterdir()} == {"numbers-written.csv", "numbers-figures.json"}
 
 
+def test_a_report_on_what_is_made_up_is_named_after_it(main, trained, folder):
+    assert main("evaluate", "runs/numbers", "generated:addition?digits=1&items=9", "--report", "seen")[0] == 0
+    assert {path.name for path in (folder / "seen").iterdir()} == {"addition-written.csv", "addition-figures.json"}
+
+
 @pytest.mark.parametrize("targets", ["numbers.tsv", "./numbers.tsv", "linked.txt"])
 def test_a_table_that_is_given_as_its_own_targets_is_refused(main, trained, folder, targets):
     (folder / "linked.txt").symlink_to(folder / "numbers.tsv")

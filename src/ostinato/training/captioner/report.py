@@ -16,7 +16,7 @@ from ostinato.training.pictures.regions import Captioned, draw_regions
 from ostinato.training.progress import Display
 from ostinato.training.run_folder import RunFolder, write_text
 from ostinato.training.supervised.record import Table
-from ostinato.training.supervised.report import finished, parts_of
+from ostinato.training.supervised.report import finished, parts_of, stem_of
 from ostinato.training.written.figures import in_words as figures_in_words
 from ostinato.training.written.hypotheses import Asked, Hypothesis, text_of
 
@@ -51,7 +51,7 @@ def judged_lines(
         say(note)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        name = Path(file.partition("?")[0].replace(":", "-")).stem
+        name = stem_of(file)
         rows.write(folder / f"{name}-written.csv")
         write_text(folder / f"{name}-figures.json", json.dumps({**texts.figures(), "nats": nats}, indent=1) + "\n")
     figures = f"{in_words(texts.figures())}, {nats:.4f} nats a symbol ({texts.items:,} items)"

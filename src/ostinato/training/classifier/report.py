@@ -15,7 +15,7 @@ from ostinato.training.metrics.labels import table, write_table
 from ostinato.training.metrics.spans import Passage, Span, write_spans
 from ostinato.training.progress import Display
 from ostinato.training.run_folder import RunFolder, write_text
-from ostinato.training.supervised.report import finished, parts_of
+from ostinato.training.supervised.report import finished, parts_of, stem_of
 
 if TYPE_CHECKING:
     from ostinato.training.classifier.trained import TrainedClassifier
@@ -57,8 +57,8 @@ def judged_lines(
         lines.append(table(counts.rows()))
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        write_counts(folder, Path(file).stem, trained.schema, counts)
-        write_text(folder / f"{Path(file).stem}-figures.json", json.dumps(figures, indent=1) + "\n")
+        write_counts(folder, stem_of(file), trained.schema, counts)
+        write_text(folder / f"{stem_of(file)}-figures.json", json.dumps(figures, indent=1) + "\n")
     return lines
 
 

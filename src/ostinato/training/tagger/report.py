@@ -13,7 +13,7 @@ from ostinato.training.metrics.labels import table, write_table
 from ostinato.training.metrics.spans import Passage, Span, write_spans
 from ostinato.training.progress import Display
 from ostinato.training.run_folder import RunFolder, write_text
-from ostinato.training.supervised.report import finished, parts_of
+from ostinato.training.supervised.report import finished, parts_of, stem_of
 from ostinato.training.tagger.scoring import Tally, in_words, tally
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def judged_lines(trained: TrainedTagger, file: str, folder: Path | None, data: d
         lines.append(table(rows))
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        name = Path(file).stem
+        name = stem_of(file)
         write_counts(folder, name, seen)
         write_text(folder / f"{name}-figures.json", json.dumps(seen.figures(), indent=1) + "\n")
         if passages:

@@ -18,7 +18,7 @@ from ostinato.training.pictures.sounds import Emission, Sound, draw_sound
 from ostinato.training.progress import Display
 from ostinato.training.run_folder import RunFolder, write_text
 from ostinato.training.supervised.record import Table
-from ostinato.training.supervised.report import finished, parts_of
+from ostinato.training.supervised.report import finished, parts_of, stem_of
 from ostinato.training.transcriber.encoding import text_of, together
 from ostinato.training.transcriber.scoring import in_words, tally
 from ostinato.training.transcriber.searching import Asked, Hypothesis, asked_of
@@ -56,7 +56,7 @@ def judged_lines(
     figures = seen.figures()
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        name = Path(file).name.partition(".")[0]
+        name = stem_of(file)
         table.write(folder / f"{name}-written.csv")
         write_text(folder / f"{name}-figures.json", json.dumps(figures, indent=1) + "\n")
     return [f"{in_words(figures)} ({seen.items:,} utterances)"]

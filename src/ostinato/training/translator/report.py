@@ -18,7 +18,7 @@ from ostinato.training.pictures.letters import visible
 from ostinato.training.progress import Display
 from ostinato.training.run_folder import RunFolder, write_text
 from ostinato.training.supervised.record import Table
-from ostinato.training.supervised.report import finished, parts_of
+from ostinato.training.supervised.report import finished, parts_of, stem_of
 from ostinato.training.translator.encoding import texts_of
 from ostinato.training.translator.scoring import answered, nats_of
 from ostinato.training.written.figures import in_words as figures_in_words
@@ -57,8 +57,8 @@ def judged_lines(
         say(note)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        rows.write(folder / f"{Path(file).stem}-written.csv")
-        write_text(folder / f"{Path(file).stem}-figures.json", json.dumps(texts.figures(), indent=1) + "\n")
+        rows.write(folder / f"{stem_of(file)}-written.csv")
+        write_text(folder / f"{stem_of(file)}-figures.json", json.dumps(texts.figures(), indent=1) + "\n")
     return [f"{in_words(texts.figures())} ({texts.items:,} sequences)", *([texts.signature] if texts.signature else [])]
 
 
