@@ -26,6 +26,7 @@ def test_every_item_is_read_as_it_was_written(tmp_path_factory, items):
     store = write(tmp_path_factory.mktemp("items"), items)
     assert len(store) == len(items)
     assert store.lengths("frames").tolist() == [len(words) for words in items]
+    assert [words.tolist() for words in store.all("words")] == items
     for k, words in enumerate(items):
         assert store.read("words", k).tolist() == words
         assert store.read("frames", k).tolist() == np.outer(words, [1, 2, 3]).reshape(-1, 3).tolist()

@@ -408,6 +408,16 @@ def test_items_without_captions_are_counted(table, tmp_path):
     assert any("without a caption" in line and "line 82" in line for line in notes)
 
 
+def test_words_that_are_mostly_unknown_are_said(tmp_path):
+    rows = "".join(f"#{k:02x}0000,what is {k}?,it is {k}\n" for k in range(20))
+    (tmp_path / "reds.csv").write_text(f"hex,question,answer\n{rows}")
+    lines = said(run_of(tmp_path / "reds.csv", tmp_path / "run", validation="0", least=2, vector="hex"))
+    assert [line for line in lines if line.startswith("note")] == [
+        "note    20 of 80 words of questions are unknown, 3 known (--least 2)",
+        "note    20 of 60 words of answers are unknown, 2 known (--least 2)",
+    ]
+
+
 def test_captions_that_are_all_too_long_or_missing_are_refused(table, tmp_path):
     with pytest.raises(DataError, match="every caption"):
         train(run_of(table, tmp_path / "run", longest=1), Silent())

@@ -231,17 +231,39 @@ def test_settings_that_cannot_be_are_refused_before_a_folder_exists(file, tmp_pa
     assert not (tmp_path / "run").exists()
 
 
-def test_pairs_with_a_side_missing_are_counted(file, tmp_path, capsys):
-    with file.open("a", encoding="utf-8") as text:
-        text.write("\ttwo\nzwei\t\n")
+def notes_of(file, out, **settings):
     said = []
     display = Silent()
     display.say = said.append
-    run = config.override(TranslatorRun(out=tmp_path / "run"), "test", {"file": str(file), "steps": 1, **SMALL})
-    train(run, display)
-    notes = [line for line in "\n".join(said).splitlines() if line.startswith("note")]
+    train(
+        config.override(TranslatorRun(out=out), "test", {"file": str(file), "steps": 1, **SMALL, **settings}), display
+    )
+    return [line for line in "\n".join(said).splitlines() if line.startswith("note")]
+
+
+def test_pairs_with_a_side_missing_are_counted(file, tmp_path):
+    with file.open("a", encoding="utf-8") as text:
+        text.write("\ttwo\nzwei\t\n")
+    notes = notes_of(file, tmp_path / "run")
     assert any("without a target" in line and "line 82" in line for line in notes)
     assert any("without a source" in line and "line 81" in line for line in notes)
+
+
+def test_words_that_are_mostly_unknown_are_said(tmp_path):
+    (tmp_path / "few.tsv").write_text("".join(f"tag {k}\tday number {k}\n" for k in range(20)))
+    words = {"source_tokens": "word", "target_tokens": "word", "validation": "0"}
+    assert notes_of(tmp_path / "few.tsv", tmp_path / "all", **words) == []
+    assert notes_of(tmp_path / "few.tsv", tmp_path / "run", **words, least=2, target_vocabulary=3) == [
+        "note    20 of 40 words of sources are unknown, 1 known (--least 2)",
+        "note    40 of 60 words of targets are unknown, 1 known (--least 2, --target-vocabulary 3)",
+    ]
+
+
+def test_a_few_unknown_words_are_not_said(tmp_path):
+    lines = [f"tag {k % 2}\tday {k % 2}\n" for k in range(40)]
+    (tmp_path / "most.tsv").write_text("".join([*lines, "nacht\tnight\n"]))
+    words = {"source_tokens": "word", "target_tokens": "word", "validation": "0"}
+    assert notes_of(tmp_path / "most.tsv", tmp_path / "run", **words, least=2) == []
 
 
 def test_pairs_that_are_all_too_long_are_refused(file, tmp_path):

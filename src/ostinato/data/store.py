@@ -8,7 +8,7 @@ items/NAME.ends        where each item ends, in rows (int64)
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,6 +120,10 @@ class Store:
         with open(self.folder / f"{name}.values", "rb") as file:
             file.seek(first * column.row_bytes)
             return _shaped(np.frombuffer(file.read((last - first) * column.row_bytes), column.dtype), column)
+
+    def all(self, name: str) -> Iterator[NDArray]:
+        """Yield the items of a column, in order."""
+        return (self.read(name, k) for k in range(len(self)))
 
     def column(self, name: str) -> NDArray:
         """Return all rows of a column, one item after the other; meant for what is small."""

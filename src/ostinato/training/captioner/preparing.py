@@ -27,6 +27,7 @@ from ostinato.training.run_folder import RunFolder, write_text
 from ostinato.training.supervised.scaling import Scaling
 from ostinato.training.supervised.schema import write_schema
 from ostinato.training.supervised.skipped import Skipped
+from ostinato.training.written.unknown import unknown_lines
 
 METRICS = {"char": ("exact", "cer", "characters"), "byte": ("exact", "cer", "characters"), "symbols": ("per", "exact")}
 """Figures of what is written, by the kind of its symbols; of texts those of captions."""
@@ -129,7 +130,7 @@ def prepare(run: CaptionerRun, folder: RunFolder, display: Display) -> None:
     _check_scaled(folder, told, encoder)
     longest = _write_items(folder, told, encoder, data, sources.skipped)
     write_schema(folder.schema, replace(schema, longest=longest))
-    for line in (*sources.skipped.lines(), *map(str, repeats.overlaps())):
+    for line in (*sources.skipped.lines(), *_unknown(folder, encoder, data), *map(str, repeats.overlaps())):
         display.say(f"note    {line}")
 
 
@@ -217,3 +218,12 @@ def _write_items(folder: RunFolder, told: list[Told], encoder: Encoder, data: Ca
         if not writers["train"].count:
             raise DataError(data.file, f"every caption has more than {data.longest:,} symbols", "", "Raise --longest")
     return longest
+
+
+def _unknown(folder: RunFolder, encoder: Encoder, data: CaptionedData) -> list[str]:
+    """Say where many symbols of what is learned from are unknown."""
+    train, settings = Store(folder.items / "train"), {"least": data.least, "vocabulary_size": data.vocabulary_size}
+    if encoder.question is None:
+        return unknown_lines("captions", train.all("target"), encoder.target, **settings)
+    lines = unknown_lines("questions", train.all("question"), encoder.question, **settings)
+    return [*lines, *unknown_lines("answers", train.all("target"), encoder.target, **settings)]

@@ -11,7 +11,7 @@ from ostinato._errors import DataError
 from ostinato.data.pairs import Pair, Pairs, Reading, open_pairs, targets_beside, why_left_out
 from ostinato.data.repeats import Repeats
 from ostinato.data.splitting import BY_CONTENT, PARTS, Part, TextDealer, check_parts, parts_asked
-from ostinato.data.store import Writer
+from ostinato.data.store import Store, Writer
 from ostinato.data.units import Side, Units, as_text
 from ostinato.training.config import TranslatorRun, above_zero
 from ostinato.training.config.translator import PairData
@@ -20,6 +20,7 @@ from ostinato.training.run_folder import RunFolder, write_text
 from ostinato.training.supervised.schema import write_schema
 from ostinato.training.supervised.skipped import Skipped
 from ostinato.training.translator.encoding import COLUMNS, Encoder, TranslatorSchema
+from ostinato.training.written.unknown import unknown_lines
 
 METRICS = {"symbols": ("per", "exact"), "char": ("exact", "cer", "characters"), "byte": ("exact", "cer", "characters")}
 """Figures of what is written, by the kind of its symbols; of texts those of translation."""
@@ -106,7 +107,7 @@ def prepare(run: TranslatorRun, folder: RunFolder, display: Display) -> None:
     write_text(folder.tokenizer, target.to_json())
     ratio = _write_items(folder, pairs, Encoder(schema, source, target), data, skipped)
     write_schema(folder.schema, replace(schema, ratio=ratio))
-    for line in (*skipped.lines(), *map(str, repeats.overlaps())):
+    for line in (*skipped.lines(), *_unknown(folder, source, target, data), *map(str, repeats.overlaps())):
         display.say(f"note    {line}")
 
 
@@ -127,3 +128,12 @@ def _write_items(folder: RunFolder, pairs: PairsOf, encoder: Encoder, data: Pair
         if not writers["train"].count:
             raise DataError(data.file, f"every pair has more than {data.longest:,} symbols", "", "Raise --longest")
     return ratio
+
+
+def _unknown(folder: RunFolder, source: Units, target: Units, data: PairData) -> list[str]:
+    """Say where many symbols of what is learned from are unknown."""
+    train, least = Store(folder.items / "train"), data.least
+    return [
+        *unknown_lines("sources", train.all("source"), source, least=least, source_vocabulary=data.source_vocabulary),
+        *unknown_lines("targets", train.all("target"), target, least=least, target_vocabulary=data.target_vocabulary),
+    ]
