@@ -135,7 +135,7 @@ def typed_pair(text: str, number: int, kind: str, file: str = "") -> Pair:
 
 def _is_same(source: str, targets: str) -> bool:
     paths = Path(source), Path(targets)
-    return source == targets or all(path.exists() for path in paths) and paths[0].samefile(paths[1])
+    return source == targets or (all(path.exists() for path in paths) and paths[0].samefile(paths[1]))
 
 
 def _of_one_file(source: Source, reading: Reading, paired: bool) -> Pairs:
