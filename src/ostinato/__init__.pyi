@@ -1,5 +1,6 @@
 """The public list: what `import ostinato` offers, alphabetical."""
 
+from . import diagnostics as diagnostics
 from . import nn as nn
 from ._errors import ConfigError as ConfigError
 from ._errors import DataError as DataError
@@ -28,6 +29,7 @@ from .cells.wrappers.variational_dropout import VariationalDropout as Variationa
 from .cells.wrappers.weight_noise import WeightNoise as WeightNoise
 from .cells.wrappers.zoneout import Zoneout as Zoneout
 from .decoding.sampling import Sampling as Sampling
+from .inspection.report import inspect as inspect
 from .layers.crf import CRF as CRF
 from .layers.image_encoder import ImageEncoder as ImageEncoder
 from .layers.recurrent import Recurrent as Recurrent

@@ -29,6 +29,7 @@ COMMANDS = {
     "generate": ("generate", "write text with a trained model"),
     "predict": ("predict", "answer texts, series or a file of them with a trained model"),
     "evaluate": ("evaluate", "score a file with a trained model"),
+    "inspect": ("inspect", "look inside a trained model: how far gradients reach, and more, as a page"),
     "tune language-model": ("tune", "search the settings of a language model"),
     "tune task": ("tune", "search the settings on a synthetic task"),
     "compare": ("compare", "show runs side by side: scores, settings that differ, curves"),

@@ -30,6 +30,7 @@ from ostinato.training.finite import Attempt, found_by_any, late_origin, refusal
 from ostinato.training.gradient import Backward, State, Window
 from ostinato.training.gradient.method import updates
 from ostinato.training.gradient.rows import rows_of_state
+from ostinato.training.horizon import Probe
 from ostinato.training.interrupts import StopRequest
 from ostinato.training.meter import Meter, Speed, refuse_non_finite
 from ostinato.training.processes import Processes, Shared
@@ -50,8 +51,7 @@ class Loop:
         self.task, self.training, self.folder, self.display = task, training, folder, display
         self.accelerator, self.device = accelerator, accelerator.device
         self.processes = Processes(accelerator)
-        self.rows = self.processes.share(training.batch_size)
-        self.lanes, self.method = task.lanes, task.method
+        self.rows, self.lanes, self.method = self.processes.share(training.batch_size), task.lanes, task.method
         if self.processes.count > 1:
             self.lanes, self.method = task.lanes.part(*self.rows), Shared(task.method, self.processes)
         self.updates = updates(self.method, self.lanes.length)
@@ -74,6 +74,7 @@ class Loop:
         self.state: State = None
         self.figures: dict[str, float] = {}
         self.solved = False
+        self.probe = Probe(task.model, task.lanes, training, display.say)
         self._began = self._read_at = self._saved_at = time.monotonic()
         self._last_saved_step: int | None = None
         self._speed = Speed()
@@ -121,11 +122,7 @@ class Loop:
         self.counters.seconds = self._elapsed()
         self._began = time.monotonic()
         scaler = self.accelerator.scaler
-        facts = {
-            "counters": asdict(self.counters),
-            "steps": self.total,
-            "scaler": scaler.state_dict() if scaler is not None else None,
-        }
+        facts = {"counters": asdict(self.counters), "steps": self.total, "scaler": scaler and scaler.state_dict()}
         state = self.processes.gathered(self.state)
         if self.processes.is_first:
             checkpoint.save(self.folder.last, self._bare(), self.stepping, state, self.device, facts, self.folder.kind)
@@ -216,6 +213,7 @@ class Loop:
             self.save()
         elif due == READ:
             self.meter.read()
+            self.probe.look(self._bare(), step, self.device)
             self._read_at = time.monotonic()
             self.display.update(self._figures())
 
@@ -223,6 +221,7 @@ class Loop:
         self.meter.read()
         figures, sample = self._figures(), ""
         if self.processes.is_first:
+            self.probe.look(self._bare(), self.counters.step, self.device)
             self.model.eval()
             with torch.no_grad():
                 self.figures = self.task.validate(self._bare())
@@ -262,6 +261,7 @@ class Loop:
             "skipped_steps": self.counters.skipped,
             "learning_rate": self.schedule.at(figures.step - 1),
             **self.stepping.average.figures(),
+            **self.probe.figures(),
             **{f"valid_{name}": value for name, value in self.figures.items()},
             "seconds": round(self._elapsed(), 3),
         }
@@ -282,6 +282,7 @@ class Loop:
             norm=self.meter.norm,
             read_per_s=speed,
             seconds_left=(self.total - counters.step) * per_step / speed if speed else math.nan,
+            horizon=self.probe.shown(),
         )
 
     def _elapsed(self) -> float:

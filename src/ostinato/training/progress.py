@@ -30,6 +30,8 @@ class Figures:
     unit: str = "symbols"
     read: int = 0
     endless: bool = False
+    horizon: str | None = None
+    """Steps back after which a gradient is lost; None where that is not measured."""
 
 
 class Display(Protocol):
@@ -176,6 +178,7 @@ def _columns(figures: Figures) -> list[tuple[str, int, str]]:
         ("loss", 8, shown(figures.loss, ".4f")),
         *([] if bits is None else [("bits/char", 10, shown(bits, ".4f"))]),
         ("norm", 7, f"{figures.norm:.2f}"),
+        *([] if figures.horizon is None else [("horizon", 9, figures.horizon)]),
         (speed, len(speed) + 1, f"{figures.read_per_s:,.0f}"),
         ("left", 9, duration(figures.seconds_left)),
     ]
@@ -184,8 +187,9 @@ def _columns(figures: Figures) -> list[tuple[str, int, str]]:
 def _described(figures: Figures) -> str:
     known = figures.bits_per_character is not None and math.isfinite(figures.bits_per_character)
     bits = f"{figures.bits_per_character:.3f} bits/char  " if known else ""
+    horizon = "" if figures.horizon is None else f"horizon {figures.horizon}  "
     return (
-        f"loss {shown(figures.loss, '.3f')}  {bits}norm {figures.norm:.2f}  "
+        f"loss {shown(figures.loss, '.3f')}  {bits}norm {figures.norm:.2f}  {horizon}"
         f"{figures.read_per_s:,.0f} {figures.unit}/s  {duration(figures.seconds_left)} left"
     )
 

@@ -9,13 +9,13 @@ for any cell and whatever state s it has. As in eq. 10 its gradient is the immed
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from ostinato.cells.cell import State
+from ostinato.diagnostics.taps import apart, floating
 from ostinato.layers.stack import Seen
 
 LEAST = 1e-20
@@ -53,22 +53,9 @@ def _states(seen: Seen) -> tuple[list[State], list[tuple[Tensor, State]]]:
         if seen.reset is not None:
             state = _begun_anew(state, fresh, seen.reset[t])
         before.append(pytree.tree_map(Tensor.detach, state))
-        after.append(_apart(*seen.cell.step(x, state)))
+        after.append(apart(*seen.cell.step(x, state)))
         state = after[-1][1]
     return before, after
-
-
-def _apart(output: Tensor, state: State) -> tuple[Tensor, State]:
-    """Return both with the parts of the state as variables of their own: none is reached by way of another.
-
-    An LSTM's h' is made of its c', and ∂E/∂c' is to hold h' as it is. An output that is no part of the state stays.
-    """
-    leaves, structure = pytree.tree_flatten(state)
-    if not any(output is leaf for leaf in leaves):
-        return output, state
-    apart = [leaf.view_as(leaf) for leaf in leaves]
-    [own, *_] = [copy for copy, leaf in zip(apart, leaves, strict=True) if output is leaf]
-    return own, pytree.tree_unflatten(apart, structure)
 
 
 def _omega(seen: Seen, before: list[State], credits: Sequence[Tensor]) -> Tensor:
@@ -76,7 +63,7 @@ def _omega(seen: Seen, before: list[State], credits: Sequence[Tensor]) -> Tensor
     state = pytree.tree_map(lambda *steps: _cut(torch.cat(steps)), *before)
     _, reached = seen.cell.step(wide(seen.inputs.detach()).flatten(0, 1), state)
     back = torch.autograd.grad(
-        _floating(reached), _floating(state), credits, create_graph=True, allow_unused=True, materialize_grads=True
+        floating(reached), floating(state), credits, create_graph=True, allow_unused=True, materialize_grads=True
     )
     given, left = _squared_norm(credits), _squared_norm(back)
     counts = given > LEAST
@@ -99,11 +86,7 @@ def _outputs_of(after: list[tuple[Tensor, State]]) -> list[Tensor]:
 
 
 def _leaves(after: list[tuple[Tensor, State]]) -> list[Tensor]:
-    return [leaf for _, state in after for leaf in _floating(state)]
-
-
-def _floating(state: Any) -> list[Tensor]:
-    return [leaf for leaf in pytree.tree_leaves(state) if leaf.is_floating_point()]
+    return [leaf for _, state in after for leaf in floating(state)]
 
 
 def _squared_norm(parts: Sequence[Tensor]) -> Tensor:

@@ -34,6 +34,8 @@ class Running:
     """Numbers the products are computed in."""
     threads: int | None = None
     """Threads of the CPU (default: torch's choice)."""
+    gradient_horizon: bool = True
+    """Measure now and then how far back gradients reach, in at most a hundredth of the time."""
     tracker: Literal[
         "auto", "none", "tensorboard", "wandb", "mlflow", "aim", "comet_ml", "clearml", "dvclive", "swanlab", "trackio"
     ] = "auto"  # fmt: skip

@@ -1,0 +1,42 @@
+"""`ostinato inspect`: writes the page that `ostinato.inspect` makes of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Inspect:
+    """Look inside a trained model: how far gradients reach, what its states do and respond to."""
+
+    run: tyro.conf.Positional[Path]
+    """Folder of a run."""
+    text: str | None = None
+    """Text to read (default: what the run kept to validate)."""
+    data: Path | None = None
+    """File to read."""
+    out: Path | None = None
+    """Folder for the page, pictures and numbers (default: inspect in the run)."""
+    steps: int = 256
+    """Steps of a window."""
+    rows: int = 32
+    """Windows that are read."""
+
+
+def run(arguments: list[str], program: str) -> int:
+    """Print where the page is."""
+    asked = tyro.cli(Inspect, prog=program, args=arguments)
+
+    from ostinato.cli.results import say
+    from ostinato.inspection.report import inspect  # imports torch, which --help does without
+
+    def progress(done: int, total: int, name: str) -> None:
+        if name:
+            say(f"{done + 1}/{total}  {name}")
+
+    print(inspect(asked.run, text=asked.text, data=asked.data, out=asked.out, steps=asked.steps, rows=asked.rows,
+                  progress=progress))  # fmt: skip
+    return 0

@@ -1,0 +1,5 @@
+"""What happens inside a recurrent network over time: how far gradients reach, what states do and respond to."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={"flow": ["Flow", "gradient_flow"]})

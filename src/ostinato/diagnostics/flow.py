@@ -1,0 +1,180 @@
+"""How far back a gradient reaches: ‖∂L_t/∂s_{t-k}‖ against k, for any cell and whatever state s it has.
+
+Hochreiter (1991) and Bengio, Simard and Frasconi (1994) show why it vanishes or explodes; Pascanu, Mikolov and Bengio
+(2013, arXiv:1211.5063, section 2) bound it. Here it is measured, on a model and its data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ostinato._errors import ConfigError
+from ostinato.cells.cell import State
+from ostinato.diagnostics.taps import Step, Tap, tapped
+
+LOST = 0.01
+"""Share of its norm that a gradient has left where it counts as lost."""
+FAINT = 1e-30
+"""Norms below it, of the norm at the end, are too close to the smallest numbers to fit a rate to."""
+
+
+@dataclass(frozen=True)
+class Flow:
+    """The gradient of one layer, or of a network of them, read in one direction."""
+
+    network: str
+    """Where its `Recurrent` stands in the model, as `named_modules` names it."""
+    layer: int | None
+    """From 0; None for the states of all layers together."""
+    backwards: bool
+    norms: NDArray[np.float64]
+    """(K, N): ‖∂L_t/∂s_{t-k}‖ of N rows, each from its own last step t that the loss depends on; NaN before a row's
+    first step."""
+
+    @property
+    def ratios(self) -> NDArray[np.float64]:
+        """(K, N): the norms, as shares of those at k = 0; at k = 1 where the output is made beside the state."""
+        first = self.norms[:1]
+        return self.norms / np.where(first > 0, first, self.norms[1:2])
+
+    def quantile(self, share: float) -> NDArray[np.float64]:
+        """Return, of each k, a quantile over rows of `ratios`."""
+        return np.nanquantile(self.ratios, share, axis=1, method="nearest")  # between infinities lies nothing
+
+    @property
+    def median(self) -> NDArray[np.float64]:
+        """(K,): the half of all rows has less."""
+        return self.quantile(0.5)
+
+    def horizon(self, lost: float = LOST) -> int | None:
+        """Return the steps back after which the median stays below `lost`; None where it does not, so far as is seen.
+
+        >>> Flow("", 0, False, np.array([[1.0], [0.1], [0.5], [0.001]])).horizon()
+        3
+        """
+        above = np.flatnonzero(self.median >= lost)
+        return None if above[-1] + 1 == len(self.norms) else int(above[-1]) + 1
+
+    def rate(self) -> float:
+        """Return by what the median is multiplied at each step further back: fitted to the farther half, in logarithms.
+
+        NaN where fewer than three steps are left to fit.
+
+        >>> round(Flow("", 0, False, 0.9 ** np.arange(20.0)[:, None]).rate(), 6)
+        0.9
+        """
+        median = self.median
+        kept = np.flatnonzero((median > FAINT) & np.isfinite(median))
+        kept = kept[len(kept) // 2 :]
+        return float(np.exp(np.polyfit(kept, np.log(median[kept]), 1)[0])) if len(kept) > 2 else float("nan")
+
+
+def gradient_flow(model: nn.Module, batch: Any, state: State = None) -> list[Flow]:
+    """Return how the gradient of the loss flows back: of each network and direction as a whole, then of its layers.
+
+    model  with `loss(batch, state) -> (loss, count, state)` and at least one `Recurrent`.
+
+    The loss is that of the last step of each row that it depends on. Layers run once on the eager engine, in
+    evaluation mode; the model is left as it was and nothing is drawn. Raises ConfigError for a model without
+    recurrence, or without a gradient that reaches its layers.
+    """
+    with in_evaluation(model), tapped(model) as taps, torch.enable_grad():
+        loss, *_ = model.loss(batch, state)  # type: ignore[operator]
+    taps = [tap for tap in taps if tap.steps]
+    if not taps:
+        got = "a model without recurrent layers"
+        raise ConfigError("gradient_flow", got, "Its layers are those of ostinato.Recurrent", "Pass such a model")
+    flows = [flow for group in _groups(taps) for flow in _flows(loss, group)]
+    if not flows:
+        got = "the loss depends on no step of its recurrent layers"
+        raise ConfigError("gradient_flow", got, "A gradient must reach them", "Pass a batch with something to predict")
+    return flows
+
+
+@contextmanager
+def in_evaluation(model: nn.Module) -> Iterator[None]:
+    """Let a model evaluate while the block runs; what is drawn there is drawn aside."""
+    learns = model.training
+    with torch.random.fork_rng():
+        model.eval()
+        try:
+            yield
+        finally:
+            model.train(learns)
+
+
+def _groups(taps: Sequence[Tap]) -> Iterator[list[Tap]]:
+    """Yield the layers of each network and direction, from the lowest to the top."""
+
+    def whose(tap: Tap) -> tuple[str, bool]:
+        return tap.network, tap.backwards
+
+    return (list(group) for _, group in groupby(sorted(taps, key=whose), whose))
+
+
+def _flows(loss: Tensor, taps: list[Tap]) -> list[Flow]:
+    outputs = [step.output for step in taps[-1].steps]
+    credits = torch.autograd.grad(loss, outputs, retain_graph=True, allow_unused=True, materialize_grads=True)
+    ends = _last(_by_row([credit.flatten(1).norm(dim=1) for credit in credits]))
+    if not (ends >= 0).any():
+        return []
+    at_end = [credit * (ends[: len(credit)] == k)[:, None] for k, credit in enumerate(credits)]
+    squares = _squares(outputs, at_end, [tap.steps for tap in taps])
+    whole: Tensor = sum(squares)  # type: ignore[assignment]
+    each = [_backwards(square, ends).sqrt() for square in (whole, *squares)]
+    counted = (ends >= 0) & torch.stack([_starts(norms) for norms in each]).all(0)
+    if not counted.any():
+        return []
+    first = taps[0]
+    names = [None, *(tap.layer for tap in taps)]
+    return [
+        Flow(first.network, layer, first.backwards, norms[:, counted].numpy())
+        for layer, norms in zip(names, each, strict=True)
+    ]
+
+
+def _starts(norms: Tensor) -> Tensor:
+    """Return which rows have a gradient (K, B) at k = 0, or at 1, to compare others with."""
+    first = norms[:2]
+    return (first > 0).any(0) & ~first.isinf().any(0)
+
+
+def _squares(outputs: list[Tensor], credits: list[Tensor], layers: list[list[Step]]) -> list[Tensor]:
+    """Return, of each layer, the squared norms (T, B) of the gradient by its state after each step."""
+    wanted = [leaf for steps in layers for step in steps for leaf in step.state]
+    given = iter(torch.autograd.grad(outputs, wanted, credits, True, allow_unused=True, materialize_grads=True))
+
+    def square(step: Step) -> Tensor:
+        parts = [next(given).double().flatten(1).square().sum(1) for _ in step.state]
+        return torch.stack(parts).sum(0).nan_to_num(torch.inf, torch.inf)  # what overflows is not known any more
+
+    return [_by_row([square(step) for step in steps]) for steps in layers]
+
+
+def _by_row(steps: list[Tensor]) -> Tensor:
+    """Return (T, B) of steps that fewer and fewer rows have, zero where a row has none."""
+    whole = steps[0].new_zeros(len(steps), len(steps[0]), device="cpu")
+    for step, values in zip(whole, steps, strict=True):
+        step[: len(values)] = values.detach()
+    return whole
+
+
+def _last(norms: Tensor) -> Tensor:
+    """Return, of each row, the last step whose norm is above zero; -1 where there is none."""
+    places = torch.arange(len(norms))[:, None].where(norms > 0, -1)
+    return places.max(0).values
+
+
+def _backwards(values: Tensor, ends: Tensor) -> Tensor:
+    """Return (K, B) of values (T, B): step `end - k` of each row; NaN before the first."""
+    steps = ends - torch.arange(len(values))[:, None]
+    return values.gather(0, steps.clamp(min=0)).where(steps >= 0, torch.nan)

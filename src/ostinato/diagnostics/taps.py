@@ -1,0 +1,122 @@
+"""Taps: every step of every recurrent layer of a model, kept in the graph while the model runs as it always does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+from ostinato.cells.cell import Bound, Cell, State, StepAt
+from ostinato.layers.recurrent import Recurrent
+
+
+class Step(NamedTuple):
+    """One step of the rows that are alive at it, longest first."""
+
+    state: tuple[Tensor, ...]
+    """The parts of the state after it that are numbers, (B, …) each a variable of its own."""
+    output: Tensor
+    """(B, O)"""
+
+
+@dataclass
+class Tap:
+    """What one layer, or one direction of it, did."""
+
+    network: str
+    """Where the `Recurrent` stands in the model, as `named_modules` names it."""
+    layer: int
+    """From 0."""
+    backwards: bool
+    top: bool
+    """Whether its output leaves the network."""
+    steps: list[Step] = field(default_factory=list)
+    """In the order in which they were taken: of the backward direction, from the last symbol to the first."""
+
+
+@contextmanager
+def tapped(model: nn.Module) -> Iterator[list[Tap]]:
+    """Keep the steps of all recurrent layers while the block runs.
+
+    Compiled loops keep no intermediate states, so layers run on the eager engine here, to the same numbers.
+    """
+    taps: list[Tap] = []
+    found = [(name, module) for name, module in model.named_modules() if isinstance(module, Recurrent)]
+    before = [(module, module.engine, module.recompute) for _, module in found]
+    try:
+        for name, network in found:
+            network.engine, network.recompute = "eager", False
+            for depth, cells in enumerate(network.layers):
+                for k, cell in enumerate(cells):  # type: ignore[arg-type]
+                    tap = Tap(name, depth, k == 1, depth == len(network.layers) - 1)
+                    taps.append(tap)
+                    cells[k] = _Tapped(cell, tap)  # type: ignore[index,operator]
+        yield taps
+    finally:
+        for network, engine, recompute in before:
+            network.engine, network.recompute = engine, recompute
+            for cells in network.layers:
+                for k, cell in enumerate(cells):  # type: ignore[arg-type]
+                    cells[k] = cell.inner if isinstance(cell, _Tapped) else cell  # type: ignore[index,operator]
+
+
+class _Tapped(Cell):
+    """A cell whose steps are kept. It is a plain one to `unroll`, which runs it step by step."""
+
+    def __init__(self, inner: Cell, tap: Tap):
+        super().__init__()
+        self.inner, self.tap = inner, tap
+        self.input_size, self.hidden_size, self.output_size = inner.input_size, inner.hidden_size, inner.output_size
+        self.uses_dt, self.needs_positive_dt, self.draws = inner.uses_dt, inner.needs_positive_dt, inner.draws
+
+    def initial_state(self, batch_size: int, *, device=None, dtype=None) -> State:
+        return self.inner.initial_state(batch_size, device=device, dtype=dtype)
+
+    def bind(self) -> Bound:
+        return _Kept(self.inner.bind(), self.tap)
+
+    def begin(self, inputs: Tensor) -> tuple[Bound, Tensor]:
+        bound, inputs = self.inner.begin(inputs)
+        return _Kept(bound, self.tap), inputs
+
+
+class _Kept:
+    """A bound cell whose steps are kept."""
+
+    def __init__(self, inner: Bound, tap: Tap):
+        self.inner, self.tap = inner, tap
+        self.input_size, self.output_size = inner.input_size, inner.output_size
+        self.uses_dt, self.needs_positive_dt = inner.uses_dt, inner.needs_positive_dt
+
+    def initial_state(self, batch_size: int, *, device, dtype) -> State:
+        return self.inner.initial_state(batch_size, device=device, dtype=dtype)
+
+    def over(self, data: Tensor, dt: Tensor | None, rows: Sequence[int]) -> StepAt:
+        step_at = self.inner.over(data, dt, rows)
+
+        def kept(k: int, state: State) -> tuple[Tensor, State]:
+            output, state = apart(*step_at(k, state))
+            self.tap.steps.append(Step(tuple(floating(state)), output))
+            return output, state
+
+        return kept
+
+
+def apart(output: Tensor, state: State) -> tuple[Tensor, State]:
+    """Return both with the parts of the state as variables of their own: none is reached by way of another.
+
+    An LSTM's h' is made of its c', and ∂E/∂c' is to hold h' as it is. An output that is no part of the state stays.
+    """
+    leaves, structure = pytree.tree_flatten(state)
+    copies = [leaf.view_as(leaf) for leaf in leaves]
+    own = [copy for copy, leaf in zip(copies, leaves, strict=True) if output is leaf]
+    return (own[0] if own else output), pytree.tree_unflatten(copies, structure)
+
+
+def floating(state: State) -> list[Tensor]:
+    """Return the parts of a state that are numbers to differentiate by."""
+    return [leaf for leaf in pytree.tree_leaves(state) if leaf.is_floating_point()]

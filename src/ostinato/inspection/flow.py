@@ -1,0 +1,91 @@
+"""How far back gradients reach, of a trained model and of the same before it learned."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ostinato.diagnostics.flow import LOST, Flow, gradient_flow
+from ostinato.inspection.drawing import picture
+from ostinato.inspection.section import Picture, Section
+from ostinato.inspection.subject import Subject
+
+FLOOR = 1e-8
+"""Shares of the gradient below it are not drawn."""
+
+
+def section(subject: Subject) -> Section:
+    """Measure and draw the gradient flow of each network of the model."""
+    flows, before = gradient_flow(subject.model, subject.batch), gradient_flow(subject.fresh, subject.batch)
+    networks = dict.fromkeys((flow.network, flow.backwards) for flow in flows)
+    pictures = tuple(_picture(*network, flows, before) for network in networks)
+    return Section(
+        "Gradient flow",
+        "What is wrong at a step can only be learned from steps that its gradient reaches. How much of it is left k "
+        "steps back?",
+        pictures,
+        data={"after": [_numbers(flow) for flow in flows], "before": [_numbers(flow) for flow in before]},
+    )
+
+
+def _picture(network: str, backwards: bool, flows: list[Flow], before: list[Flow]) -> Picture:
+    own = [flow for flow in flows if (flow.network, flow.backwards) == (network, backwards)]
+    fresh = next(f for f in before if (f.network, f.backwards, f.layer) == (network, backwards, None))
+    whole, *layers = own
+
+    def fill(figure: Any) -> None:
+        axes = figure.subplots()
+        steps = np.arange(len(whole.median))
+        axes.fill_between(steps, whole.quantile(0.1), whole.quantile(0.9), alpha=0.2, lw=0, label="80 % of windows")
+        axes.plot(steps, whole.median, lw=1.8, label="all layers, median")
+        for flow in layers if len(layers) > 1 else ():
+            axes.plot(steps, flow.median, lw=0.9, ls="--", label=f"layer {(flow.layer or 0) + 1}")
+        axes.plot(np.arange(len(fresh.median)), fresh.median, lw=1.0, color="#7a7f87", ls=":", label="before learning")
+        axes.axhline(LOST, lw=0.6, color="#7a7f87")
+        axes.set(yscale="log", xlabel="steps back, k", ylabel="share of the gradient that is left")
+        axes.set_ylim(bottom=max(FLOOR, 0.5 * float(np.nanmin(np.where(whole.median > 0, whole.median, np.nan)))))
+        axes.legend(fontsize=8)
+
+    name = "-".join(["gradient-flow", network.replace(".", "-"), *(["backwards"] if backwards else [])])
+    alt = f"Share of the gradient that is left against steps back, of {network}: {in_words(whole)}"
+    return picture(name, fill, alt=alt, caption=f"{in_words(whole)} Before learning: {_briefly(fresh)}.")
+
+
+def in_words(flow: Flow) -> str:
+    """Return what a flow means, in a sentence or two."""
+    window, horizon, rate = len(flow.median) - 1, flow.horizon(), flow.rate()
+    if flow.median.max() > 1 / LOST:
+        return f"The gradient explodes: {window} steps back it is up to {flow.median.max():.3g} times as large."
+    if horizon is None:
+        return f"{window} steps back {flow.median[-1]:.0%} of the gradient is left: the horizon lies beyond the window."
+    half = f", which halves it every {math.log(0.5) / math.log(rate):.3g} steps" if 0 < rate < 1 else ""
+    return (
+        f"After {horizon} steps 99 % of the gradient is lost: what happened earlier hardly changes what is learned. "
+        f"Further back each step leaves {rate:.3g} of it{half}."
+    )
+
+
+def _briefly(flow: Flow) -> str:
+    horizon = flow.horizon()
+    return f"more than {len(flow.median) - 1} steps" if horizon is None else f"{horizon} steps"
+
+
+def _numbers(flow: Flow) -> dict[str, Any]:
+    rate = flow.rate()
+    return {
+        "network": flow.network,
+        "layer": flow.layer,
+        "backwards": flow.backwards,
+        "horizon": flow.horizon(),
+        "window": len(flow.median) - 1,
+        "rate": rate if math.isfinite(rate) else None,
+        "median": _finite(flow.median),
+        "low": _finite(flow.quantile(0.1)),
+        "high": _finite(flow.quantile(0.9)),
+    }
+
+
+def _finite(values: np.ndarray) -> list[float | None]:
+    return [value if math.isfinite(value) else None for value in values.tolist()]

@@ -1,0 +1,65 @@
+"""`inspect`: looks inside the model of a run, and writes a page, pictures and numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from ostinato._files import replace_file
+from ostinato._version import __version__
+from ostinato.inspection import flow
+from ostinato.inspection.page import page
+from ostinato.inspection.section import Section
+from ostinato.inspection.subject import ROWS, STEPS, Subject, open_subject
+from ostinato.training.task import engines
+
+SECTIONS: dict[str, Callable[[Subject], Section]] = {"gradient flow": flow.section}
+"""What a report says, in order."""
+
+
+def inspect(
+    run: str | Path,
+    *,
+    text: str | None = None,
+    data: str | Path | None = None,
+    out: str | Path | None = None,
+    steps: int = STEPS,
+    rows: int = ROWS,
+    progress: Callable[[int, int, str], None] = lambda done, total, name: None,
+) -> Path:
+    """Look inside the model of a run and return the page that says what was found.
+
+    text, data   what the model reads: a text, or a file; what the run kept to validate where neither is given.
+    out          folder of the page, with each picture as PNG and the numbers as JSON (default: `inspect` in the run).
+    steps, rows  the windows that are read.
+    progress     is told how many sections are done, of how many, and which comes next.
+
+    Raises RunError, DataError or ConfigError for what cannot be opened or read.
+    """
+    subject = open_subject(Path(run), text=text, data=None if data is None else Path(data), steps=steps, rows=rows)
+    folder = Path(run) / "inspect" if out is None else Path(out)
+    sections = []
+    for done, (name, section) in enumerate(SECTIONS.items()):
+        progress(done, len(SECTIONS), name)
+        sections.append(section(subject))
+    progress(len(SECTIONS), len(SECTIONS), "")
+    return _written(folder, subject, sections)
+
+
+def _written(folder: Path, subject: Subject, sections: list[Section]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for section in sections:
+        numbers = json.dumps(section.data, ensure_ascii=False, indent=1, allow_nan=False)
+        replace_file(folder / f"{section.anchor}.json", numbers.encode())
+        for picture in section.pictures:
+            replace_file(folder / f"{picture.name}.png", picture.png)
+    lines = [
+        f"A {subject.kind.replace('-', ' ')}. Read here: {subject.read}.",
+        f"In training and use its layers run on: {engines(subject.model)}. Such loops keep nothing of what happens "
+        "inside, so everything here was measured step by step, on the eager engine, to the same numbers.",
+        f"Ostinato {__version__}.",
+    ]
+    made = folder / "index.html"
+    replace_file(made, page(f"Inside {subject.name}", lines, sections).encode())
+    return made

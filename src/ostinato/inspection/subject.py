@@ -1,0 +1,99 @@
+"""What is inspected: a trained model, the same as it was before learning, and rows of data that it reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ostinato._errors import ConfigError, DataError
+from ostinato.data.lanes import Segment
+from ostinato.data.readers import documents
+from ostinato.data.streams import TokenStream
+from ostinato.training.opening import kind_of, load
+from ostinato.training.run_folder import RunFolder
+from ostinato.training.trained import TrainedLanguageModel, build_model
+
+ROWS, STEPS = 32, 256
+"""Windows that are read, and how long they are, unless it is said."""
+FEWEST = 8
+"""Steps of a window at least."""
+SYMBOLS = 100_000
+"""Of a text, at most so many are read."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model and what it reads here."""
+
+    name: str
+    kind: str
+    model: nn.Module
+    fresh: nn.Module
+    """The same at the start of its training."""
+    batch: Any
+    """What `model.loss` takes: rows side by side."""
+    read: str
+    """What these rows are, in words."""
+    trained: Any
+    """As `ostinato.load` opens it."""
+    symbols: np.ndarray | None = None
+    """Of a language model, the symbols that were read, in one row."""
+
+
+def open_subject(
+    run: Path, *, text: str | None = None, data: Path | None = None, steps: int = STEPS, rows: int = ROWS
+) -> Subject:
+    """Open a run and what it is to read: `text`, a file, or what the run kept to validate.
+
+    Raises RunError for a run that cannot be opened, DataError for a text without known symbols or shorter than a
+    window, ConfigError for a kind of run that cannot be inspected, and for sizes of windows that cannot be.
+    """
+    for name, value, least in (("steps", steps, FEWEST), ("rows", rows, 1)):
+        if value < least:
+            raise ConfigError(f"--{name}", f"{value}", f"Possible: {least} or more")
+    kind, trained = kind_of(run), load(run)
+    if not isinstance(trained, TrainedLanguageModel):
+        raise ConfigError(str(run), f"a {kind}", "Runs that are inspected: language-model")
+    symbols, read = _symbols(run, trained, text, data)
+    batch = windows(symbols, steps, rows, read)
+    shape = f"{batch.inputs.shape[1]} windows of {len(batch.inputs)} symbols"
+    return Subject(run.name, kind, trained.model, _fresh(trained), batch, f"{shape} of {read}", trained, symbols)
+
+
+def windows(symbols: np.ndarray, steps: int, rows: int, read: str) -> Segment:
+    """Return windows of a text, evenly spread over it; shorter ones where the text is short. Raises DataError."""
+    steps = min(steps, len(symbols) - 1)
+    if steps < FEWEST:
+        got = f"{len(symbols)} symbols"
+        raise DataError(read, got, f"A window has {FEWEST} symbols and one to predict", "Give a longer text")
+    starts = np.unique(np.linspace(0, len(symbols) - 1 - steps, rows).astype(int))
+    cut = torch.from_numpy(np.stack([symbols[k : k + steps + 1] for k in starts], 1).astype(np.int64))
+    return Segment(cut[:-1], cut[1:], None)
+
+
+def _symbols(run: Path, trained: TrainedLanguageModel, text: str | None, data: Path | None) -> tuple[np.ndarray, str]:
+    if text is not None and data is not None:
+        raise ConfigError("--text", "--data beside it", "One of them is read", "Leave one out")
+    if text is not None:
+        return np.asarray(trained.vocabulary.encode(text)), "the text"
+    if data is not None:
+        kept = trained.run.data
+        found = []
+        for document in documents(data, column=kept.column, encoding=kept.encoding):
+            found.extend(np.asarray(trained.vocabulary.encode(piece)) for piece in document)
+            if sum(map(len, found)) > SYMBOLS:
+                break
+        return np.concatenate(found or [np.zeros(0, int)])[:SYMBOLS], data.name
+    stream = TokenStream.open(RunFolder(run).tokens, "valid")
+    return np.asarray(stream.tokens[:SYMBOLS]), "what was kept to validate"
+
+
+def _fresh(trained: TrainedLanguageModel) -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(trained.run.training.seed)
+        return build_model(trained.vocabulary.size, trained.run.model).eval()
