@@ -9,9 +9,12 @@ import yaml
 from safetensors.torch import load_file
 
 from ostinato import ConfigError, DataError, RunError
+from ostinato.training.horizon import FIGURES
 from ostinato.training.language_model import train_language_model
 from ostinato.training.meter import NonFiniteError
 from ostinato.training.trained import open_language_model as load
+
+TIMED = {"seconds", *FIGURES}
 
 
 def tensors(run, name: str) -> dict[str, torch.Tensor]:
@@ -26,7 +29,7 @@ def assert_same(one, other, name: str) -> None:
 
 def metrics(run) -> list[dict]:
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    return [{k: v for k, v in line.items() if k != "seconds"} for line in lines]
+    return [{k: v for k, v in line.items() if k not in TIMED} for line in lines]
 
 
 def test_a_run_holds_all_that_it_needs(tmp_path, text, small):

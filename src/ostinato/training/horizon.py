@@ -30,6 +30,8 @@ BEYOND = 4
 """A stream is looked at over so many times k2, which shows whether truncation cuts something off."""
 SHARE = 0.015
 """Of the time, at most."""
+FIGURES = ("gradient_horizon", "horizon_window", "gradient_left", "horizon_step")
+"""Names of what metrics keep of it. When it is measured depends on the clock, as nothing else there but `seconds`."""
 GROWN = 100.0
 """A gradient that grows so many times on its way back explodes."""
 
@@ -85,14 +87,11 @@ class Probe:
         return None if not self.is_on else "-" if self.horizon is None else str(self.horizon)
 
     def figures(self) -> dict[str, Any]:
-        """Return what metrics keep: the horizon (null where it lies beyond the window), the window and what is left."""
+        """Return what metrics keep, by `FIGURES`; the horizon is None where it lies beyond the window."""
         found = self.horizon
         if found is None:
             return {}
-        return {
-            "gradient_horizon": found.steps_back, "horizon_window": found.window, "gradient_left": found.left,
-            "horizon_step": found.step,
-        }  # fmt: skip
+        return dict(zip(FIGURES, (found.steps_back, found.window, found.left, found.step), strict=True))
 
     def _warn(self) -> None:
         """Say once what two measurements on end agree about."""
