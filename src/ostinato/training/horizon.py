@@ -19,6 +19,7 @@ from ostinato.diagnostics.flow import Flow, gradient_flow
 from ostinato.layers.recurrent import Recurrent
 from ostinato.training.config import Learning
 from ostinato.training.devices import move
+from ostinato.training.gradient.rows import rows_of
 from ostinato.training.task import Lanes
 
 ROWS = 4
@@ -108,13 +109,13 @@ class Probe:
 def probed(lanes: Lanes, training: Learning) -> Any:
     """Return what is looked at: a few rows of the longest of some readings, the end of them where they are long."""
     with torch.random.fork_rng(devices=[]):
-        part, longest = lanes.part(0, min(ROWS, lanes.rows)), None
+        part, longest = lanes.part(0, training.batch_size), None
         for reading in range(READINGS):
             part.begin(reading)
             if longest is not None and part.length <= longest[0]:
                 continue
             steps = min(part.length, _window(training))
-            longest = part.length, part.segment(part.length - steps, steps)
+            longest = part.length, rows_of(part.segment(part.length - steps, steps), 0, ROWS)
     assert longest is not None
     return longest[1]
 
