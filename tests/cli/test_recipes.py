@@ -27,6 +27,7 @@ FORECAST = {"etth1": "series.csv", "sunspots": "series.csv", "jsb": "rolls.json"
 TAGGED = {"ewt-upos": "tagged.conllu", "wnut17": "tagged.conll", "occupancy": "sensor.csv"}
 PAIRS = {
     "multi30k": "pairs.tsv",
+    "tatoeba": "pairs.tsv",
     "addition": "generated:addition?digits=2&items=60",
     "cmudict": "words.dict",
     "sigmorphon-turkish": "inflections",
