@@ -23,6 +23,19 @@ class Step(NamedTuple):
     """(B, O)"""
 
 
+class Pass(NamedTuple):
+    """What a layer read in one go over steps that follow each other."""
+
+    bound: Bound
+    """Its cell, with tensors."""
+    inputs: Tensor
+    """(N, D): the rows of the first step, then those of the second, …"""
+    dt: Tensor | None
+    """(N,)"""
+    before: list[State]
+    """The state before each step."""
+
+
 @dataclass
 class Tap:
     """What one layer, or one direction of it, did."""
@@ -36,6 +49,8 @@ class Tap:
     """Whether its output leaves the network."""
     steps: list[Step] = field(default_factory=list)
     """In the order in which they were taken: of the backward direction, from the last symbol to the first."""
+    passes: list[Pass] = field(default_factory=list)
+    """The same steps, as the cell was given them."""
 
 
 @contextmanager
@@ -97,8 +112,11 @@ class _Kept:
 
     def over(self, data: Tensor, dt: Tensor | None, rows: Sequence[int]) -> StepAt:
         step_at = self.inner.over(data, dt, rows)
+        before: list[State] = []
+        self.tap.passes.append(Pass(self.inner, data, dt, before))
 
         def kept(k: int, state: State) -> tuple[Tensor, State]:
+            before.append(state)
             output, state = apart(*step_at(k, state))
             self.tap.steps.append(Step(tuple(floating(state)), output))
             return output, state
