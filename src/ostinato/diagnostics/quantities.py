@@ -80,7 +80,7 @@ class Kept:
         """
         share = np.where((self.share >= 0) & (self.share <= 1), self.share, np.nan)
         with np.errstate(divide="ignore"):
-            return -1 / np.log(share) + 0.0
+            return np.abs(1 / np.log(share))
 
 
 @dataclass(frozen=True)
