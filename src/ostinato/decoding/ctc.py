@@ -85,8 +85,8 @@ class Prior(NamedTuple):
     """A language model over the symbols, for `ctc_beam`."""
 
     step: Callable[[Tensor, Any], tuple[Tensor, Any]]
-    """`step(symbols (R,), state) -> (scores (R, V), state)`, for any R; scores are log-probabilities up to a constant,
-    and that of the blank is not used."""
+    """`step(symbols (R,), state) -> (scores (R, V), state)`, for any R; scores are log-probabilities up to a constant.
+    The blank is never written by it: its score is the share of all that is none of the symbols, -inf where all are."""
     state: Any
     """A structure of tensors with B rows first, or None."""
     start: Tensor

@@ -53,10 +53,11 @@ class Tally:
 
     def lines(self) -> list[str]:
         """Return what is to be said of it beside its figures."""
-        if not self.misfits:
-            return []
-        texts = f"{self.misfits:,} texts are" if self.misfits > 1 else "1 text is"
-        return [f"{texts} longer than CTC allows in so short a sound, and not in the nats"]
+        said = self.asked.lines()
+        if self.misfits:
+            texts = f"{self.misfits:,} texts are" if self.misfits > 1 else "1 text is"
+            said.append(f"{texts} longer than CTC allows in so short a sound, and not in the nats")
+        return said
 
 
 def tally(

@@ -43,6 +43,10 @@ class Asked(NamedTuple):
     language: Language | None = None
     bonus: float = 0.0
 
+    def lines(self) -> list[str]:
+        """Return what is to be said of it."""
+        return [] if self.language is None else self.language.lines()
+
 
 def asked_of(settings: Writing, encoder: Encoder, n_best: int = 1) -> Asked:
     """Return how texts are looked for by these settings. Raises ConfigError for those that cannot be."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import shlex
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from ostinato.training.supervised.batches import Batches
 from ostinato.training.supervised.schema import read_schema
 from ostinato.training.supervised.shape import Parts
 from ostinato.training.task import engines
+from ostinato.training.trained import open_language_model
 from ostinato.training.transcriber import preparing, searching
 from ostinato.training.transcriber.building import OF_TRANSDUCERS, build_model
 from ostinato.training.transcriber.encoding import Encoder, TranscriberSchema, check_schema, collate
@@ -41,6 +43,8 @@ class TranscriberShape:
         preparing.check(run.data)
         searching.check(run.search)
         _check_loss(run)
+        if run.search.language_model is not None:
+            open_language_model(Path(run.search.language_model))
         above_zero("stack", run.model.stack)
         if run.training.gradient != "full":
             got = f"{run.training.gradient} was given"
@@ -58,12 +62,14 @@ class TranscriberShape:
     def assemble(self, run: TranscriberRun, folder: RunFolder) -> Parts:
         """Make the model and the batches."""
         encoder = opened(folder)
+        asked = searching.asked_of(run.search, encoder)  # which refuses a language model of other symbols
         train, valid = (Store(folder.items / part) for part in ("train", "valid"))
         valid = valid if len(valid) else train
         model, score = build_model(run, encoder.schema.width, encoder.units), score_of(run)
         batches = Batches(train, "frames", run.training.batch_size, run.training.seed, collate)
         validate = partial(_figures, store=valid, encoder=encoder, score=score)
-        return Parts(model, batches, validate, in_words, score, "nats", _said(run, encoder, train, valid))
+        said = [*_said(run, encoder, train, valid), *(f"note    {line}" for line in asked.lines())]
+        return Parts(model, batches, validate, in_words, score, "nats", said)
 
     def card(self, run: TranscriberRun, folder: RunFolder, model: nn.Module, figures: dict[str, Any]) -> str:
         """Return the text of the model card."""
