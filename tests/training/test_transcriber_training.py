@@ -246,6 +246,30 @@ def test_columns_name_parts(tmp_path, manifest):
     assert [len(Store(tmp_path / "run/state/items" / part)) for part in ("train", "valid", "test")] == [50, 5, 5]
 
 
+def with_parts(manifest, parts, name="parts.csv"):
+    lines = manifest.read_text().splitlines()
+    rows = [f"{line},{part}" for line, part in zip(lines[1:], parts, strict=False)]
+    (manifest.parent / name).write_text("\n".join([lines[0] + ",split", *rows]))
+    return manifest.parent / name
+
+
+def test_where_a_column_names_parts_those_to_test_are_scored(tmp_path, manifest):
+    file = with_parts(manifest, ["train"] * 40 + ["dev"] * 5 + ["test"] * 4 + ["Testing"])
+    train(begin(tmp_path / "run", file, part="split", steps=1), Silent())
+    trained = ostinato.load(tmp_path / "run")
+    seen, told = trained.judge(str(file))
+    assert seen.items == 5
+    assert "scored the test part alone, as column 'split' names it" in told
+    reported = json.loads((tmp_path / "run/report/figures.json").read_text())["test"]
+    assert seen.figures() == pytest.approx({name: reported[name] for name in seen.figures()})
+    assert len(list(trained.lines(file=str(file)))) == 50
+    assert trained.evaluate(manifest)["items"] == 60  # which has no such column
+    with pytest.raises(DataError, match="None of its rows is to test, as column 'split' says"):
+        trained.evaluate(with_parts(manifest, ["dev"] * 5, "dev.csv"))
+    with pytest.raises(DataError, match="'what' in column 'split' names no part"):
+        trained.evaluate(with_parts(manifest, ["what"] * 5, "what.csv"))
+
+
 @pytest.mark.parametrize("select", ["cer", "wer", "exact", "nats"])
 def test_any_figure_can_decide(tmp_path, manifest, select):
     train(begin(tmp_path / "run", manifest, select=select, steps=2), Silent())
@@ -441,6 +465,11 @@ def test_a_sound_without_speech_is_refused_as_it_comes_and_as_a_whole(tmp_path, 
         list(model.dictate(tmp_path / "a.wav"))
     with pytest.raises(BadSound, match=words):
         list(model.predict([tmp_path / "a.wav"]))
+
+
+def test_a_search_of_its_own_is_scored(tmp_path, learned, model):
+    figures = model.evaluate(learned / "speech.csv", beam=4, symbol_bonus=50.0)
+    assert figures["cer"] > model.evaluate(learned / "speech.csv")["cer"]
 
 
 def test_a_file_without_anything_to_score_is_refused(tmp_path, model):

@@ -46,7 +46,7 @@ def manifest_speech(
             words = None if said is None else row.text(said.column)
             yield Utterance(row.place, name, hear, words, None if of_part is None else row.value(of_part))
 
-    return Speech(file, f"{rows.format}; {', '.join(found)}", read, parts=part is not None)
+    return Speech(file, f"{rows.format}; {', '.join(found)}", read, part is not None, rows.columns)
 
 
 def audio_column(rows: Rows, asked: str | None) -> Choice:

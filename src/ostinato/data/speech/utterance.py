@@ -39,6 +39,8 @@ class Speech:
     """Begins to read."""
     parts: bool = False
     """Whether each utterance says its part itself."""
+    columns: tuple[str, ...] = ()
+    """Those of a manifest."""
     width: int | None = None
     """Numbers a frame, where it holds features; None where it holds sounds."""
 

@@ -17,6 +17,7 @@ from ostinato.data.speech import Sound, Speech, Utterance
 from ostinato.data.speech.chunks import file_chunks, piped_chunks
 from ostinato.data.speech.folders import single_speech
 from ostinato.data.speech.sound import audible, checked, mixed
+from ostinato.data.splitting import Part, part_named
 from ostinato.models.transcriber import Transcriber
 from ostinato.training.config import TranscriberRun, above_zero
 from ostinato.training.config.transcriber import SpeechData, Writing
@@ -109,10 +110,12 @@ class TrainedTranscriber:
     def evaluate(self, file: Path | str, **data: Any) -> dict[str, float]:
         """Score a file of speech; `data` are settings of the data and of the search that differ from the run's.
 
-        Of an archive of digits the test part is scored. Returns the figures of training, `items`, and `skipped`: those
-        without a text, or that nothing is heard in. Raises DataError as training does.
+        Of an archive of digits the test part is scored, and so it is of a file with the column that names parts in the
+        run. Returns the figures of training, `items`, and `skipped`: those without a text, or that nothing is heard
+        in. Raises DataError as training does.
         """
-        seen, skipped, _ = self._judged(str(file), lambda *_: None, None, data)
+        search = {entry.name: data.pop(entry.name) for entry in fields(Writing) if entry.name in data}
+        seen, skipped, _ = self._judged(str(file), lambda *_: None, search, data)
         return {**seen.figures(), "items": seen.items, "skipped": sum(skipped.counts.values())}
 
     def judge(
@@ -141,9 +144,13 @@ class TrainedTranscriber:
             for k, item in enumerate(group):
                 told(item.utterance.text or "", found[k])
         if not tally.items:
-            possible = "; ".join(skipped.lines()) or source.format
+            rows = f"None of its rows is to test, as column '{self.run.data.part}' says"
+            possible = "; ".join(skipped.lines()) or (rows if source.parts else source.format)
             raise DataError(file, "no utterance that can be scored", possible, "Check its columns")
-        return tally, skipped, [f"read {file}: {source.format}", *ears.lines(), *skipped.lines(), *tally.lines()]
+        read = [f"read {file}: {source.format}"]
+        if source.columns and source.parts:
+            read.append(f"scored the test part alone, as column '{self.run.data.part}' names it")
+        return tally, skipped, [*read, *ears.lines(), *skipped.lines(), *tally.lines()]
 
     def lines(
         self,
@@ -178,7 +185,7 @@ class TrainedTranscriber:
             source = self._source(file, named, texts=False)
             say(f"read {file}: {source.format}")
             items = self._usable(source, ears, skipped, texts=False, all_of_them=form == "text")
-        return self._lines(self._transcripts(items, asked), form, lambda: [*ears.lines(), *skipped.lines()], say)
+        return self._lines(self._transcripts(items, asked), form, lambda: [*ears.lines(), *skipped.lines(), *asked.lines()], say)
 
     def ears(self) -> Ears:
         """Return what turns sounds into the frames the model reads."""
@@ -219,7 +226,7 @@ class TrainedTranscriber:
     ) -> Iterator[_Heard]:
         """Yield what can be heard; count the rest, which is yielded as bad where all of them are asked for."""
         for utterance in source:
-            if source.parts and texts and self.run.data.part is None and utterance.part != "test":
+            if source.parts and texts and self._part(utterance) != "test":
                 continue
             if texts and (reason := why_unused(utterance)) is not None:
                 skipped.add(reason, utterance.name)
@@ -227,6 +234,9 @@ class TrainedTranscriber:
                 yield _Heard(utterance, self.encoder.frames(frames))
             elif all_of_them:
                 yield _Heard(utterance, np.zeros((1, self.encoder.schema.width), np.float32), bad=True)
+
+    def _part(self, utterance: Utterance) -> Part:
+        return part_named(utterance.part, utterance.place, self.run.data.part or "part")
 
     def _heard(self, ears: Ears, utterance: Utterance) -> _Heard:
         return _Heard(utterance, self.encoder.frames(ears.frames(utterance)))
@@ -252,8 +262,12 @@ class TrainedTranscriber:
         _refuse_unknown(data, SpeechData, "data")
         asked: dict[str, Any] = {"format": None, "audio": None, "text": None, "part": None}
         alike = Path(file).suffix == Path(self.run.data.file).suffix
-        own = {name: getattr(self.run.data, name) for name in asked} if alike else asked
-        return open_source(self.run.data, file, texts=texts, seed=self.run.training.seed, **{**own, **data})
+        own = {name: getattr(self.run.data, name) for name in asked if name != "part"} if alike else {}
+        given, seed = {**asked, **own, **data}, self.run.training.seed
+        source, part = open_source(self.run.data, file, texts=texts, seed=seed, **given), self.run.data.part
+        if not texts or part not in source.columns or "part" in data:
+            return source
+        return open_source(self.run.data, file, texts=texts, seed=seed, **{**given, "part": part})
 
 
 def open_transcriber(folder: Path | str) -> TrainedTranscriber:
