@@ -150,6 +150,15 @@ def test_other_rates_and_channels_are_said_once(tmp_path):
     assert [line for line in said_ if "mixed" in line] == ["note    mixed 1 sound of 2 channels into one channel"]
 
 
+def test_the_rate_is_that_of_what_is_learned_from(tmp_path):
+    file = write_manifest(tmp_path)
+    soundfile.write(tmp_path / "clips/0-0.wav", said("ab", 16000), 16000)
+    soundfile.write(tmp_path / "clips/0-1.wav", said("ab", 16000)[:100], 16000)  # too short for a frame
+    said_ = notes(tmp_path / "run", with_parts(file, ["test"] + ["train"] * 50 + ["dev"] * 9), part="split")
+    assert any("at 8,000 Hz" in line for line in said_)
+    assert "note    resampled 1 sound of 16,000 Hz to 8,000 Hz" in said_
+
+
 def test_what_cannot_be_heard_is_left_out_counted_and_named(tmp_path):
     file = write_manifest(tmp_path)
     clips = tmp_path / "clips"
@@ -295,6 +304,8 @@ def test_a_baseline_reads_each_step_by_itself(tmp_path, manifest):
         ({"step_ms": 0.0}, "--window-ms"),
         ({"rate": 0}, "--rate"),
         ({"rate": 100}, "--rate"),
+        ({"rate": 2_000_000}, "--rate"),
+        ({"bands": 80, "window_ms": 16.0}, "7 of them hold no frequency"),
         ({"longest": 0.0}, "--longest"),
         ({"least": 0}, "--least"),
         ({"beam": 0}, "--beam"),

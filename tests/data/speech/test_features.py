@@ -55,11 +55,31 @@ def test_what_is_shorter_than_a_window_has_no_frame():
 @pytest.mark.parametrize(
     "settings",
     [{"rate": 0}, {"bands": 0}, {"bands": 1000}, {"window_ms": 5.0}, {"step_ms": 0.0}, {"window_ms": 2e3},
-     {"step_ms": 0.01}],
+     {"step_ms": 0.01}, {"rate": 999}, {"rate": 1_000_001}],
 )  # fmt: skip
 def test_impossible_features_are_refused(settings):
     with pytest.raises(ConfigError):
         LogMel(**{"rate": 8000, **settings})
+
+
+@pytest.mark.parametrize(
+    ("rate", "bands", "window"), [(8000, 40, 25), (8000, 80, 16), (8000, 40, 3), (16000, 80, 10), (48000, 40, 25)]
+)
+def test_empty_bands_are_those_that_noise_does_not_move(rate, bands, window):
+    features = LogMel(rate, bands, window, window)
+    frames = features.frames(NOISE)
+    assert features.empty_bands() == np.flatnonzero((frames == frames[0]).all(0)).tolist()
+
+
+def test_bands_that_no_frequency_falls_into_are_refused_with_a_number_that_is_possible():
+    said = (
+        "80 were given, and 7 of them hold no frequency of a window of 16 ms at 8,000 Hz, the first number 1. .*--bands"
+    )
+    with pytest.raises(ConfigError, match=said) as caught:
+        LogMel(8000, 80, 16.0).check_bands()
+    most = int(str(caught.value).partition("Use --bands ")[2].partition(",")[0])
+    assert 40 <= most < 80
+    LogMel(8000, most, 16.0).check_bands()
 
 
 @pytest.mark.parametrize(("rate", "wanted"), [(44100, 16000), (8000, 16000), (22050, 8000)])

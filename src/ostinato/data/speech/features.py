@@ -7,17 +7,19 @@ of a stream, chunk by chunk, equal to frames of the whole.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ostinato._errors import ConfigError
-from ostinato.data.speech.sound import LEAST_RATE
+from ostinato.data.speech.sound import LEAST_RATE, MOST_RATE
 
 FULL_SCALE = 32768.0
 """Kaldi reads samples as 16-bit numbers."""
+NOTHING = -15.9
+"""Below it lies the log energy of nothing at all, which Kaldi takes for 2^-23."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,9 @@ class LogMel:
     """How far apart windows begin, in milliseconds."""
 
     def __post_init__(self):
-        if self.rate < LEAST_RATE:
-            raise ConfigError("--rate", f"{self.rate} samples a second", f"Speech needs {LEAST_RATE:,} at least")
+        if not LEAST_RATE <= self.rate <= MOST_RATE:
+            got, possible = f"{self.rate:,} samples a second", f"From {LEAST_RATE:,} to {MOST_RATE:,} are possible"
+            raise ConfigError("--rate", got, possible, "Speech has 8,000 to 48,000")
         if not 1 <= self.bands <= 512:
             raise ConfigError("--bands", f"{self.bands} was given", "There are 1 to 512 bands")
         if not 0 < self.step_ms <= self.window_ms <= 1000:
@@ -59,6 +62,23 @@ class LogMel:
         """Return the features (T, D) of samples (n,) from -1 to 1."""
         stream = self.stream()
         return stream.push(samples)
+
+    def empty_bands(self) -> list[int]:
+        """Return the bands, from 0, that hold no frequency of a window: they are the same whatever is heard."""
+        click = np.zeros(self.shortest, np.float32)  # which has all frequencies
+        click[self.shortest // 2] = 1
+        return np.flatnonzero(self.frames(click)[0] < NOTHING).tolist()
+
+    def check_bands(self) -> None:
+        """Raise ConfigError where a band is empty."""
+        empty = self.empty_bands()
+        if empty:
+            got = f"{self.bands} were given, and {len(empty)} of them hold no frequency of a window"
+            got += f" of {self.window_ms:g} ms at {self.rate:,} Hz, the first number {empty[0] + 1}"
+            fewer = (bands for bands in range(self.bands - 1, 0, -1) if not replace(self, bands=bands).empty_bands())
+            most = next(fewer, 0)
+            advice = f"Use --bands {most}, or a longer --window-ms" if most else "Use a longer --window-ms"
+            raise ConfigError("--bands", got, "Frequencies lie closer together in a longer window", advice)
 
     def stream(self) -> LogMelStream:
         """Return features that are computed as samples come."""

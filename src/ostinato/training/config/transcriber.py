@@ -40,7 +40,7 @@ class SpeechData:
     lowercase: bool = False
     """Write small letters only."""
     rate: int | None = None
-    """Samples a second that sounds are resampled to (default: those of the first sound)."""
+    """Samples a second that sounds are resampled to (default: those of the first sound to learn from)."""
     bands: int = 40
     """Mel bands of a frame."""
     window_ms: float = 25.0

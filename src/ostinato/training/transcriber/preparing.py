@@ -27,7 +27,15 @@ from ostinato.training.supervised.scaling import Scaling
 from ostinato.training.supervised.schema import write_schema
 from ostinato.training.supervised.skipped import Skipped
 from ostinato.training.transcriber.encoding import Encoder, TranscriberSchema, centred, columns, text_of
-from ostinato.training.transcriber.source import Ears, Reading, digits_of, features_of, heard, why_unused
+from ostinato.training.transcriber.source import (
+    Ears,
+    Reading,
+    digits_of,
+    features_of,
+    first_rate,
+    heard,
+    why_unused,
+)
 
 MS = 1000.0
 
@@ -51,7 +59,9 @@ def prepare(run: TranscriberRun, folder: RunFolder, display: Display) -> None:
     for part, source in reading.sources.items():
         file = run.data.file if part is None else reading.files[part]
         display.say(f"read    {file}: {source.format}")
-    ears = Ears(run.data, None, reading.sources[None].width)
+    ears = Ears(run.data, first_rate(reading), reading.sources[None].width)
+    if ears.rate is not None:
+        ears.features.check_bands()
     width = ears.width or run.data.bands
     raw: dict[Part, Path] = {part: folder.items / f"heard-{part}" for part in PARTS}
     _hear(reading, ears, raw, width, found, skipped)

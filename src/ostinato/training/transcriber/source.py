@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato._errors import ConfigError, DataError
-from ostinato.data.speech import BadSound, Digits, Listener, LogMel, Speech, Utterance, open_speech
+from ostinato.data.speech import BadSound, Digits, Listener, LogMel, Sound, Speech, Utterance, open_speech
 from ostinato.data.splitting import Dealer, Part, part_named, parts_asked
 from ostinato.training.config.transcriber import SpeechData
 from ostinato.training.supervised.skipped import Skipped
@@ -49,10 +49,27 @@ class Reading:
             raise ConfigError(flag, got, "An archive of digits has a test part of its own", "Leave it out")
 
 
+def first_rate(reading: Reading) -> int | None:
+    """Return the rate of the run, or else that of the first sound to learn from; None where there is no such sound."""
+    data = reading.data
+    if data.rate is not None or reading.sources[None].width is not None:
+        return data.rate
+    for part, utterance in reading.utterances():
+        if part != "train" or why_unused(utterance) is not None:
+            continue
+        try:
+            sound = utterance.hear()
+        except BadSound:
+            continue
+        if isinstance(sound, Sound) and data.window_ms <= 1000 * sound.seconds <= 1000 * data.longest:
+            return sound.rate
+    return None
+
+
 class Ears:
     """Turns what is heard into frames, the same while training, testing and in use; sounds of any rate.
 
-    rate   samples a second; None takes those of the first sound.
+    rate   samples a second; None takes those of the first sound that is heard.
     width  numbers a frame has where features are read in place of sounds; None of sounds.
     """
 

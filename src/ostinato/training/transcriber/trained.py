@@ -185,7 +185,9 @@ class TrainedTranscriber:
             source = self._source(file, named, texts=False)
             say(f"read {file}: {source.format}")
             items = self._usable(source, ears, skipped, texts=False, all_of_them=form == "text")
-        return self._lines(self._transcripts(items, asked), form, lambda: [*ears.lines(), *skipped.lines(), *asked.lines()], say)
+        return self._lines(
+            self._transcripts(items, asked), form, lambda: [*ears.lines(), *skipped.lines(), *asked.lines()], say
+        )
 
     def ears(self) -> Ears:
         """Return what turns sounds into the frames the model reads."""
