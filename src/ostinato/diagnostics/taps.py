@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
@@ -130,9 +131,16 @@ def apart(output: Tensor, state: State) -> tuple[Tensor, State]:
     An LSTM's h' is made of its c', and ∂E/∂c' is to hold h' as it is. An output that is no part of the state stays.
     """
     leaves, structure = pytree.tree_flatten(state)
-    copies = [leaf.view_as(leaf) for leaf in leaves]
+    copies = [_variable(leaf) for leaf in leaves]
     own = [copy for copy, leaf in zip(copies, leaves, strict=True) if output is leaf]
     return (own[0] if own else output), pytree.tree_unflatten(copies, structure)
+
+
+def _variable(leaf: Tensor) -> Tensor:
+    """Return a variable of its own: what is only a past input depends on nothing that learns."""
+    if torch.is_grad_enabled() and leaf.is_floating_point() and not leaf.requires_grad:
+        return leaf.detach().requires_grad_()
+    return leaf.view_as(leaf)
 
 
 def floating(state: State) -> list[Tensor]:
