@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from catalogue import TIMELESS_CELLS
 
+from catalogue import TIMELESS_CELLS
 from ostinato import CATALOGUE, Recurrent
 from ostinato.diagnostics import gradient_flow
 
