@@ -13,7 +13,7 @@ import pytest
 from docs.site.cell_page import USE, page
 from docs.site.conf import as_mathml
 from docs.site.papers import linked
-from docs.site.pictures import draw_reach, draw_response, reach
+from docs.site.pictures import draw_reach, draw_response, draw_unfolding, reach
 from docs.site.speeds import measured
 from tests.catalogue import EQUATION_CELLS
 
@@ -65,7 +65,15 @@ def test_each_cell_has_a_page_and_each_family_an_index(site):
 
 def test_a_page_holds_what_is_known_of_a_cell(site):
     text = (site / "cells" / "gated" / "lstm.html").read_text()
-    for said in ("<math", "sigmoid(W_i @ x", "4 H × D", "132,096 parameters", "full, nonlinear in the state", "<img"):
+    for said in (
+        "<math",
+        "sigmoid(W_i @ x",
+        "Unfolding",
+        "4 H × D",
+        "132,096 parameters",
+        "full, nonlinear in the state",
+        "<img",
+    ):
         assert said in text
 
 
@@ -108,7 +116,7 @@ def test_the_equations_of_every_cell_become_mathml(name):
     assert not [e.text for e in ElementTree.fromstring(mathml).iter() if (e.text or "") == "&"]
 
 
-@pytest.mark.parametrize("draw", [draw_response, draw_reach])
+@pytest.mark.parametrize("draw", [draw_unfolding, draw_response, draw_reach])
 def test_a_picture_is_the_same_every_time(draw, tmp_path):
     for path in (tmp_path / "one.svg", tmp_path / "two.svg"):
         draw("elman", path)

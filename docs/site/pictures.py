@@ -1,4 +1,4 @@
-"""Two pictures of a cell, drawn from one with seeded weights: how its states answer, and how far gradients reach."""
+"""Pictures of a cell: what its step is made of, how its states answer, how far gradients reach; weights are seeded."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from torch.utils import _pytree as pytree
 
 from ostinato import CATALOGUE, Cell, unroll
 from ostinato.cells.description import Description
+from ostinato.unroll.unfolding import unfolding
 
 UNITS = 8
 STEPS = 60
@@ -32,6 +33,10 @@ REACH = (
     "Random inputs, and the gradient of the last state at each of them, as a share of that at the last input;"
     f" in grey that of {YARDSTICK}."
 )
+UNFOLDING = (
+    "What comes in is on the left, what goes out and on to the next step on the right; states and their edges are blue,"
+    " parameters rust, and beside each box stands the size of its value. Below, the cell over its first three steps."
+)
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 7.2, 0.8, 0.1, 0.3, 0.5
 """Inches of a figure, and of its margins."""
 STYLE = {
@@ -46,6 +51,11 @@ def build(name: str) -> Cell:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return CATALOGUE[name].build(UNITS, UNITS).double()
+
+
+def draw_unfolding(name: str, path: Path) -> None:
+    """Draw the operations of a step where the cell is written as equations, and its first three steps."""
+    path.write_text(unfolding(name, UNITS, UNITS), encoding="utf-8")
 
 
 def draw_response(name: str, path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 from docs.site.cell_page import page
-from docs.site.pictures import REACH, RESPONSE, draw_reach, draw_response
+from docs.site.pictures import REACH, RESPONSE, UNFOLDING, draw_reach, draw_response, draw_unfolding
 from ostinato import CATALOGUE
 from ostinato.cells.catalogue import FAMILIES
 
@@ -16,7 +16,11 @@ ROOT = Path(__file__).parents[2]
 BY_HAND = ("README.md", "docs/design/*.md", "docs/log.md", "benchmarks/README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 """Pages taken as they are, at the places they have, so that their links lead where they led."""
 SENTENCE = "Write the equations of a recurrent network; Ostinato gives you the network."
-DRAWN = {"How its states answer": (draw_response, RESPONSE), "How far gradients reach": (draw_reach, REACH)}
+DRAWN = {
+    "Unfolding": (draw_unfolding, UNFOLDING),
+    "How its states answer": (draw_response, RESPONSE),
+    "How far gradients reach": (draw_reach, REACH),
+}
 
 
 def write_sources(folder: Path, names: Sequence[str]) -> None:

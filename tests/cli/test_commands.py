@@ -86,6 +86,20 @@ def test_explain_says_what_is_wrong_with_a_cell(main, typed, said):
     assert said in err
 
 
+def test_explain_draws_a_cell_into_a_file(main, folder):
+    assert main("explain", "gru", "--svg", "gru.svg", "--input-size", "3")[0] == 0
+    picture = (folder / "gru.svg").read_text()
+    assert picture.startswith("<svg")
+    assert 'data-name="W_z"' in picture
+    assert "D = 3, H = 128" in picture
+
+
+def test_explain_says_where_a_drawing_cannot_be_written(main):
+    code, _, err = main("explain", "gru", "--svg", "nowhere/gru.svg")
+    assert code == 1
+    assert "nowhere" in err
+
+
 def test_explain_refuses_sizes_below_one(main):
     assert main("explain", "lstm", "--hidden-size", "0")[0] == 2
 

@@ -55,6 +55,16 @@ def test_the_page_stands_alone(run, tmp_path, capsys):
     assert (tmp_path / "page" / "gradient-flow-recurrent.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_what_the_model_is_made_of_is_drawn(run, tmp_path):
+    made = ostinato.inspect(run, out=tmp_path / "page", steps=20, rows=2).read_text()
+    assert "recurrent: 2 layers of lstm" in made
+    assert 'data-name="W_f"' in made
+    drawn = (tmp_path / "page" / "unfolding-recurrent.svg").read_text()
+    assert drawn.startswith("<svg")
+    numbers = json.loads((tmp_path / "page" / "unfolding.json").read_text())["networks"]
+    assert [(n["cell"], n["layers"], n["states"]) for n in numbers] == [("lstm", 2, {"h": [8], "c": [8]})]
+
+
 def test_a_text_or_a_file_is_read_where_it_is_given(run, tmp_path):
     (tmp_path / "other.txt").write_text(TEXT[:300])
     made = ostinato.inspect(run, text=TEXT[:60], steps=20, rows=2)

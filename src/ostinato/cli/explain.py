@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import tyro
 
@@ -21,15 +22,21 @@ class Explain:
     """Print the equations in LaTeX as well."""
     source: bool = False
     """Print the C++ of its compiled loop as well, forward and backward."""
+    svg: Path | None = None
+    """File for a drawing of a step's operations, and of the first three steps."""
 
 
 def run(arguments: list[str], program: str) -> int:
     """Print the explanation."""
     asked = tyro.cli(Explain, prog=program, args=arguments, config=(tyro.conf.FlagCreatePairsOff,))
 
+    from ostinato._files import replace_file
     from ostinato.training.config import cell_text
     from ostinato.unroll.explain import explain  # imports torch, which --help does without
+    from ostinato.unroll.unfolding import unfolding
 
-    shown = {"with_latex": asked.latex, "with_source": asked.source}
-    print(explain(cell_text(asked.cell), asked.input_size, asked.hidden_size, **shown))
+    text, sizes = cell_text(asked.cell), (asked.input_size, asked.hidden_size)
+    print(explain(text, *sizes, with_latex=asked.latex, with_source=asked.source))
+    if asked.svg is not None:
+        replace_file(asked.svg, unfolding(text, *sizes).encode())
     return 0

@@ -21,6 +21,8 @@ nav ul { display: flex; flex-wrap: wrap; gap: .3rem 1.1rem; list-style: none; pa
 a { color: var(--mark); } a:focus-visible, button:focus-visible, summary:focus-visible, input:focus-visible
   { outline: 2px solid var(--mark); outline-offset: 2px; }
 figure { margin: 1rem 0 1.6rem; } figure svg { width: 100%; height: auto; color: var(--ink); }
+.wide { overflow-x: auto; } figure .wide svg { width: auto; max-width: none; }
+.wide:focus-visible { outline: 2px solid var(--mark); outline-offset: 2px; }
 figcaption { border-left: 3px solid var(--line); padding-left: .8rem; }
 @media print { nav { display: none; } body { max-width: none; } section { break-inside: avoid; } }
 """
@@ -53,5 +55,8 @@ def _section(section: Section) -> str:
 
 
 def _figure(picture: Picture) -> str:
-    svg = picture.svg.replace("<svg", f'<svg role="img" aria-label="{escape(picture.alt)}"', 1)
+    alt = escape(picture.alt)
+    svg = picture.svg.replace("<svg", f'<svg role="img" aria-label="{alt}"', 1)
+    if picture.is_wide:  # moved by the arrow keys once it has the focus
+        svg = f'<div class="wide" tabindex="0" role="region" aria-label="{alt}">\n{svg}\n</div>'
     return f"<figure>\n{svg}\n<figcaption>{escape(picture.caption)}</figcaption>\n</figure>"

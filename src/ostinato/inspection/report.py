@@ -8,13 +8,13 @@ from pathlib import Path
 
 from ostinato._files import replace_file
 from ostinato._version import __version__
-from ostinato.inspection import flow
+from ostinato.inspection import flow, unfolding
 from ostinato.inspection.page import page
 from ostinato.inspection.section import Section
 from ostinato.inspection.subject import ROWS, STEPS, Subject, open_subject
 from ostinato.training.task import engines
 
-SECTIONS: dict[str, Callable[[Subject], Section]] = {"gradient flow": flow.section}
+SECTIONS: dict[str, Callable[[Subject], Section]] = {"gradient flow": flow.section, "unfolding": unfolding.section}
 """What a report says, in order."""
 
 
@@ -31,7 +31,7 @@ def inspect(
     """Look inside the model of a run and return the page that says what was found.
 
     text, data   what the model reads: a text, or a file; what the run kept to validate where neither is given.
-    out          folder of the page, with each picture as PNG and the numbers as JSON (default: `inspect` in the run).
+    out          folder of the page, with each picture and the numbers as JSON (default: `inspect` in the run).
     steps, rows  the windows that are read.
     progress     is told how many sections are done, of how many, and which comes next.
 
@@ -53,7 +53,8 @@ def _written(folder: Path, subject: Subject, sections: list[Section]) -> Path:
         numbers = json.dumps(section.data, ensure_ascii=False, indent=1, allow_nan=False)
         replace_file(folder / f"{section.anchor}.json", numbers.encode())
         for picture in section.pictures:
-            replace_file(folder / f"{picture.name}.png", picture.png)
+            kind, content = ("svg", picture.svg.encode()) if picture.png is None else ("png", picture.png)
+            replace_file(folder / f"{picture.name}.{kind}", content)
     lines = [
         f"A {subject.kind.replace('-', ' ')}. Read here: {subject.read}.",
         f"In training and use its layers run on: {engines(subject.model)}. Such loops keep nothing of what happens "

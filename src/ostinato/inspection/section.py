@@ -14,12 +14,14 @@ class Picture:
     """Stem of its files, as gradient-flow."""
     svg: str
     """For the page: words are text, and ink takes the colour of the page's."""
-    png: bytes
-    """For a file."""
+    png: bytes | None
+    """For a file; None where the SVG is one."""
     alt: str
     """What is to be seen, for who cannot see it."""
     caption: str
     """What it means for this model, in a sentence or two."""
+    is_wide: bool = False
+    """Whether the page shows it at its own size, moved from side to side, rather than as small as the page is."""
 
 
 @dataclass(frozen=True)
