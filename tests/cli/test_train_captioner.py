@@ -101,6 +101,23 @@ def test_a_question_is_asked_of_all_or_of_each(main, asked, folder):
     assert main("evaluate", "runs/asked", "asked.jsonl")[0] == 0
 
 
+def test_figures_are_told_by_kind_of_question(main, folder):
+    settings = [*SMALL[:-6], "--max-length", "3", "--threads", "1", "--image-size", "36"]
+    code, out, _ = main("train", "captioner", "generated:shapes?questions=true&items=90", *settings, "--steps", "1")
+    assert code == 0
+    table = (folder / "runs/shapes/report/validation-questions.csv").read_text().splitlines()
+    assert table[0] == "question,items,exact"
+    assert all(line.split(",")[0] in out for line in table[1:])
+    code, out, _ = main("evaluate", "runs/shapes", "generated:shapes?questions=true&items=60", "--report", "seen")
+    assert code == 0
+    table = (folder / "seen/shapes-questions.csv").read_text().splitlines()
+    assert sum(int(line.split(",")[1]) for line in table[1:]) == 60
+    for line in table[1:]:
+        name, items, exact = line.split(",")
+        assert f"{float(exact):.2%} of {items} exactly right" in out
+        assert name in out
+
+
 def test_colours_are_read_as_vectors(main, folder):
     rows = "".join(f"#{k * 5000:06x},tint {k % 4}\n" for k in range(60))
     (folder / "tints.csv").write_text(f"hex,name\n{rows}")

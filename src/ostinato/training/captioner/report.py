@@ -10,6 +10,7 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from ostinato.training.captioner.encoding import Items
+from ostinato.training.captioner.questions import Questions
 from ostinato.training.captioner.scoring import answered, nats_of
 from ostinato.training.metrics.texts import Texts, in_words
 from ostinato.training.pictures.regions import Captioned, draw_regions
@@ -45,38 +46,45 @@ def judged_lines(
 
     `say` is told what the file was taken for and what was left out of it.
     """
-    rows = Table(*HEADINGS)
-    texts, nats, notes = trained.judge(file, partial(_add, rows), **data)
+    rows, questions = Table(*HEADINGS), Questions(lowercase=trained.encoder.target.lowercase)
+    texts, nats, notes = trained.judge(file, partial(_add, rows, questions), **data)
     for note in notes:
         say(note)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         name = stem_of(file)
         rows.write(folder / f"{name}-written.csv")
+        questions.write(folder / f"{name}-questions.csv")
         write_text(folder / f"{name}-figures.json", json.dumps({**texts.figures(), "nats": nats}, indent=1) + "\n")
     figures = f"{in_words(texts.figures())}, {nats:.4f} nats a symbol ({texts.items:,} items)"
-    return [figures, *([texts.signature] if texts.signature else [])]
+    return [figures, *([texts.signature] if texts.signature else []), *questions.lines()]
 
 
-def _add(rows: Table, name: str, question: str | None, references: list[str], found: list[Hypothesis]) -> None:
+def _add(
+    rows: Table, questions: Questions, name: str, question: str | None, references: list[str], found: list[Hypothesis]
+) -> None:
     """Add an item and the best that was written of it."""
     score = f"{found[0].score:.4f}" if found else ""
     rows.add(name, question or "", " | ".join(references), text_of(found), score)
+    questions.add(question, text_of(found), references)
 
 
 def _of_part(trained: TrainedCaptioner, items: Items, folder: Path, name: str, display: Display) -> dict[str, float]:
-    texts, rows = Texts(trained.encoder.schema.metrics, lowercase=trained.encoder.target.lowercase), Table(*HEADINGS)
+    lowercase = trained.encoder.target.lowercase
+    texts, rows = Texts(trained.encoder.schema.metrics, lowercase=lowercase), Table(*HEADINGS)
+    questions = Questions(lowercase=lowercase)
     for number, found in answered(trained.model, items, Asked(trained.run.search.search())):
         question, references = items.texts(number)
         texts.add(text_of(found), references)
-        _add(rows, str(number + 1), question, references, found)
+        _add(rows, questions, str(number + 1), question, references, found)
         if number < PICTURES and found and trained.encoder.schema.kind == "image":
             _draw(trained, items, number, found[0], folder / f"{name}-{number + 1}.png")
     figures = {**texts.figures(), **nats_of(trained.model, items)}
     rows.write(folder / f"{name}-written.csv")
+    questions.write(folder / f"{name}-questions.csv")
     display.say(f"{name + ':':<12}{figures_in_words(figures)} ({texts.items:,} items, beam {trained.run.search.beam})")
-    if texts.signature:
-        display.say(f"{'':<12}{texts.signature}")
+    for line in [*([texts.signature] if texts.signature else []), *questions.lines()]:
+        display.say(f"{'':<12}{line}")
     return figures
 
 
