@@ -14,12 +14,13 @@ import ostinato
 from ostinato import ConfigError, DataError, RunError
 from ostinato.data.store import Store
 from ostinato.decoding.settings import Search
+from ostinato.models.translator import Translator
 from ostinato.training import config
 from ostinato.training.config import TranslatorRun
 from ostinato.training.interrupts import StopRequest
 from ostinato.training.progress import Silent
 from ostinato.training.run_folder import RunFolder, read_tensors
-from ostinato.training.translator import searching, train, train_translator
+from ostinato.training.translator import report, searching, train, train_translator
 from ostinato.training.translator.encoding import texts_of
 from ostinato.training.translator.shape import opened
 
@@ -359,3 +360,27 @@ def test_sources_before_one_that_cannot_be_read_are_answered(learned, tmp_path):
     assert [next(lines), next(lines)] == ["one", "two"]
     with pytest.raises(DataError, match="line 3"):
         next(lines)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_picture_names_the_source_in_the_order_it_was_read(file, tmp_path, monkeypatch, reverse):
+    """The labels are compared with the symbols that reached the encoder, whose order the weights have."""
+    drawn, read = [], []
+    stepper = Translator.stepper
+
+    def reading(model, inputs, lengths, copies=None):
+        read.extend(inputs[:length, row].tolist() for row, length in enumerate(lengths))
+        return stepper(model, inputs, lengths, copies)
+
+    monkeypatch.setattr(report, "draw_attention", lambda path, examples: drawn.extend(examples))
+    monkeypatch.setattr(Translator, "stepper", reading)
+    words = {"source_tokens": "word", "target_tokens": "word"}
+    train_translator(file, out=tmp_path / "run", progress=False, steps=1, reverse=reverse, **words, **SMALL)
+    units = opened(RunFolder(tmp_path / "run", TranslatorRun())).source
+    sentences = {source for source, _ in pairs()}
+    assert drawn
+    for example in drawn:
+        *written, end = (symbol.strip() for symbol in example.source)
+        assert end == "$"
+        assert [*units.encode(" ".join(written)).tolist(), units.boundary] in read
+        assert " ".join(reversed(written) if reverse else written) in sentences
