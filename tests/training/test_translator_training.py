@@ -13,6 +13,7 @@ import torch
 import ostinato
 from ostinato import ConfigError, DataError, RunError
 from ostinato.data.store import Store
+from ostinato.decoding import search as decoding
 from ostinato.decoding.settings import Search
 from ostinato.models.translator import Translator
 from ostinato.training import config
@@ -23,6 +24,7 @@ from ostinato.training.run_folder import RunFolder, read_tensors
 from ostinato.training.translator import report, searching, train, train_translator
 from ostinato.training.translator.encoding import texts_of
 from ostinato.training.translator.shape import opened
+from ostinato.training.written import hypotheses
 
 SMALL = {"hidden_size": 16, "embedding_size": 12, "batch_size": 8, "dropout": 0.1, "threads": 1}
 WORDS = {"eins": "one", "zwei": "two", "drei": "three", "vier": "four", "Äpfel": "apples"}
@@ -384,3 +386,21 @@ def test_a_picture_names_the_source_in_the_order_it_was_read(file, tmp_path, mon
         assert end == "$"
         assert [*units.encode(" ".join(written)).tolist(), units.boundary] in read
         assert " ".join(reversed(written) if reverse else written) in sentences
+
+
+@pytest.mark.parametrize(("form", "search", "kept"), [("text", {}, False), ("tsv", {}, False), ("jsonl", {}, True),
+                                                      ("text", {"coverage_penalty": 0.2}, True)])  # fmt: skip
+def test_where_was_looked_is_kept_where_somebody_asks(tmp_path, monkeypatch, form, search, kept):
+    (tmp_path / "letters.tsv").write_text("".join(f"ab{k}\tba{k}\n" for k in range(40)))
+    letters = {"source_tokens": "char", "target_tokens": "char", "steps": 2, "max_length": 6, "validation": "0.3"}
+    train_translator(tmp_path / "letters.tsv", out=tmp_path / "run", progress=False, **letters, **SMALL)
+    records = []
+
+    def searched(*arguments, record=None, **settings):
+        records.append(record is not None)
+        return decoding.search(*arguments, record=record, **settings)
+
+    monkeypatch.setattr(hypotheses, "search", searched)
+    assert len(list(ostinato.load(tmp_path / "run").lines(["ab3", "ab7"], form=form, search=search))) >= 2
+    assert set(records) == {kept}
+    assert next(iter(ostinato.load(tmp_path / "run").predict(["ab3"]))).best[0].weights.shape[1] == 4

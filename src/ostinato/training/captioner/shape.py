@@ -107,7 +107,7 @@ def _figures(model: Any, items: Items, select: str) -> dict[str, float]:
         return found
     from ostinato.decoding.settings import Search
 
-    return {"errors": 1 - judged(model, items, Asked(Search(max_length=1000))).figures()["exact"], **found}
+    return {"errors": 1 - judged(model, items, Asked(Search(max_length=1000), looks=False)).figures()["exact"], **found}
 
 
 def _count(model: Unigram, train: Items) -> None:

@@ -110,7 +110,7 @@ class TrainedCaptioner:
         """
         texts, asked, skipped = (
             Texts(self.encoder.schema.metrics, lowercase=self.encoder.target.lowercase),
-            self._asked(search or {}),
+            self._asked(search or {}, looks=False),
             Skipped("item"),
         )
         source = opened_set(self._read(data), file, width=self._width, skip=skipped)
@@ -148,7 +148,7 @@ class TrainedCaptioner:
         """
         say = say or (lambda line: None)
         check_format(form)
-        asked, skipped = self._asked(search or {}, prefix, seed), Skipped("item")
+        asked, skipped = self._asked(search or {}, prefix, seed, looks=form == "jsonl"), Skipped("item")
         if file is None:
             items: Iterable[Captioned] = (self._typed(k, (text, question)) for k, text in enumerate(texts, 1))
         else:
@@ -188,8 +188,10 @@ class TrainedCaptioner:
         sought = ((item, Sought(item.context, self.encoder.ask(item.question))) for item in items)
         return written(self.model, self.encoder, sought, asked)
 
-    def _asked(self, search: dict[str, Any], prefix: str | None = None, seed: int | None = None) -> Asked:
-        return asked_of(self.run.search, search, self.encoder.target, prefix, seed)
+    def _asked(
+        self, search: dict[str, Any], prefix: str | None = None, seed: int | None = None, *, looks: bool = True
+    ) -> Asked:
+        return asked_of(self.run.search, search, self.encoder.target, prefix, seed, looks=looks)
 
     def _read(self, data: dict[str, Any]) -> CaptionedData:
         """Return the settings of the data, with those of a later file in their place."""

@@ -59,6 +59,7 @@ def together(
     step, state = model.stepper(batch.inputs, batch.lengths, batch.copies)
     replaces = state.weights is not None and encoder.replaces
     never = None if replaces else encoder.target.unknown
+    asked = asked._replace(looks=asked.looks or replaces)
     rows = Rows(limits=limits(batch.lengths, encoder.schema.ratio, asked.search), places=batch.lengths)
     found = sought(step, state, batch.read[0], encoder.target, asked, rows, never=never)
     return [

@@ -102,7 +102,10 @@ def _figures(model: Any, store: Store, encoder: Encoder, select: str) -> dict[st
         return found
     from ostinato.decoding.settings import Search
 
-    return {"errors": 1 - judged(model, store, encoder, Asked(Search(max_length=1000))).figures()["exact"], **found}
+    return {
+        "errors": 1 - judged(model, store, encoder, Asked(Search(max_length=1000), looks=False)).figures()["exact"],
+        **found,
+    }
 
 
 def _said(run: TranslatorRun, encoder: Encoder, train: Store, valid: Store) -> list[str]:

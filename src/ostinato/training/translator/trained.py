@@ -87,7 +87,7 @@ class TrainedTranslator:
         pairs, skipped = opened_pairs(self._read(data), file, targets), Skipped("pair")
         texts, asked = (
             Texts(self.encoder.schema.metrics, lowercase=self.encoder.target.lowercase),
-            self._asked(search or {}),
+            self._asked(search or {}, looks=False),
         )
         kept = (pair for pair in pairs if _is_whole(pair, skipped))
         for pair, found in self._found(kept, asked):
@@ -120,7 +120,7 @@ class TrainedTranslator:
         """
         say = say or (lambda line: None)
         check_format(form)
-        asked, skipped = self._asked(search or {}, prefix, seed), Skipped("source")
+        asked, skipped = self._asked(search or {}, prefix, seed, looks=form == "jsonl"), Skipped("source")
         if file is None:
             pairs: Iterable[Pair] = (self._typed(text, number) for number, text in enumerate(texts, 1))
         else:
@@ -163,8 +163,10 @@ class TrainedTranslator:
     def _found(self, pairs: Iterable[Pair], asked: Asked) -> Iterator[tuple[Pair, list[Hypothesis]]]:
         return written(self.model, self.encoder, pairs, lambda pair: pair.source, asked)
 
-    def _asked(self, search: dict[str, Any], prefix: Side | None = None, seed: int | None = None) -> Asked:
-        return asked_of(self.run.search, search, self.encoder.target, prefix, seed)
+    def _asked(
+        self, search: dict[str, Any], prefix: Side | None = None, seed: int | None = None, *, looks: bool = True
+    ) -> Asked:
+        return asked_of(self.run.search, search, self.encoder.target, prefix, seed, looks=looks)
 
     def _read(self, data: dict[str, Any]) -> PairData:
         """Return the settings of the data, with those of a later file in their place."""

@@ -28,7 +28,7 @@ class Hypothesis(NamedTuple):
     symbols: NDArray
     """(T,)."""
     weights: NDArray | None
-    """Where it looked for each symbol and for the end (T + 1, S)."""
+    """Where it looked for each symbol and for the end (T + 1, S); None without attention, and where nobody asked."""
 
 
 class Asked(NamedTuple):
@@ -38,18 +38,21 @@ class Asked(NamedTuple):
     prefix: NDArray | None = None
     """Symbols (P,) that each begins with."""
     generator: torch.Generator | None = None
+    looks: bool = True
+    """Whether it is told where the model looked, which takes memory for each symbol of each hypothesis."""
 
 
 def asked_of(
-    settings: Searching, search: dict[str, Any], units: Units, prefix: Side | None = None, seed: int | None = None
-) -> Asked:
+    settings: Searching, search: dict[str, Any], units: Units, prefix: Side | None = None, seed: int | None = None,
+    *, looks: bool = True,
+) -> Asked:  # fmt: skip
     """Return how sequences are looked for by the settings of a run, with those of `search` in their place.
 
     `prefix` is what each begins with, in `units`. Raises ConfigError for settings that cannot be, and for a prefix
     that was never learned.
     """
     generator = None if seed is None else torch.Generator().manual_seed(seed)
-    return Asked(settings.search(**search), None if prefix is None else _begun(units, prefix), generator)
+    return Asked(settings.search(**search), None if prefix is None else _begun(units, prefix), generator, looks)
 
 
 def _begun(units: Units, prefix: Side) -> NDArray:
@@ -72,7 +75,8 @@ def sought(
         begins = torch.as_tensor(asked.prefix, dtype=torch.int64, device=start.device)
         rows = rows._replace(prefix=begins.expand(len(start), -1))
     settings = asked.search if never is None else replace(asked.search, never=(never,))
-    record = None if state is None or state.weights is None else _weights
+    looks = asked.looks or settings.coverage_penalty
+    record = _weights if looks and state is not None and state.weights is not None else None
     return search(step, state, start, units.boundary, settings, rows, record=record, generator=asked.generator)
 
 
