@@ -97,3 +97,9 @@ def check_share(name: str, share: float) -> None:
     """Refuse a share of numbers to leave out that is none. Raises ConfigError."""
     if not isinstance(share, int | float) or not 0 <= share < 1:
         raise ConfigError(name, f"{share} was given", "A share from 0 up to, not including, 1", "")
+
+
+def check_size(name: str, value: int) -> None:
+    """Refuse a size that is no whole number from 1."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigError(name, f"{value} was given", "A size is a whole number, at least 1")

@@ -24,7 +24,7 @@ from ostinato._errors import ConfigError
 from ostinato.cells.cell import State
 from ostinato.layers.attention import Attention, Keys, Memory
 from ostinato.layers.recurrent import Recurrent
-from ostinato.layers.stack import check_share, dropped
+from ostinato.layers.stack import check_share, check_size, dropped
 from ostinato.models.language_model import tie
 
 WAYS = ("state", "input", "bias")
@@ -124,6 +124,7 @@ class Decoder(nn.Module):
         self.ways = _ways(context)
         _check(attention, memory_size, {"input_feeding": input_feeding, "coverage": coverage, "copy": copy}, attend)
         check_share("dropout", dropout)
+        check_size("embedding_size", embedding_size)
         self.vocabulary_size, self.dropout, self.attend = vocabulary_size, dropout, attend
         self.variational, self.feeds = values.get("variational", False), input_feeding
         looks = attention != "none"

@@ -10,7 +10,7 @@ from ostinato._errors import ConfigError
 from ostinato.layers.attention import Memory
 from ostinato.layers.pooling import Pooling
 from ostinato.layers.recurrent import Recurrent
-from ostinato.layers.stack import check_share, dropped
+from ostinato.layers.stack import check_share, check_size, dropped
 
 
 class Encoder(nn.Module):
@@ -49,6 +49,7 @@ class Encoder(nn.Module):
             got = f"vocabulary_size={vocabulary_size}, input_size={input_size}"
             raise ConfigError("Encoder", got, "It reads symbols or frames")
         check_share("dropout", dropout)
+        check_size("embedding_size", embedding_size)
         self.embedding = None if vocabulary_size is None else nn.Embedding(vocabulary_size, embedding_size)
         self.dropout, self.variational = dropout, values.get("variational", False)
         self.recurrent = Recurrent(

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from ostinato._errors import ConfigError
 from ostinato.cells.cell import State
 from ostinato.layers.recurrent import Recurrent, layer_sizes
-from ostinato.layers.stack import check_share, dropped
+from ostinato.layers.stack import check_share, check_size, dropped
 
 
 class Segment(Protocol):
@@ -54,8 +54,7 @@ class LanguageModel(nn.Module):
         last = layer_sizes(hidden_size, num_layers)[-1]
         size = (last if tied else min(64, vocabulary_size)) if embedding_size is None else embedding_size
         for name, number in (("vocabulary_size", vocabulary_size), ("embedding_size", size)):
-            if not isinstance(number, int) or number < 1:
-                raise ConfigError(name, f"{number} was given", "A size is a whole number, at least 1")
+            check_size(name, number)
         if values.get("bidirectional"):
             raise ConfigError("bidirectional", "True was given", "A language model reads forward only")
         if "batch_first" in values:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from ostinato._errors import ConfigError
+from ostinato.layers.stack import check_size
 
 Support = Literal["numbers", "counts", "bits"]
 
@@ -76,12 +77,6 @@ def drawn(distribution: Distribution, generator: torch.Generator | None) -> Tens
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return distribution.sample()
-
-
-def check_size(name: str, value: int) -> None:
-    """Refuse a size that is no whole number from 1."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigError(name, f"{value} was given", "A size is a whole number, at least 1")
 
 
 def check_levels(levels: Sequence[float]) -> None:

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 from torch.nn import functional as F
 
+from ostinato.layers.stack import check_size
 from ostinato.models.heads.gaussian import SMALLEST
-from ostinato.models.heads.head import DistributionHead, check_levels, check_size
+from ostinato.models.heads.head import DistributionHead, check_levels
 
 HALVINGS = 60
 

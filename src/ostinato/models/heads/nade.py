@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ostinato.models.heads.head import Head, check_size
+from ostinato.layers.stack import check_size
+from ostinato.models.heads.head import Head
 
 
 class NADE(Head):

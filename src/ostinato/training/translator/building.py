@@ -10,7 +10,7 @@ from ostinato.data.units import Units
 from ostinato.models.decoder import Decoder
 from ostinato.models.encoder import Encoder
 from ostinato.models.translator import Translator
-from ostinato.training.config import TranslatorRun
+from ostinato.training.config import TranslatorRun, above_zero
 
 DECODES = ("context", "attention", "attend", "input_feeding", "coverage", "copy", "tied")
 
@@ -22,6 +22,8 @@ def build_model(run: TranslatorRun, source: Units, target: Units) -> Translator:
 
 def check_network(run: TranslatorRun) -> None:
     """Refuse a network that cannot be, before any file is read. Raises ConfigError."""
+    for name in ("decoder_size", "decoder_layers"):
+        above_zero(name, getattr(run.model, name))
     with torch.random.fork_rng():
         _network(run, 2, 2)
 
