@@ -55,7 +55,7 @@ def bad(folder) -> Path:
         (["book.txt", "--optimizer", "adma"], "adam"),
         (["book.txt", "--on-nan", "ignore"], "skip"),
         (["book.txt", "--hidden-size", "many"], "hidden-size"),
-        (["book.txt", "--hidden-size", "-1"], "hidden_size"),
+        (["book.txt", "--hidden-size", "-1"], "--hidden-size: -1"),
         (["book.txt", "--seed", "99999999999999999999"], "--seed"),
         (["book.txt", "--threads", "100000"], "threads is 100000. It is at most"),
         (["book.txt", "--cell", "h' = tanh(W @ x + dt * h)"], "it uses dt"),

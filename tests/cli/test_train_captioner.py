@@ -205,7 +205,7 @@ def test_what_cannot_be_done_is_said_in_one_message(main, pictures, bad, argumen
         (["predict", "runs/pictures", "pictures.csv"], "not an image"),
         (["predict", "runs/pictures", "nowhere.png"], "there is no such file"),
         (["predict", "runs/pictures", "0.png", "--question", "why?"], "this run answers no questions"),
-        (["predict", "runs/pictures", "0.png", "--n-best", "0"], "n_best"),
+        (["predict", "runs/pictures", "0.png", "--n-best", "0"], "--n-best"),
         (["predict", "runs/pictures", "--file", "missing.csv"], "nowhere.png"),
         (["evaluate", "runs/pictures", "headless.csv"], "no rows"),
         (["evaluate", "runs/pictures", "pictures.csv", "--file-format", "csv"], "files by their names"),

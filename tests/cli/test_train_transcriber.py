@@ -141,7 +141,7 @@ def test_text_comes_before_standard_input_has_ended(inside):
         (["clips/0-0.wav", "--rate", "8000"], "without --stream"),
         (["clips/0-0.wav", "--beam", "0"], "--beam"),
         (["clips/0-0.wav", "--n-best", "0"], "--n-best"),
-        (["clips/0-0.wav", "--length-penalty", "1"], "length_penalty"),
+        (["clips/0-0.wav", "--length-penalty", "1"], "--length-penalty: no setting"),
         (["clips/0-0.wav", "--prefix", "a"], "prefix"),
         (["clips/0-0.wav", "--language-model", "runs/none"], "there is no such run folder"),
         (["clips/0-0.wav", "--language-model", "runs/speech"], "language-model"),

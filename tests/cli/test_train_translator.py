@@ -159,7 +159,7 @@ def bad(folder):
         (["generated:subtraction"], "addition"),
         (["numbers.tsv", "--cell", "lstn"], "lstn"),
         (["numbers.tsv", "--attention", "none", "--copy"], "attention"),
-        (["numbers.tsv", "--max-length", "0", "--min-length", "3"], "max_length"),
+        (["numbers.tsv", "--max-length", "0", "--min-length", "3"], "--max-length"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_message(main, numbers, bad, arguments, message):
@@ -176,7 +176,7 @@ def test_what_cannot_be_done_is_said_in_one_message(main, numbers, bad, argument
         (["predict", "runs/numbers", "--file", "bytes.tsv"], "UTF-8"),
         (["evaluate", "runs/numbers", "blank.tsv"], "no pair that can be scored"),
         (["evaluate", "runs/numbers", "a.de", "--targets", "a.en"], "1"),
-        (["predict", "runs/numbers", "eins", "--n-best", "0"], "n_best"),
+        (["predict", "runs/numbers", "eins", "--n-best", "0"], "--n-best"),
         (["predict", "runs/numbers", "eins", "--language-model", "runs/numbers"], "--language-model"),
         (["evaluate", "runs/numbers", "numbers.tsv", "--symbol-bonus", "1"], "--symbol-bonus"),
         (["evaluate", "runs/numbers", "numbers.tsv", "--temperature", "1"], "--temperature"),

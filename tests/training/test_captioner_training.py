@@ -361,14 +361,14 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(questions, tmp_path,
     [
         ({"gradient": "truncated"}, "whole captions"),
         ({"feedback": "always"}, "feedback"),
-        ({"label_smoothing": 1.5}, "label-smoothing"),
+        ({"label_smoothing": 1.5}, "label_smoothing"),
         ({"longest": 0}, "longest"),
         ({"least": 0}, "least"),
         ({"image_size": 0}, "image_size"),
         ({"image_size": 3}, "it has 4 at least"),
         ({"channels": "8,x"}, "channels"),
         ({"channels": "33"}, "multiples"),
-        ({"vector_size": 0}, "vector-size"),
+        ({"vector_size": 0}, "vector_size"),
         ({"fit": "squash"}, "fit"),
         ({"unreadable": "ignore"}, "unreadable"),
         ({"attention": "dot"}, "equal sizes"),
@@ -454,7 +454,7 @@ def test_what_has_another_shape_than_was_learned_from_is_refused(colours, table,
         (["#e02020"], {"questions": "why?"}, "answers no questions"),
         (["#e02020"], {"beams": 3}, "Did you mean 'beam'"),
         (["#e02020"], {"never": (1,)}, "no setting of a search"),
-        (["#e02020"], {"prefix": "rЖd"}, "--prefix: 'Ж' was never learned"),
+        (["#e02020"], {"prefix": "rЖd"}, "prefix: 'Ж' was never learned"),
         ("#e02020", {}, "'#e02020', one alone"),
         ([[np.nan, 0, 0]], {}, "not finite"),
         ([np.array([1e300, 0, 0])], {}, "not finite"),
@@ -488,7 +488,7 @@ def test_questions_are_as_many_as_what_is_seen_and_a_prefix_is_of_words_that_wer
         list(model.predict(images, ["what colour is it?"]))
     with pytest.raises(ConfigError, match="1 items for more questions"):
         list(model.predict(images[:1], ["what colour is it?"] * 2))
-    with pytest.raises(ConfigError, match="--prefix: 'unseenword' was never learned"):
+    with pytest.raises(ConfigError, match="prefix: 'unseenword' was never learned"):
         list(model.predict(images, "what colour is it?", prefix="red unseenword"))
 
 

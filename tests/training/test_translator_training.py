@@ -214,14 +214,14 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(file, tmp_path, monk
     [
         ({"gradient": "truncated"}, "reads its source whole"),
         ({"copy": True, "target_tokens": "bpe"}, "no symbol"),
-        ({"label_smoothing": 1.5}, "label-smoothing"),
+        ({"label_smoothing": 1.5}, "label_smoothing"),
         ({"longest": 0}, "longest"),
         ({"least": 0}, "least"),
         ({"attention": "dot"}, "equal sizes"),
         ({"coverage": True}, "additive"),
         ({"context": "stat"}, "state, input, bias"),
         ({"beam": 0}, "beam"),
-        ({"attention": "none", "coverage_penalty": 0.2}, "coverage-penalty"),
+        ({"attention": "none", "coverage_penalty": 0.2}, "coverage_penalty"),
         ({"validation": "0.9", "test": "0.5"}, "less than 1"),
         ({"source_column": "nothing"}, "nothing"),
         ({"feedback": "always"}, "feedback"),
@@ -284,7 +284,7 @@ def test_settings_of_a_search_are_checked_by_name(learned):
     model = ostinato.load(learned)
     with pytest.raises(ConfigError, match="Did you mean 'beam'"):
         next(iter(model.predict(["eins"], beem=3)))
-    with pytest.raises(ConfigError, match="beside --temperature"):
+    with pytest.raises(ConfigError, match="beside `temperature`"):
         next(iter(model.predict(["eins"], temperature=1.0, beam=3)))
 
 

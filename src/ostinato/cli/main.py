@@ -73,7 +73,13 @@ def _dispatch(arguments: list[str]) -> int:
     name, rest = _command(arguments)
     if name is None:
         return 2
-    return import_module(f"ostinato.cli.{COMMANDS[name][0]}").run(rest, f"ostinato {name}")
+    command = import_module(f"ostinato.cli.{COMMANDS[name][0]}")
+    try:
+        return command.run(rest, f"ostinato {name}")
+    except ConfigError as error:
+        from ostinato.cli.flags import as_typed
+
+        raise as_typed(error, command) from None
 
 
 def _command(arguments: list[str]) -> tuple[str | None, list[str]]:

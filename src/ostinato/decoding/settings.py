@@ -42,7 +42,7 @@ class Search:
     def __post_init__(self):
         for name, least in (("beam", 1), ("n_best", 1), ("no_repeat_ngram", 0), ("groups", 1), ("min_length", 0)):
             _whole(name, getattr(self, name), least)
-        _whole("max_length", self.max_length, self.min_length, f"min_length is {self.min_length}")
+        _whole("max_length", self.max_length, self.min_length, f"`min_length` is {self.min_length}")
         for name in ("length_penalty", "coverage_penalty", "diversity"):
             number = _is_number(getattr(self, name)) and 0 <= getattr(self, name) < math.inf
             _check(name, getattr(self, name), number, "a number from 0", "0 leaves it out")
@@ -50,11 +50,11 @@ class Search:
             _whole("never", symbol, 0)
         number = _is_number(self.patience) and self.patience > 0
         _check("patience", self.patience, number, "a number above 0, or inf", "1 is what most searches do")
-        advice = f"Take a beam of {self.n_best}"
+        advice = f"Take `beam={self.n_best}`"
         _check("n_best", self.n_best, self.n_best <= self.beam, f"at most the beam, {self.beam}", advice)
         _check("groups", self.groups, self.beam % self.groups == 0, f"a number that divides the beam, {self.beam}", "")
         if self.diversity:
-            _check("diversity", self.diversity, self.groups > 1, "0 without groups", "Set groups, from 2")
+            _check("diversity", self.diversity, self.groups > 1, "0 without `groups`", "Take `groups=2`")
         if self.sampling:
             _check("groups", self.groups, self.groups == 1, "1 beside sampling", "Draws are diverse by themselves")
 

@@ -352,8 +352,8 @@ def _check(attention: str, memory_size: int | None, asked: dict[str, bool], atte
     if attention == "none":
         for name, value in asked.items():
             if value:
-                raise ConfigError(name, "without attention", "It needs attention", "Use attention='general'")
+                raise ConfigError(name, "without attention", "It needs attention", "Use `attention='general'`")
     elif memory_size is None:
         raise ConfigError("memory_size", "none was given", "Attention looks at places of that size")
     if asked["input_feeding"] and attend == "before":
-        raise ConfigError("input_feeding", "with attend='before'", "Such a step reads what is seen", "Leave it out")
+        raise ConfigError("input_feeding", "with `attend='before'`", "Such a step reads what is seen", "Leave it out")

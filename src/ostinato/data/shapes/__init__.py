@@ -17,6 +17,7 @@ from ostinato.data.shapes.words import NUMBERS, caption, question
 
 __all__ = ["Scene", "Shapes", "Shown"]
 
+NAME = "generated:shapes"
 Part = Literal["train", "valid", "test"]
 _SHARES: dict[str, Part] = {"8": "valid", "9": "test"}
 
@@ -76,10 +77,10 @@ class Shapes:
             value = getattr(self, name)
             if not low <= value <= (high or value):
                 possible = f"Possible: {low} to {high}" if high else f"Possible: {low} or more"
-                raise ConfigError(name, f"{value}", possible, "Change it in generated:shapes?…")
+                raise ConfigError(NAME, f"{name}={value}", possible)
         if self.part not in get_args(Part):
             possible = f"Possible: {', '.join(get_args(Part))}"
-            raise ConfigError("part", f"'{self.part}'", possible, did_you_mean(self.part, get_args(Part)))
+            raise ConfigError(NAME, f"part={self.part}", possible, did_you_mean(self.part, get_args(Part)))
 
 
 def part_of(caption: str) -> Part:

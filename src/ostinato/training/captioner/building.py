@@ -50,7 +50,7 @@ def attention_of(model: CaptionerNetwork, schema: CaptionerSchema) -> str:
         return "general" if regions else "none"
     if model.attention != "none" and not regions:
         got = f"'{model.attention}' to {'what is not seen' if model.baseline != 'none' else 'a vector'}"
-        raise ConfigError("--attention", got, "It looks at regions of an image", "Leave it out")
+        raise ConfigError("attention", got, "It looks at regions of an image", "Leave it out")
     return model.attention
 
 
@@ -59,14 +59,14 @@ def channels_of(model: CaptionerNetwork) -> tuple[int, ...]:
     parts = [part.strip() for part in model.channels.split(",")]
     if not all(part.isascii() and part.isdecimal() and 0 < len(part) < 6 for part in parts):
         possible = "Possible: whole numbers with commas between them, as 32,48,64"
-        raise ConfigError("--channels", f"'{model.channels}'", possible, "Each halves the image")
+        raise ConfigError("channels", f"'{model.channels}'", possible, "Each halves the image")
     return tuple(map(int, parts))
 
 
 def _seer(model: CaptionerNetwork, schema: CaptionerSchema) -> Any:
     size = model.vector_size
     if size < 1:
-        raise ConfigError("--vector-size", f"{size}", "Possible: whole numbers from 1", "Use 128")
+        raise ConfigError("vector_size", f"{size}", "Possible: whole numbers from 1", "Use 128")
     if model.baseline == "blind":
         return BlindSeer(size)
     if schema.kind == "image":

@@ -68,9 +68,7 @@ def check(data: CaptionedData) -> None:
     for name in ("longest", "least", "image_size"):
         above_zero(name, getattr(data, name))
     if data.vector is not None and not any(name.strip() for name in data.vector.split(",")):
-        raise ConfigError(
-            "--vector", f"{data.vector!r} names no column", "Possible: r,g,b", "Name one, or leave it out"
-        )
+        raise ConfigError("vector", f"{data.vector!r} names no column", "Possible: r,g,b", "Name one, or leave it out")
     parts_asked(data.validation, data.test)
 
 

@@ -65,8 +65,8 @@ class Searching:
         if drawn:
             for name in ("beam", "groups", "diversity"):
                 if name in asked:
-                    flag, got = f"--{name}", f"{asked[name]} beside --{next(iter(drawn)).replace('_', '-')}"
-                    raise ConfigError(flag, got, "Draws are independent of each other", "--n-best says how many")
+                    got = f"{asked[name]} beside `{next(iter(drawn))}`"
+                    raise ConfigError(name, got, "Draws are independent of each other", "`n_best` says how many")
             settings |= {"sampling": Sampling(**drawn), "beam": wanted, "groups": 1, "diversity": 0.0}
         elif "n_best" in asked and "beam" not in asked and isinstance(wanted, int):
             settings["beam"] = max(self.beam, wanted)
@@ -78,8 +78,8 @@ class Searching:
         """Refuse settings that are not possible, or not with this attention. Raises ConfigError."""
         self.search()
         if self.coverage_penalty and attention == "none":
-            got = f"{self.coverage_penalty:g} with --attention none"
-            raise ConfigError("--coverage-penalty", got, "It is about where attention looks", "Leave it out")
+            got = f"{self.coverage_penalty:g} with `attention='none'`"
+            raise ConfigError("coverage_penalty", got, "It is about where attention looks", "Leave it out")
 
 
 def _check_names(asked: dict[str, Any], known: list[str]) -> None:

@@ -44,7 +44,7 @@ class TranslatorShape:
         run.search.check(run.model.attention)
         if run.model.copy and run.data.target_tokens in ("byte", "bpe"):
             got, possible = f"with targets of {run.data.target_tokens}", "They have no symbol for what has no like"
-            raise ConfigError("--copy", got, possible, "Choose --target-tokens word, char or symbols")
+            raise ConfigError("copy", got, possible, "Use `target_tokens='word'`, char or symbols")
         check_learning(run.training, "A translator", "reads its source whole")
 
     def prepare(self, run: TranslatorRun, folder: RunFolder, display: Display) -> TranslatorRun:

@@ -10,9 +10,9 @@ def check_learning(training: WriterLearning, model: str, whole: str) -> None:
     """Raise ConfigError for what `model` ("A translator") does not learn by; `whole` says why gradients are full."""
     if training.gradient != "full":
         got = f"{training.gradient} was given"
-        raise ConfigError("--gradient", got, f"{model} {whole}: full", "Leave it out")
+        raise ConfigError("gradient", got, f"{model} {whole}: full", "Leave it out")
     if training.feedback != "teacher":
         got = f"{training.feedback} was given"
-        raise ConfigError("--feedback", got, f"{model} learns from right symbols", "Leave it out")
+        raise ConfigError("feedback", got, f"{model} learns from right symbols", "Leave it out")
     if not 0 <= training.label_smoothing < 1:
-        raise ConfigError("--label-smoothing", f"{training.label_smoothing}", "A share from 0 to below 1")
+        raise ConfigError("label_smoothing", f"{training.label_smoothing}", "A share from 0 to below 1")

@@ -63,7 +63,7 @@ def _begun(units: Units, prefix: Side) -> NDArray:
         text = units.text(prefix)
         cut = {"word": units.words, "char": list, "symbols": str.split}[units.kind](text)
         possible = f"A prefix is in {'characters' if units.kind == 'char' else 'words'} that were learned"
-        raise ConfigError("--prefix", f"'{cut[unknown[0]].strip()}' was never learned", possible, "Begin otherwise")
+        raise ConfigError("prefix", f"'{cut[unknown[0]].strip()}' was never learned", possible, "Begin otherwise")
     return symbols
 
 
@@ -75,8 +75,11 @@ def sought(
         begins = torch.as_tensor(asked.prefix, dtype=torch.int64, device=start.device)
         rows = rows._replace(prefix=begins.expand(len(start), -1))
     settings = asked.search if never is None else replace(asked.search, never=(never,))
-    looks = asked.looks or settings.coverage_penalty
-    record = _weights if looks and state is not None and state.weights is not None else None
+    attends = state is not None and state.weights is not None
+    if settings.coverage_penalty and not attends:
+        got = f"{settings.coverage_penalty:g} of a model without attention"
+        raise ConfigError("coverage_penalty", got, "It is about where attention looks", "Leave it out")
+    record = _weights if attends and (asked.looks or settings.coverage_penalty) else None
     return search(step, state, start, units.boundary, settings, rows, record=record, generator=asked.generator)
 
 
