@@ -122,6 +122,25 @@ def test_rows_are_measured_each_from_its_own_last_step():
         assert together.norms[:length, k] == pytest.approx(alone.norms[:, 0])
 
 
+def test_a_long_row_that_is_not_counted_leaves_no_steps_without_a_number():
+    model = ostinato.Recurrent("gru", 3, 4).double()
+
+    class Uneven(torch.nn.Module):
+        """The first row ends early; the gradient of the second, which does not, is beyond all numbers."""
+
+        def __init__(self):
+            super().__init__()
+            self.recurrent = model
+
+        def loss(self, inputs, state=None):
+            outputs, state = self.recurrent(inputs)
+            return outputs[9, 0].sum() + math.inf * outputs[29, 1].sum(), 1, state
+
+    flows = gradient_flow(Uneven(), noise(30, 2, 3))
+    assert {flow.norms.shape for flow in flows} == {(10, 1)}
+    assert flows[0].horizon() in {None, *range(11)}
+
+
 def test_both_directions_and_all_layers_are_measured():
     torch.manual_seed(0)
     model = ostinato.Recurrent("gru", 3, 4, num_layers=2, bidirectional=True)

@@ -134,10 +134,10 @@ def _flows(loss: Tensor, taps: list[Tap]) -> list[Flow]:
     counted = (ends >= 0) & torch.stack([_starts(norms) for norms in each]).all(0)
     if not counted.any():
         return []
-    first = taps[0]
+    first, reach = taps[0], int(ends[counted].max()) + 1  # rows that are not counted may be longer
     names = [None, *(tap.layer for tap in taps)]
     return [
-        Flow(first.network, layer, first.backwards, norms[:, counted].numpy())
+        Flow(first.network, layer, first.backwards, norms[:reach, counted].numpy())
         for layer, norms in zip(names, each, strict=True)
     ]
 
