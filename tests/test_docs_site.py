@@ -78,7 +78,14 @@ def test_a_page_holds_what_is_known_of_a_cell(site):
 
 
 def test_the_pages_kept_by_hand_are_there(site):
-    for path in ("README", "CHANGELOG", "docs/log", "docs/design/0001-state-and-time", "benchmarks/README"):
+    for path in (
+        "README",
+        "CHANGELOG",
+        "docs/log",
+        "docs/sequences",
+        "docs/design/0001-state-and-time",
+        "benchmarks/README",
+    ):
         assert (site / f"{path}.html").exists()
 
 
