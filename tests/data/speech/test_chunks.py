@@ -38,21 +38,23 @@ def test_a_file_in_pieces_is_the_file(sound, name, seconds):
     np.testing.assert_array_equal(joined(chunks), read_sound(path).samples)
 
 
-@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32"])
+@pytest.mark.parametrize("form", ["WAV", "WAVEX"])
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
 @pytest.mark.parametrize("channels", [1, 2])
-def test_wav_comes_through_a_pipe(tmp_path, subtype, channels):
+def test_wav_comes_through_a_pipe(tmp_path, form, subtype, channels):
     values = np.random.default_rng(0).uniform(-1, 1, (4321, channels))
-    soundfile.write(tmp_path / "a.wav", values, 16000, subtype=subtype)
+    soundfile.write(tmp_path / "a.wav", values, 16000, subtype=subtype, format=form)
     with pipe((tmp_path / "a.wav").read_bytes()) as stream:
         chunks = piped_chunks(stream)
         assert chunks.rate == 16000
         np.testing.assert_allclose(joined(chunks), read_sound(tmp_path / "a.wav").samples, atol=1e-7)
 
 
-def test_a_wav_of_unknown_length_is_read_to_its_end(sound):
+@pytest.mark.parametrize("length", [b"\xff\xff\xff\xff", b"\0\0\0\0", b"\xff\xff\xff\x7f"])
+def test_a_wav_of_unknown_length_is_read_to_its_end(sound, length):
     path = sound("a.wav", 0.2)
     content = bytearray(path.read_bytes())
-    content[4:8] = content[40:44] = b"\xff\xff\xff\xff"  # as programs write that stream
+    content[4:8] = content[40:44] = length  # as programs write that stream
     with pipe(bytes(content)) as stream:
         np.testing.assert_array_equal(joined(piped_chunks(stream)), read_sound(path).samples)
 
@@ -77,10 +79,22 @@ def test_a_damaged_header_is_said(content):
         piped_chunks(io.BytesIO(content))
 
 
-def test_a_wav_of_real_numbers_is_refused_with_a_way_out(tmp_path):
-    soundfile.write(tmp_path / "a.wav", np.ones(9) / 2, 8000, subtype="FLOAT")
-    with pytest.raises(BadSound, match="Convert it to 16-bit WAV"):
+def test_a_wav_of_a_compressed_format_is_refused_with_a_way_out(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.ones(9) / 2, 8000, subtype="ULAW")
+    with pytest.raises(BadSound, match="samples of 8 bits in format 7.*Convert it to 16-bit WAV"):
         piped_chunks(io.BytesIO((tmp_path / "a.wav").read_bytes()))
+
+
+def test_a_pipe_of_samples_that_are_no_number_is_refused(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.full(9, np.nan), 8000, subtype="FLOAT")
+    with pytest.raises(BadSound, match="standard input: 9 of its samples are no finite number"):
+        joined(piped_chunks(io.BytesIO((tmp_path / "a.wav").read_bytes())))
+
+
+def test_what_follows_the_samples_is_not_heard(sound):
+    path = sound("a.wav", 0.2)
+    content = path.read_bytes() + b"LIST" + (6).to_bytes(4, "little") + b"INFOxx"
+    np.testing.assert_array_equal(joined(piped_chunks(io.BytesIO(content))), read_sound(path).samples)
 
 
 def test_a_file_that_is_no_sound_is_said(tmp_path):

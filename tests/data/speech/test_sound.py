@@ -157,3 +157,21 @@ def test_channels_of_an_array_are_mixed_into_their_mean():
 def test_an_array_that_is_no_sound_is_refused(values):
     with pytest.raises(BadSound, match="a: an array"):
         mixed(values, "a")
+
+
+@pytest.mark.parametrize("riff", [b"\0\0\0\0", b"\x24\0\0\0", None])
+def test_a_wav_that_was_never_given_its_length_has_what_stands_in_it(sound, tmp_path, riff):
+    expected, content = read_sound(sound("a.wav")).samples, bytearray((tmp_path / "a.wav").read_bytes())
+    content[40:44] = bytes(4)
+    content[4:8] = riff or content[4:8]
+    (tmp_path / "b.wav").write_bytes(content)
+    np.testing.assert_array_equal(read_sound(tmp_path / "b.wav").samples, expected)
+    np.testing.assert_array_equal(read_sound(bytes(content)).samples, expected)
+
+
+def test_chunks_behind_no_samples_are_none(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.zeros(0), 8000)
+    with (tmp_path / "a.wav").open("ab") as file:
+        file.write(b"LIST" + (6).to_bytes(4, "little") + b"INFOxx")
+    with pytest.raises(BadSound, match="it holds no sample"):
+        read_sound(tmp_path / "a.wav")

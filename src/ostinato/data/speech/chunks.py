@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import wave
 from collections.abc import Iterator
 from io import RawIOBase
 from pathlib import Path
@@ -13,7 +12,8 @@ from numpy.typing import NDArray
 
 from ostinato._errors import ConfigError
 from ostinato.data.speech.folders import BEGINNINGS
-from ostinato.data.speech.sound import BadSound, check_rate, check_there, mono, opened
+from ostinato.data.speech.sound import BadSound, check_rate, check_samples, check_there, mono, opened
+from ostinato.data.speech.waves import read_header
 
 RAW = "raw samples of 16 bits, the low byte first, one channel"
 NOT_RAW = (*(head for head in BEGINNINGS if head != b"RIFF"), b"ID3", b".snd", b"caff")
@@ -43,7 +43,7 @@ def file_chunks(path: Path, seconds: float = 0.1) -> Chunks:
 
 
 def piped_chunks(stream: BinaryIO, rate: int | None = None, seconds: float = 0.1) -> Chunks:
-    """Read a pipe in pieces of so many seconds: WAV of whole numbers, or with `rate` raw 16-bit samples.
+    """Read a pipe in pieces of so many seconds: WAV, or with `rate` raw 16-bit samples.
 
     Raises BadSound for a pipe that is empty, no such WAV or of another format, ConfigError for raw samples
     without a rate.
@@ -75,25 +75,25 @@ def _is_mp3(head: bytes) -> bool:
 
 def _wave_chunks(stream: Any, seconds: float) -> Chunks:
     try:
-        file = wave.open(stream, "rb")  # noqa: SIM115 (read on while the pieces are)
-        width, channels, rate = file.getsampwidth(), file.getnchannels(), file.getframerate()
-        if not 1 <= width <= 4:
-            raise wave.Error(f"samples of {8 * width} bits")
-    except (wave.Error, EOFError) as error:
-        got = f"a WAV that cannot be read as it comes ({error or 'it ends early'})"
+        header = read_header(stream)
+    except ValueError as error:
+        got, possible = f"a WAV that cannot be read as it comes ({error})", "Samples are whole numbers, or real ones"
         advice = "Convert it to 16-bit WAV, or write it to a file"
-        raise BadSound(
-            "standard input", "whose sound cannot be read", got, "Samples are whole numbers", advice
-        ) from None
-
-    check_rate(rate, "standard input")
+        raise BadSound("standard input", "whose sound cannot be read", got, possible, advice) from None
+    check_rate(header.rate, "standard input")
+    frame, left = header.width * header.channels, header.size
 
     def pieces() -> Iterator[NDArray[np.float32]]:
-        while block := file.readframes(max(1, int(rate * seconds))):
-            whole = len(block) - len(block) % (width * channels)
-            yield _numbers(block[:whole], width).reshape(-1, channels).mean(axis=1)
+        nonlocal left
+        most = frame * max(1, int(header.rate * seconds))
+        while block := stream.read(most if left is None else min(left, most)):
+            left = None if left is None else left - len(block)
+            samples = _numbers(block[: len(block) - len(block) % frame], header.width, header.real)
+            samples = samples.reshape(-1, header.channels)
+            check_samples(samples, "standard input")
+            yield samples.mean(axis=1)
 
-    return Chunks(rate, pieces())
+    return Chunks(header.rate, pieces())
 
 
 def _raw_pieces(stream: Any, size: int) -> Iterator[NDArray[np.float32]]:
@@ -105,8 +105,10 @@ def _raw_pieces(stream: Any, size: int) -> Iterator[NDArray[np.float32]]:
         yield _numbers(block[:whole], 2)
 
 
-def _numbers(block: bytes, width: int) -> NDArray[np.float32]:
+def _numbers(block: bytes, width: int, real: bool = False) -> NDArray[np.float32]:
     """Return samples of `width` bytes as numbers from -1 to 1; those of one byte are from 0 to 255."""
+    if real:
+        return np.frombuffer(block, f"<f{width}").astype(np.float32)
     if width == 1:
         return np.frombuffer(block, np.uint8).astype(np.float32) / np.float32(128) - np.float32(1)
     padded = np.zeros((len(block) // width, 4), np.uint8)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato._errors import DataError
+from ostinato.data.speech.waves import with_length
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".caf", ".w64")
 """Names that sounds end with."""
@@ -72,11 +73,18 @@ def read_sound(source: Path | bytes, where: str = "") -> Sound:
 
 
 def opened(source: Path | bytes, where: str) -> Any:
-    """Open a file of sound, or its bytes, for a `with` statement. Raises BadSound for what is none."""
+    """Open a file of sound, or its bytes, for a `with` statement. Raises BadSound for what is none.
+
+    A WAV whose writer was stopped before it said how many samples there are has all that stand in it.
+    """
     import soundfile  # 60 ms, which other data does without
 
     try:
-        return soundfile.SoundFile(_Held(source) if isinstance(source, bytes) else source)
+        file = soundfile.SoundFile(_Held(source) if isinstance(source, bytes) else source)
+        if not file.frames and file.format in ("WAV", "WAVEX"):
+            file.close()
+            file = soundfile.SoundFile(_Held(with_length(source if isinstance(source, bytes) else source.read_bytes())))
+        return file
     except (soundfile.SoundFileError, OSError, TypeError) as error:
         raise _unreadable(where, error) from None
 
