@@ -308,7 +308,10 @@ def test_a_baseline_reads_each_step_by_itself(tmp_path, manifest):
         ({"bands": 80, "window_ms": 16.0}, "7 of them hold no frequency"),
         ({"longest": 0.0}, "--longest"),
         ({"least": 0}, "--least"),
+        ({"speaker": "theo"}, "--speaker: 'theo' of .*Speakers are told apart in an archive of digits"),
         ({"beam": 0}, "--beam"),
+        ({"beam": 1001}, "--beam: 1001 was given. It is a whole number from 1 to 1,000"),
+        ({"language_weight": 2.0}, "Name one with --language-model"),
         ({"language_weight": -1.0}, "--language-weight"),
         ({"symbol_bonus": float("nan")}, "--symbol-bonus"),
         ({"format": "cvs"}, "format"),
@@ -377,6 +380,15 @@ def test_a_pipe_is_written_as_its_file(learned, model, tmp_path, rate):
 def test_text_comes_before_the_sound_has_ended(learned, model):
     stream = model.stream()
     assert stream.push(said("ab").astype(np.float32)).startswith("a")
+
+
+def test_a_stream_that_is_finished_takes_nothing_more(model):
+    stream = model.stream()
+    stream.finish()
+    with pytest.raises(ConfigError, match="Begin another one"):
+        stream.push(np.ones(9, np.float32))
+    with pytest.raises(ConfigError, match="Begin another one"):
+        stream.finish()
 
 
 def test_a_stream_refuses_what_is_no_number(learned, model):
@@ -511,6 +523,24 @@ def test_a_damaged_run_is_refused(tmp_path, manifest, name, damage):
         path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(RunError):
         ostinato.load(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("search", "words"),
+    [
+        ({"beam": "3"}, "--beam: '3' was given"),
+        ({"beam": True}, "--beam: True was given"),
+        ({"beam": 2.5}, "--beam: 2.5 was given"),
+        ({"beam": 100_000}, "--beam"),
+        ({"n_best": "2"}, "--n-best"),
+        ({"symbol_bonus": "x"}, "--symbol-bonus: 'x' was given"),
+        ({"language_weight": 2.0}, "Name one with --language-model"),
+        ({"language_weight": "x"}, "--language-weight"),
+    ],
+)
+def test_an_impossible_search_is_refused(learned, model, search, words):
+    with pytest.raises(ConfigError, match=words):
+        next(model.predict([learned / "clips/0-0.wav"], **search))
 
 
 def test_unknown_settings_of_use_suggest_the_nearest(learned, model):

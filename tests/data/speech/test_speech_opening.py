@@ -1,5 +1,6 @@
 """Manifests of any format, folders of sounds, single sounds and features, with what is said in them."""
 
+import io
 import json
 
 import numpy as np
@@ -8,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from ostinato._errors import ConfigError, DataError
-from ostinato.data.speech import BadSound, open_speech
+from ostinato.data.speech import BadSound, open_speech, read_sound
+from ostinato.data.speech.folders import piped_speech
 
 
 def read(file, **options):
@@ -155,3 +157,19 @@ def test_bytes_that_are_none_are_a_bad_sound(tmp_path, content):
     (tmp_path / "m.jsonl").write_text("\n".join(map(json.dumps, rows)))
     with pytest.raises(BadSound, match="the bytes of 'audio' are of type"):
         next(iter(open_speech(str(tmp_path / "m.jsonl"), audio="audio"))).hear()
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.aiff", "a.mp3", "a.au", "a.caf"])
+def test_standard_input_may_hold_a_sound_of_any_format(sound, name):
+    content = sound(name, rate=16000).read_bytes()
+    piped = piped_speech(io.BufferedReader(io.BytesIO(content)))
+    assert piped is not None
+    (utterance,) = piped
+    np.testing.assert_array_equal(utterance.hear().samples, read_sound(content).samples)
+
+
+@pytest.mark.parametrize("content", [b"", b"a", b"clips/0.wav\n", b"audio,text\n", b"\xff\xfea\x00", b"\xef\xbb\xbfa"])
+def test_standard_input_that_is_no_sound_is_left_as_it_is(content):
+    stream = io.BufferedReader(io.BytesIO(content))
+    assert piped_speech(stream) is None
+    assert stream.read() == content

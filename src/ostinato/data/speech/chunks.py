@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato._errors import ConfigError
-from ostinato.data.speech.folders import BEGINNINGS
+from ostinato.data.speech.folders import BEGINNINGS, is_mp3
 from ostinato.data.speech.sound import BadSound, check_rate, check_samples, check_there, mono, opened
 from ostinato.data.speech.waves import read_header
 
 RAW = "raw samples of 16 bits, the low byte first, one channel"
-NOT_RAW = (*(head for head in BEGINNINGS if head != b"RIFF"), b"ID3", b".snd", b"caff")
+NOT_RAW = tuple(head for head in BEGINNINGS if head != b"RIFF")
 """What files begin with that libsndfile reads, but not as they come."""
 
 
@@ -55,7 +55,7 @@ def piped_chunks(stream: BinaryIO, rate: int | None = None, seconds: float = 0.1
         )
     if head == b"RIFF":
         return _wave_chunks(_Rejoined(head, stream), seconds)
-    if head.startswith(NOT_RAW) or _is_mp3(head):
+    if head.startswith(NOT_RAW) or is_mp3(head):
         got, possible = "neither WAV nor raw samples: it begins as a file of another format", "Those are read whole"
         advice = "Convert it to 16-bit WAV, or write it to a file"
         raise BadSound("standard input", "whose format is not read as it comes", got, possible, advice)
@@ -64,13 +64,6 @@ def piped_chunks(stream: BinaryIO, rate: int | None = None, seconds: float = 0.1
         raise ConfigError("--rate", got, f"What is no WAV is read as {RAW}", "Name its samples a second")
     check_rate(rate, "standard input")
     return Chunks(rate, _raw_pieces(_Rejoined(head, stream), 2 * max(1, int(rate * seconds))))
-
-
-def _is_mp3(head: bytes) -> bool:
-    """Whether four bytes are the header of a frame of MPEG audio, layer III."""
-    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE6 != 0xE2:
-        return False
-    return head[2] >> 4 not in (0, 15) and head[2] >> 2 & 3 != 3
 
 
 def _wave_chunks(stream: Any, seconds: float) -> Chunks:

@@ -14,8 +14,8 @@ from ostinato.data.speech.sound import is_sound, read_sound
 from ostinato.data.speech.utterance import Speech, Utterance
 
 INPUT = "standard input"
-BEGINNINGS = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"FORM")
-"""What WAV, FLAC, Ogg and AIFF begin with."""
+BEGINNINGS = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"FORM", b"ID3", b".snd", b"caff")
+"""What WAV, FLAC, Ogg, AIFF, MP3 with a title, AU and CAF begin with."""
 
 
 def folder_speech(folder: Path, *, encoding: str = "utf-8", texts: bool = True) -> Speech:
@@ -42,7 +42,7 @@ def single_speech(path: Path, *, encoding: str = "utf-8", texts: bool = True) ->
 def piped_speech(stream: Any) -> Speech | None:
     """Read one sound from standard input; None where it begins as none does, and nothing is taken from it then."""
     peek = getattr(stream, "peek", None)
-    if peek is None or not peek(4).startswith(BEGINNINGS):
+    if peek is None or not ((head := peek(4)).startswith(BEGINNINGS) or is_mp3(head)):
         return None
 
     def read() -> Iterator[Utterance]:
@@ -50,6 +50,13 @@ def piped_speech(stream: Any) -> Speech | None:
         yield Utterance(Place(INPUT, 1, "sound"), INPUT, partial(read_sound, content, INPUT), None)
 
     return Speech(INPUT, "a sound", read)
+
+
+def is_mp3(head: bytes) -> bool:
+    """Whether bytes begin with the header of a frame of MPEG audio, layer III."""
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE6 != 0xE2:
+        return False
+    return head[2] >> 4 not in (0, 15) and head[2] >> 2 & 3 != 3
 
 
 def _read(name: str, sounds: list[Path], encoding: str, texts: bool) -> Iterator[Utterance]:

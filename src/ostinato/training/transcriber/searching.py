@@ -21,6 +21,8 @@ AT_ONCE = 256
 """Utterances that are read ahead and sorted by length; they are written in their own order."""
 TOGETHER = 32
 """Utterances that are written in one batch."""
+MOST_BEAM = 1000
+"""Texts kept side by side at most: each is compared with each at every step."""
 Item = TypeVar("Item")
 
 
@@ -62,13 +64,22 @@ def asked_of(settings: Writing, encoder: Encoder, n_best: int = 1) -> Asked:
 
 def check(settings: Writing) -> None:
     """Refuse settings of the search that cannot be."""
-    if settings.beam < 1:
-        raise ConfigError("--beam", f"{settings.beam} was given", "It is a whole number from 1")
+    beam = settings.beam
+    if isinstance(beam, bool) or not isinstance(beam, int) or not 1 <= beam <= MOST_BEAM:
+        raise ConfigError("--beam", f"{beam!r} was given", f"It is a whole number from 1 to {MOST_BEAM:,}")
     for name in ("language_weight", "symbol_bonus"):
-        if not math.isfinite(getattr(settings, name)):
-            raise ConfigError(f"--{name.replace('_', '-')}", f"{getattr(settings, name)}", "It is a finite number")
+        value = getattr(settings, name)
+        if not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise ConfigError(f"--{name.replace('_', '-')}", f"{value!r} was given", "It is a finite number")
     if settings.language_weight < 0:
         raise ConfigError("--language-weight", f"{settings.language_weight:g} was given", "It is 0 or more")
+
+
+def check_weighed(settings: Writing) -> None:
+    """Refuse a weight, which was given, of no language model."""
+    if settings.language_model is None:
+        got, possible = f"{settings.language_weight} was given", "It is the weight of a language model"
+        raise ConfigError("--language-weight", got, possible, "Name one with --language-model, or leave it out")
 
 
 def written(

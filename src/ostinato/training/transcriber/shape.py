@@ -43,6 +43,8 @@ class TranscriberShape:
         preparing.check(run.data)
         searching.check(run.search)
         _check_loss(run)
+        if run.search.language_weight != type(run.search)().language_weight:
+            searching.check_weighed(run.search)
         if run.search.language_model is not None:
             open_language_model(Path(run.search.language_model))
         above_zero("stack", run.model.stack)

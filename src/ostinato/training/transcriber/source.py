@@ -25,6 +25,9 @@ class Reading:
         self.sources: dict[Part | None, Speech] = {None: open_source(data, data.file, seed=seed)}
         if self.sources[None].parts and shared:
             self._refuse_parts()
+        elif data.speaker is not None:
+            got, possible = f"'{data.speaker}' of {data.file}", "Speakers are told apart in an archive of digits"
+            raise ConfigError("--speaker", got, possible, "Leave it out, and name parts by a column (--part)")
         self.sources |= {part: open_source(data, file, seed=seed) for part, file in self.files.items()}
         self.asked: set[Part] = {"train", *self.files}
         self.asked |= {part for part in ("valid", "test") if self.shares.get(part)}  # type: ignore[misc]

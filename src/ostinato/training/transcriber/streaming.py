@@ -36,25 +36,32 @@ class Dictation:
         self._settings = features_of(data, encoder.schema.rate)
         self._features = self._settings.stream()
         self._writer, self._decoder = FrameStream(model), encoder.units.decoder()
-        self._begun, self._space, self._count = False, "", 0
+        self._begun, self._ended, self._space, self._count = False, False, "", 0
 
     def push(self, samples: NDArray) -> str:
         """Return the text that samples add, often none: (n,) or (n, channels), from -1 to 1 or whole numbers.
 
-        Raises BadSound for NaN and infinity, and for arrays of another shape.
+        Raises BadSound for NaN and infinity, and for arrays of another shape, ConfigError once it is finished.
         """
+        self._check_open()
         samples = mixed(samples, "the stream")
         check_samples(samples, "the stream")
         return self._heard(self._resampler.push(samples))
 
     def finish(self) -> str:
-        """Return the text that is left; nothing can be pushed after it."""
+        """Return the text that is left; nothing can be pushed after it. Raises ConfigError the second time."""
+        self._check_open()
+        self._ended = True
         added = self._heard(self._resampler.finish())
         return added + self._told(self._decoded(self._writer.finish()) + self._decoder.flush())
 
     def check_heard(self, where: str) -> None:
         """Raise BadSound, which names `where`, if all that was heard until now is shorter than a frame."""
         check_length(self._count, self._settings, where)
+
+    def _check_open(self) -> None:
+        if self._ended:
+            raise ConfigError("stream", "it is finished", "A dictation hears one sound", "Begin another one")
 
     def _heard(self, samples: NDArray[np.float32]) -> str:
         self._count += len(samples)

@@ -29,7 +29,7 @@ from ostinato.training.supervised.skipped import Skipped
 from ostinato.training.transcriber.building import build_model
 from ostinato.training.transcriber.encoding import Encoder, together
 from ostinato.training.transcriber.scoring import AT_ONCE, Tally
-from ostinato.training.transcriber.searching import Asked, Hypothesis, asked_of, written
+from ostinato.training.transcriber.searching import Asked, Hypothesis, asked_of, check_weighed, written
 from ostinato.training.transcriber.shape import opened
 from ostinato.training.transcriber.source import Ears, heard, open_source, why_unused
 from ostinato.training.transcriber.streaming import Dictation
@@ -256,7 +256,9 @@ class TrainedTranscriber:
         n_best = given.pop("n_best", n_best)
         _refuse_unknown(given, Writing, "search")
         settings = replace(self.run.search, **given)
-        if n_best > settings.beam and "beam" not in given:
+        if "language_weight" in given:
+            check_weighed(settings)
+        if "beam" not in given and isinstance(n_best, int) and n_best > settings.beam:
             settings = replace(settings, beam=n_best)
         return asked_of(settings, self.encoder, n_best)
 
