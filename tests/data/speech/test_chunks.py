@@ -81,7 +81,7 @@ def test_a_damaged_header_is_said(content):
 
 def test_a_wav_of_a_compressed_format_is_refused_with_a_way_out(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.ones(9) / 2, 8000, subtype="ULAW")
-    with pytest.raises(BadSound, match="samples of 8 bits in format 7.*Convert it to 16-bit WAV"):
+    with pytest.raises(BadSound, match=r"samples of 8 bits in format 7.*Convert it to 16-bit WAV"):
         piped_chunks(io.BytesIO((tmp_path / "a.wav").read_bytes()))
 
 
