@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import platform
-import shlex
 from functools import partial
 from typing import Any
 
@@ -11,7 +9,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from ostinato._version import __version__
 from ostinato.data.store import Store
 from ostinato.data.units import Units
 from ostinato.models.baselines.unigram import Unigram
@@ -26,7 +23,7 @@ from ostinato.training.run_folder import RunFolder
 from ostinato.training.supervised.batches import Batches, in_batches
 from ostinato.training.supervised.schema import read_schema
 from ostinato.training.supervised.shape import Parts
-from ostinato.training.task import engines
+from ostinato.training.written.card import card_of
 from ostinato.training.written.checks import check_learning
 from ostinato.training.written.figures import in_words
 from ostinato.training.written.hypotheses import Asked
@@ -67,25 +64,9 @@ class CaptionerShape:
     def card(self, run: CaptionerRun, folder: RunFolder, model: nn.Module, figures: dict[str, Any]) -> str:
         """Return the text of the model card."""
         schema = opened(folder).schema
-        typed, network = shlex.quote(str(folder.path)), _network(run, schema)
         example = {"image": "photo.png", "vector": "'#ff8000'", "regions": "--file features.npz"}[schema.kind]
         asks = " --question 'what is there?'" if schema.has_questions and schema.kind != "regions" else ""
-        return f"""# {folder.path.name}
-
-A captioner trained by Ostinato {__version__} on `{run.data.file}`.
-
-```
-ostinato predict {typed} {example}{asks}
-ostinato predict {typed} --file FILE
-```
-
-{network[0].upper()}{network[1:]}, {sum(p.numel() for p in model.parameters()):,} parameters, engine {engines(model)}.
-At step {figures["step"]:,} of {figures["steps"]:,}, on the part kept to validate: {in_words(figures)}.
-What it writes, beside the references, lies in `report/`; every setting in `config.yaml`, every measurement in
-`metrics.jsonl`.
-
-Written by torch {torch.__version__}, Python {platform.python_version()}.
-"""
+        return card_of(run, folder, model, figures, _network(run, schema), [example + asks, "--file FILE"])
 
     def report(self, run: CaptionerRun, folder: RunFolder, display: Display) -> dict[str, float]:
         """Judge the best weights."""

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import platform
-import shlex
 from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from ostinato._errors import ConfigError
-from ostinato._version import __version__
 from ostinato.data.store import Store
 from ostinato.data.units import Units
 from ostinato.training.config import TranslatorRun
@@ -21,12 +17,12 @@ from ostinato.training.run_folder import RunFolder
 from ostinato.training.supervised.batches import Batches
 from ostinato.training.supervised.schema import read_schema
 from ostinato.training.supervised.shape import Parts
-from ostinato.training.task import engines
 from ostinato.training.translator import preparing
 from ostinato.training.translator.building import build_model, check_network
 from ostinato.training.translator.encoding import Encoder, TranslatorSchema
 from ostinato.training.translator.report import report
 from ostinato.training.translator.scoring import judged, nats_of
+from ostinato.training.written.card import card_of
 from ostinato.training.written.checks import check_learning
 from ostinato.training.written.figures import in_words
 from ostinato.training.written.hypotheses import Asked
@@ -65,23 +61,7 @@ class TranslatorShape:
 
     def card(self, run: TranslatorRun, folder: RunFolder, model: nn.Module, figures: dict[str, Any]) -> str:
         """Return the text of the model card."""
-        typed, network = shlex.quote(str(folder.path)), _network(run)
-        return f"""# {folder.path.name}
-
-A translator trained by Ostinato {__version__} on `{run.data.file}`.
-
-```
-ostinato predict {typed} 'a text'
-ostinato predict {typed} --file FILE
-```
-
-{network[0].upper()}{network[1:]}, {sum(p.numel() for p in model.parameters()):,} parameters, engine {engines(model)}.
-At step {figures["step"]:,} of {figures["steps"]:,}, on the part kept to validate: {in_words(figures)}.
-What it writes, beside the references, lies in `report/`; every setting in `config.yaml`, every measurement in
-`metrics.jsonl`.
-
-Written by torch {torch.__version__}, Python {platform.python_version()}.
-"""
+        return card_of(run, folder, model, figures, _network(run), ["'a text'", "--file FILE"])
 
     def report(self, run: TranslatorRun, folder: RunFolder, display: Display) -> dict[str, float]:
         """Judge the best weights."""
