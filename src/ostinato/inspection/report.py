@@ -8,13 +8,17 @@ from pathlib import Path
 
 from ostinato._files import replace_file
 from ostinato._version import __version__
-from ostinato.inspection import flow, unfolding
+from ostinato.inspection import flow, gates, unfolding
 from ostinato.inspection.page import page
 from ostinato.inspection.section import Section
 from ostinato.inspection.subject import ROWS, STEPS, Subject, open_subject
 from ostinato.training.task import engines
 
-SECTIONS: dict[str, Callable[[Subject], Section]] = {"gradient flow": flow.section, "unfolding": unfolding.section}
+SECTIONS: dict[str, Callable[[Subject], Section]] = {
+    "gradient flow": flow.section,
+    "gates and saturation": gates.section,
+    "unfolding": unfolding.section,
+}
 """What a report says, in order."""
 
 
