@@ -8,8 +8,10 @@ import torch
 
 import ostinato
 from ostinato.data.lanes import Segment
+from ostinato.data.tasks import TASKS
 from ostinato.diagnostics.flow import Flow, gradient_flow
 from ostinato.models.language_model import LanguageModel
+from ostinato.models.sequence_task import SequenceTaskModel
 
 
 def matrix(radius, size=20, seed=0):
@@ -76,6 +78,24 @@ def test_a_relu_network_of_the_identity_keeps_the_norm_on_positive_paths(linear)
         model.recurrent.layers[0][0].W.abs_()
     whole, *_ = gradient_flow(model, noise(50, 2, 6).abs())
     assert whole.ratios == pytest.approx(np.ones((50, 2)), rel=1e-12)
+
+
+@pytest.mark.parametrize("rate", [0.7, 0.9, 0.97])
+def test_of_a_gradient_that_fades_evenly_the_horizon_is_where_a_hundredth_is_left(rate):
+    steps = math.ceil(math.log(0.01) / math.log(rate))
+    assert Flow("", None, False, rate ** np.arange(4.0 * steps)[:, None]).horizon() == steps
+    assert Flow("", None, False, rate ** np.arange(steps - 1.0)[:, None]).horizon() is None
+
+
+def test_a_tanh_network_looks_back_less_far_than_a_gru_and_that_less_than_an_lstm_that_forgets_little():
+    """On the adding problem, at equal size and as they begin."""
+    task, found = TASKS["adding"](200), []
+    for cell, settings in (("elman", {}), ("gru", {}), ("lstm", {"initialisers": "forget_bias(5)"})):
+        torch.manual_seed(0)
+        model = SequenceTaskModel(task, cell, hidden_size=64, **settings)
+        whole, *_ = gradient_flow(model, task.draw(16))
+        found.append(whole.horizon() or 201)
+    assert found == sorted(set(found))
 
 
 @pytest.mark.parametrize("cell", ["elman", "gru", "lstm", "lru"])
@@ -201,9 +221,12 @@ def test_a_loss_that_depends_on_no_step_is_refused(last):
         gradient_flow(Deaf(ostinato.Recurrent("gru", 3, 4)), torch.randn(5, 2, 3))
 
 
-def test_a_horizon_is_where_the_median_stays_small():
+def test_a_horizon_is_where_the_sum_of_medians_is_nearly_whole():
     dips = Flow("", None, False, np.array([[1.0], [0.001], [0.5], [0.02], [0.002]]))
     assert dips.horizon() == 4
     assert dips.horizon(0.6) == 1
     assert Flow("", None, False, np.ones((5, 2))).horizon() is None
+    lasts = Flow("", None, False, np.concatenate([[1.0], 0.005 * 0.99 ** np.arange(2000)])[:, None])
+    assert 300 < lasts.horizon() < 500  # and not 1: half a hundredth lasts for hundreds of steps
+    assert Flow("", None, False, lasts.norms[:100]).horizon() is None
     assert math.isnan(Flow("", None, False, np.ones((2, 2))).rate())

@@ -22,7 +22,7 @@ from ostinato.cells.cell import State
 from ostinato.diagnostics.taps import Step, Tap, tapped
 
 LOST = 0.01
-"""Share of its norm that a gradient has left where it counts as lost."""
+"""Share of a gradient that counts as nothing."""
 FAINT = 1e-30
 """Norms below it, of the norm at the end, are too close to the smallest numbers to fit a rate to."""
 
@@ -56,13 +56,27 @@ class Flow:
         return self.quantile(0.5)
 
     def horizon(self, lost: float = LOST) -> int | None:
-        """Return the steps back after which the median stays below `lost`; None where it does not, so far as is seen.
+        """Return the steps that all but `lost` of the gradient lies within; None where they are more than are seen.
 
-        >>> Flow("", 0, False, np.array([[1.0], [0.1], [0.5], [0.001]])).horizon()
-        3
+        Of the medians m_k: the least n with m_0 + … + m_{n-1} at least 1 - `lost` of the whole sum, to which what lies
+        beyond the window is added as the rate foretells. Where a gradient fades evenly, n is also where m_n has come
+        down to `lost`; where it falls at once and then lasts, as in an LSTM that hardly forgets, what lasts counts.
+
+        >>> Flow("", 0, False, 0.9 ** np.arange(100.0)[:, None]).horizon()
+        44
         """
-        above = np.flatnonzero(self.median >= lost)
-        return None if above[-1] + 1 == len(self.norms) else int(above[-1]) + 1
+        within = np.cumsum(self.median)
+        whole = within[-1] + self._beyond()
+        if not np.isfinite(whole) or within[-1] < (1 - lost) * whole:
+            return None
+        return int(np.argmax(within >= (1 - lost) * whole)) + 1
+
+    def _beyond(self) -> float:
+        """Return the sum of the medians behind the window, if they go on to fade as they do."""
+        last, rate = float(self.median[-1]), self.rate()
+        if last <= FAINT or np.isnan(rate):
+            return 0.0
+        return last * rate / (1 - rate) if rate < 1 else np.inf
 
     def rate(self) -> float:
         """Return by what the median is multiplied at each step further back: fitted to the farther half, in logarithms.

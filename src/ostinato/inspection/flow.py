@@ -62,7 +62,7 @@ def in_words(flow: Flow) -> str:
         return f"{window} steps back {flow.median[-1]:.0%} of the gradient is left: the horizon lies beyond the window."
     half = f", which halves it every {math.log(0.5) / math.log(rate):.3g} steps" if 0 < rate < 1 else ""
     return (
-        f"After {horizon} steps 99 % of the gradient is lost: what happened earlier hardly changes what is learned. "
+        f"99 % of the gradient lies within {horizon} steps: what happened earlier hardly changes what is learned. "
         f"Further back each step leaves {rate:.3g} of it{half}."
     )
 

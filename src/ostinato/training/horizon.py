@@ -1,4 +1,4 @@
-"""The gradient horizon while a model learns: how many steps back a gradient has lost 99 % of its norm.
+"""The gradient horizon while a model learns: the steps back that 99 % of a gradient lies within.
 
 It is taken of the same few rows each time, so that the figures of a run can be compared, and as seldom as costs at
 most a hundredth and a half of the time. Nothing that is learned depends on it.
@@ -43,7 +43,7 @@ class Horizon:
 
     step: int
     steps_back: int | None
-    """None where more than a hundredth is left at the far end of the window."""
+    """None where they are more than the window has."""
     window: int
     """How far back was looked."""
     left: float

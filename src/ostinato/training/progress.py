@@ -31,7 +31,7 @@ class Figures:
     read: int = 0
     endless: bool = False
     horizon: str | None = None
-    """Steps back after which a gradient is lost; None where that is not measured."""
+    """Steps back that 99 % of a gradient lies within; None where that is not measured."""
 
 
 class Display(Protocol):
