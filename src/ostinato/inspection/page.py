@@ -21,11 +21,14 @@ nav ul { display: flex; flex-wrap: wrap; gap: .3rem 1.1rem; list-style: none; pa
 a { color: var(--mark); } a:focus-visible, button:focus-visible, summary:focus-visible, input:focus-visible
   { outline: 2px solid var(--mark); outline-offset: 2px; }
 figure { margin: 1rem 0 1.6rem; } figure svg { width: 100%; height: auto; color: var(--ink); }
-.wide { overflow-x: auto; } figure .wide svg { width: auto; max-width: none; }
+.wide { overflow-x: auto; }
 .wide:focus-visible { outline: 2px solid var(--mark); outline-offset: 2px; }
 figcaption { border-left: 3px solid var(--line); padding-left: .8rem; }
 @media print { nav { display: none; } body { max-width: none; } section { break-inside: avoid; } }
 """
+
+SMALLEST = 0.8
+"""Of its own size, how small a wide picture becomes."""
 
 
 def page(title: str, lines: Sequence[str], sections: Sequence[Section]) -> str:
@@ -58,5 +61,7 @@ def _figure(picture: Picture) -> str:
     alt = escape(picture.alt)
     svg = picture.svg.replace("<svg", f'<svg role="img" aria-label="{alt}"', 1)
     if picture.is_wide:  # moved by the arrow keys once it has the focus
+        width = int(svg.partition(' width="')[2].partition('"')[0])
+        svg = svg.replace("<svg", f'<svg style="max-width: {width}px; min-width: {SMALLEST * width:.0f}px"', 1)
         svg = f'<div class="wide" tabindex="0" role="region" aria-label="{alt}">\n{svg}\n</div>'
     return f"<figure>\n{svg}\n<figcaption>{escape(picture.caption)}</figcaption>\n</figure>"

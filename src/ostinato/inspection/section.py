@@ -21,7 +21,7 @@ class Picture:
     caption: str
     """What it means for this model, in a sentence or two."""
     is_wide: bool = False
-    """Whether the page shows it at its own size, moved from side to side, rather than as small as the page is."""
+    """Whether it keeps about its own size and is moved from side to side, rather than made as small as the page is."""
 
 
 @dataclass(frozen=True)

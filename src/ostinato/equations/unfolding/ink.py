@@ -110,4 +110,5 @@ def line(points: Sequence[tuple[float, float]], colour: str = "") -> str:
         middle = (a + c) / 2
         is_curved = abs(b - d) > 0.1 and abs(a - c) > 0.1
         path += f"C{middle:.1f} {b:.1f} {middle:.1f} {d:.1f} {c:.1f} {d:.1f}" if is_curved else f"L{c:.1f} {d:.1f}"
-    return f'<path d="{path}" stroke="{colour or "currentColor"}" stroke-opacity="0.6"/>'
+    ink = f'stroke="{colour}" stroke-opacity="0.9"' if colour else 'stroke="currentColor" stroke-opacity="0.6"'
+    return f'<path d="{path}" {ink}/>'
