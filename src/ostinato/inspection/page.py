@@ -23,6 +23,13 @@ a { color: var(--mark); } a:focus-visible, button:focus-visible, summary:focus-v
 figure { margin: 1rem 0 1.6rem; } figure svg { width: 100%; height: auto; color: var(--ink); }
 .wide { overflow-x: auto; }
 .wide:focus-visible { outline: 2px solid var(--mark); outline-offset: 2px; }
+table { border-collapse: collapse; font-size: .92rem; } th, td { text-align: left; padding: .2rem 1rem .2rem 0; }
+tbody tr { border-top: 1px solid var(--line); } tbody th { font-weight: normal; }
+select { font: inherit; max-width: 100%; }
+.read { white-space: pre-wrap; overflow-wrap: anywhere; font: 14px/1.7 ui-monospace, monospace; max-height: 26rem;
+  overflow-y: auto; border: 1px solid var(--line); padding: .5rem; } .read .at { outline: 2px solid var(--ink); }
+.read:focus-visible, select:focus-visible { outline: 2px solid var(--mark); outline-offset: 2px; }
+#read-next { min-height: 3.2em; white-space: pre-wrap; }
 figcaption { border-left: 3px solid var(--line); padding-left: .8rem; }
 @media print { nav { display: none; } body { max-width: none; } section { break-inside: avoid; } }
 """

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ostinato._files import replace_file
 from ostinato._version import __version__
-from ostinato.inspection import flow, gates, unfolding
+from ostinato.inspection import flow, gates, unfolding, units
 from ostinato.inspection.page import page
 from ostinato.inspection.section import Section
 from ostinato.inspection.subject import ROWS, STEPS, Subject, open_subject
@@ -17,6 +17,7 @@ from ostinato.training.task import engines
 SECTIONS: dict[str, Callable[[Subject], Section]] = {
     "gradient flow": flow.section,
     "gates and saturation": gates.section,
+    "units": units.section,
     "unfolding": unfolding.section,
 }
 """What a report says, in order."""
