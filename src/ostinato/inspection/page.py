@@ -23,7 +23,8 @@ a { color: var(--mark); } a:focus-visible, button:focus-visible, summary:focus-v
 figure { margin: 1rem 0 1.6rem; } figure svg { width: 100%; height: auto; color: var(--ink); }
 .wide { overflow-x: auto; }
 .wide:focus-visible { outline: 2px solid var(--mark); outline-offset: 2px; }
-table { border-collapse: collapse; font-size: .92rem; } th, td { text-align: left; padding: .2rem 1rem .2rem 0; }
+.table { overflow-x: auto; } table { border-collapse: collapse; font-size: .92rem; }
+th, td { text-align: left; padding: .2rem 1rem .2rem 0; }
 tbody tr { border-top: 1px solid var(--line); } tbody th { font-weight: normal; }
 select { font: inherit; max-width: 100%; }
 .read { white-space: pre-wrap; overflow-wrap: anywhere; font: 14px/1.7 ui-monospace, monospace; max-height: 26rem;

@@ -62,7 +62,7 @@ def _table(found: Units) -> str:
     head = "".join(f'<th scope="col">{name}</th>' for name in ("What", "Unit", "r", "r of all units together"))
     constant = f" Not in both halves of this text: {escape(', '.join(found.constant))}." if found.constant else ""
     return (
-        f'<figure><div class="wide" tabindex="0"><table><thead><tr>{head}</tr></thead>\n<tbody>{"".join(rows)}</tbody>'
+        f'<figure><div class="table"><table><thead><tr>{head}</tr></thead>\n<tbody>{"".join(rows)}</tbody>'
         f"</table></div>\n<figcaption>{escape(in_words(found))}{constant}</figcaption></figure>\n"
     )
 
