@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from ostinato._errors import ConfigError, DataError
 from ostinato.data.lanes import Segment
 from ostinato.data.readers import documents
 from ostinato.data.streams import TokenStream
-from ostinato.training.opening import kind_of, load
-from ostinato.training.run_folder import RunFolder
+from ostinato.layers.recurrent import Recurrent
+from ostinato.training.config import TaskRun
+from ostinato.training.opening import kind_of, load, written_kind
+from ostinato.training.run_folder import RunFolder, load_best
+from ostinato.training.sequence_task import OTHER_SEED
+from ostinato.training.sequence_task import build_model as build_task_model
 from ostinato.training.trained import TrainedLanguageModel, build_model
 
 ROWS, STEPS = 32, 256
 """Windows that are read, and how long they are, unless it is said."""
 FEWEST = 8
 """Steps of a window at least."""
+LANGUAGE_MODEL = "language-model"
 SYMBOLS = 100_000
 """Of a text, at most so many are read."""
 
@@ -56,13 +63,66 @@ def open_subject(
     for name, value, least in (("steps", steps, FEWEST), ("rows", rows, 1)):
         if value < least:
             raise ConfigError(f"--{name}", f"{value}", f"Possible: {least} or more")
-    kind, trained = kind_of(run), load(run)
-    if not isinstance(trained, TrainedLanguageModel):
-        raise ConfigError(str(run), f"a {kind}", "Runs that are inspected: language-model")
+    if text is not None and data is not None:
+        raise ConfigError("--text", "--data beside it", "One of them is read", "Leave one out")
+    subject = _opened(run, text, data, steps, rows)
+    if not any(isinstance(module, Recurrent) for module in subject.model.modules()):
+        raise ConfigError(str(run), "a model without recurrence", "What is inspected has recurrent layers")
+    return subject
+
+
+def _opened(run: Path, text: str | None, data: Path | None, steps: int, rows: int) -> Subject:
+    kind = written_kind(run)
+    given = "--text" if text is not None else "--data"
+    if kind != LANGUAGE_MODEL and (text is not None or data is not None):
+        raise ConfigError(
+            given, f"of a run of kind {kind!r}", "Of it, what it kept to validate is read", "Leave it out"
+        )
+    if kind == "task":
+        return _of_task(run, rows)
+    if kind_of(run) != LANGUAGE_MODEL:
+        return _of_sequences(run, kind, steps, rows)
+    trained = load(run)
     symbols, read = _symbols(run, trained, text, data)
     batch = windows(symbols, steps, rows, read)
     shape = f"{batch.inputs.shape[1]} windows of {len(batch.inputs)} symbols"
     return Subject(run.name, kind, trained.model, _fresh(trained), batch, f"{shape} of {read}", trained, symbols)
+
+
+def _of_task(run: Path, rows: int) -> Subject:
+    """Open a run of `train task`, and sequences that it validates with."""
+    folder = RunFolder(run, TaskRun())
+    settings = folder.read_config()
+    with torch.random.fork_rng():
+        fresh, model = build_task_model(settings).eval(), build_task_model(settings).eval()
+    load_best(folder, model)
+    drawn = torch.Generator().manual_seed(settings.training.seed + OTHER_SEED)
+    batch = model.task.tested().draw(rows, drawn)
+    read = f"{rows} sequences of {len(batch.inputs)} steps of the task {settings.task.task}"
+    return Subject(run.name, "model of a task", model, fresh, batch, read, None)
+
+
+def _of_sequences(run: Path, kind: str, steps: int, rows: int) -> Subject:
+    """Open a run that learned from sequences with answers, and some of those it kept to validate."""
+    trained = load(run)
+    folder = RunFolder(run, type(trained.run)())
+    shape = getattr(import_module(f"ostinato.training.{kind}.shape"), f"{kind.capitalize()}Shape")()
+    with torch.random.fork_rng():
+        torch.manual_seed(trained.run.training.seed)
+        parts = shape.assemble(trained.run, folder)
+    items, collate = parts.kept
+    lengths = items.lengths(parts.batches.by)
+    chosen = spread(lengths, steps, rows)
+    among = f"{len(chosen)} of the {len(items):,} sequences it is validated with"
+    read = f"{among}, of up to {lengths[chosen].max():,} steps"
+    return Subject(run.name, kind, trained.model, parts.model.eval(), collate(items, chosen), read, trained)
+
+
+def spread(lengths: NDArray, steps: int, rows: int) -> NDArray:
+    """Return the numbers of `rows` items, evenly spread over those of at most `steps` steps; else the shortest."""
+    short = np.flatnonzero(lengths <= steps)
+    short = short if len(short) else np.sort(np.argsort(lengths, kind="stable")[:rows])
+    return short[np.unique(np.linspace(0, len(short) - 1, min(rows, len(short))).astype(int))]
 
 
 def windows(symbols: np.ndarray, steps: int, rows: int, read: str) -> Segment:
@@ -77,8 +137,6 @@ def windows(symbols: np.ndarray, steps: int, rows: int, read: str) -> Segment:
 
 
 def _symbols(run: Path, trained: TrainedLanguageModel, text: str | None, data: Path | None) -> tuple[np.ndarray, str]:
-    if text is not None and data is not None:
-        raise ConfigError("--text", "--data beside it", "One of them is read", "Leave one out")
     if text is not None:
         return np.asarray(trained.vocabulary.encode(text)), "the text"
     if data is not None:

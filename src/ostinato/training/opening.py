@@ -33,13 +33,18 @@ def load(folder: Path | str) -> Any:
 
 def kind_of(folder: Path | str) -> str:
     """Return the kind of the run in a folder, one of `OPENERS`. Raises RunError where there is none."""
+    kind = written_kind(folder)
+    if kind not in OPENERS:
+        raise RunError(str(folder), f"a run of kind {kind!r}", f"Kinds that are opened: {', '.join(OPENERS)}")
+    return kind
+
+
+def written_kind(folder: Path | str) -> Any:
+    """Return what the run in a folder says it is, which may be no kind. Raises RunError where there is no run."""
     parts = RunFolder(Path(folder))
     if not parts.is_run():
         parts.read_config()  # which says what is wrong
     try:
-        kind = parse_yaml(str(parts.config), parts.config.read_text(encoding="utf-8")).get("kind")
+        return parse_yaml(str(parts.config), parts.config.read_text(encoding="utf-8")).get("kind")
     except UnicodeDecodeError as error:
         raise RunError(str(parts.config), f"damaged at byte {error.start}", "", "Train anew") from None
-    if kind not in OPENERS:
-        raise RunError(str(folder), f"a run of kind {kind!r}", f"Kinds that are opened: {', '.join(OPENERS)}")
-    return kind

@@ -61,7 +61,7 @@ def train(run: TaskRun, display: Display) -> Outcome:
             if run.resume and folder.is_run():
                 return _go_on(run, folder, display, accelerator)
             with folder.beginning(run.overwrite) as staging:
-                _model(run)  # what cannot be built is refused before a run folder exists
+                build_model(run)  # what cannot be built is refused before a run folder exists
                 write_text(staging.config, config.to_yaml(run, __version__))
                 folder.settle(staging, run.overwrite)
                 return _fit(run, folder, display, accelerator)
@@ -95,7 +95,7 @@ def _follow(asked: TaskRun, folder: RunFolder, accelerator: Accelerator) -> Outc
 
 
 def _fit(run: TaskRun, folder: RunFolder, display: Display, accelerator: Accelerator) -> Outcome:
-    model = _model(run)
+    model = build_model(run)
     name, value = goal_of(run)
     way = in_groups(run.training)
     held_out = model.task.tested().draw(
@@ -146,7 +146,8 @@ def _resolved(run: TaskRun) -> TaskRun:
     return replace(run, training=training)
 
 
-def _model(run: TaskRun) -> SequenceTaskModel:
+def build_model(run: TaskRun) -> SequenceTaskModel:
+    """Return the model at the start of its training, from the seed of the run."""
     torch.manual_seed(run.training.seed)
     settings = asdict(run.model)
     settings["initialisers"] = {"": settings["initialisers"], **settings.pop("starts")}

@@ -59,6 +59,7 @@ class CaptionerShape:
             model, batches, partial(_figures, items=valid, select=select), in_words, select, "nats",
             _said(run, encoder, train, valid),
             fit=partial(_count, model, train) if isinstance(model, Unigram) else None,
+            kept=(valid, valid.collate),
         )  # fmt: skip
 
     def card(self, run: CaptionerRun, folder: RunFolder, model: nn.Module, figures: dict[str, Any]) -> str:

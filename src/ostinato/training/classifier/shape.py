@@ -74,7 +74,17 @@ class ClassifierShape:
         loss = "mse" if schema.answer == "numbers" else "nats"
         fit = fitting(run, schema, model, train)
         said = _said(run, schema, vocabulary, train, valid)
-        return Parts(model, batches, validate, lambda found: in_words(schema, found), score, loss, said, fit)
+        return Parts(
+            model,
+            batches,
+            validate,
+            lambda found: in_words(schema, found),
+            score,
+            loss,
+            said,
+            fit,
+            kept=(valid, collate),
+        )
 
     def card(self, run: ClassifierRun, folder: RunFolder, model: nn.Module, figures: dict[str, Any]) -> str:
         """Return the text of the model card."""

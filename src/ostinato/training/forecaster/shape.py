@@ -70,7 +70,8 @@ class ForecasterShape:
         batches = Batches(pieces, "values", run.training.batch_size, run.training.seed, collate)
         score = "scaled_mse" if by_forecasts else loss_name(run)
         said = _said(run, schema, len(pieces))
-        return Parts(model, batches, validate, in_words, score, loss_name(run), said, fitting(run, model, pieces))
+        fit = fitting(run, model, pieces)
+        return Parts(model, batches, validate, in_words, score, loss_name(run), said, fit, kept=(kept, collate))
 
     def card(self, run: ForecasterRun, folder: RunFolder, model: nn.Module, figures: dict[str, Any]) -> str:
         """Return the text of the model card."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from torch import nn
 
 from ostinato.training.progress import Display
 from ostinato.training.run_folder import RunFolder
-from ostinato.training.supervised.batches import Batches
+from ostinato.training.supervised.batches import Batches, Collate, Items
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class Parts:
     """Lines that announce the data and the model."""
     fit: Callable[[], None] | None = None
     """Of a model that is solved for and takes no steps: finds its weights."""
+    kept: tuple[Items, Collate] = field(kw_only=True)
+    """What is kept to validate, and what makes a batch of some of it that the model's loss is taken of."""
 
 
 class Shape(Protocol):

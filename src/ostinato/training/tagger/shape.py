@@ -86,6 +86,7 @@ class TaggerShape:
             model, Batches(train, by, run.training.batch_size, run.training.seed, collate), validate,
             partial(in_words, schema), score, "nats", _said(run, schema, lexicon, train, valid),
             fit=partial(_count, model, train, by) if isinstance(model, MostFrequentTag) else None,
+            kept=(valid, collate),
         )  # fmt: skip
 
     def card(self, run: TaggerRun, folder: RunFolder, model: nn.Module, figures: dict[str, Any]) -> str:

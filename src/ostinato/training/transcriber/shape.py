@@ -71,7 +71,7 @@ class TranscriberShape:
         batches = Batches(train, "frames", run.training.batch_size, run.training.seed, collate)
         validate = partial(_figures, store=valid, encoder=encoder, score=score)
         said = [*_said(run, encoder, train, valid), *(f"note    {line}" for line in asked.lines())]
-        return Parts(model, batches, validate, in_words, score, "nats", said)
+        return Parts(model, batches, validate, in_words, score, "nats", said, kept=(valid, collate))
 
     def card(self, run: TranscriberRun, folder: RunFolder, model: nn.Module, figures: dict[str, Any]) -> str:
         """Return the text of the model card."""

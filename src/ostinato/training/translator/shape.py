@@ -57,7 +57,9 @@ class TranslatorShape:
         batches = Batches(train, "source", run.training.batch_size, run.training.seed, encoder.collate)
         said = _said(run, encoder, train, valid)
         validate = partial(_figures, store=valid, encoder=encoder, select=run.training.select)
-        return Parts(model, batches, validate, in_words, run.training.select, "nats", said)
+        return Parts(
+            model, batches, validate, in_words, run.training.select, "nats", said, kept=(valid, encoder.collate)
+        )
 
     def card(self, run: TranslatorRun, folder: RunFolder, model: nn.Module, figures: dict[str, Any]) -> str:
         """Return the text of the model card."""

@@ -1,0 +1,123 @@
+"""Runs of every kind are inspected through the command line; those that cannot be are refused in words."""
+
+import numpy as np
+import pytest
+import yaml
+from tests.tones import write_manifest
+
+import ostinato
+from ostinato.cli.main import main
+from ostinato.inspection.subject import open_subject, spread
+from ostinato.training.opening import OPENERS
+from ostinato.training.sequence_task import train_task
+
+SMALL = {"hidden_size": 6, "batch_size": 8, "steps": 2, "threads": 1, "progress": False}
+WORDS = ["ba", "do", "ke", "lu", "mi", "no"]
+
+
+def lines(make, count=40):
+    draw = np.random.default_rng(0)
+    return "".join(make(draw.choice(WORDS, draw.integers(2, 6))) for _ in range(count))
+
+
+def a_classifier(folder):
+    text = "text,label\n" + lines(lambda words: f"{' '.join(words)},{'long' if len(words) > 3 else 'short'}\n")
+    (folder / "texts.csv").write_text(text)
+    ostinato.train_classifier(folder / "texts.csv", out=folder / "run", **SMALL)
+
+
+def a_tagger(folder):
+    text = lines(lambda words: "".join(f"{w} {'A' if w < 'k' else 'B'}\n" for w in words) + "\n")
+    (folder / "words.conll").write_text(text)
+    ostinato.train_tagger(folder / "words.conll", out=folder / "run", character_units=0, **SMALL)
+
+
+def a_forecaster(folder):
+    wave = [f"2024-01-{1 + k // 24:02d} {k % 24:02d}:00,{np.sin(k / 4):.4f}\n" for k in range(240)]
+    (folder / "wave.csv").write_text("when,warm\n" + "".join(wave))
+    known = {"time": "when", "target": "warm", "context": 24, "horizon": 6, "samples": 4}
+    ostinato.train_forecaster(folder / "wave.csv", out=folder / "run", **known, **SMALL)
+
+
+def a_translator(folder):
+    (folder / "pairs.tsv").write_text(lines(lambda words: f"{' '.join(words)}\t{' '.join(words[::-1])}\n"))
+    ostinato.train_translator(folder / "pairs.tsv", out=folder / "run", validation="0.2", **SMALL)
+
+
+def a_captioner(folder):
+    draw = np.random.default_rng(0)
+    rows = [f"#{draw.integers(200, 256):02x}2020,red\n#2020{draw.integers(200, 256):02x},blue\n" for _ in range(20)]
+    (folder / "names.csv").write_text("hex,name\n" + "".join(rows))
+    ostinato.train_captioner(folder / "names.csv", out=folder / "run", tokens="char", **SMALL)
+
+
+def a_transcriber(folder):
+    ostinato.train_transcriber(write_manifest(folder, 20), out=folder / "run", stack=2, bands=12, **SMALL)
+
+
+def a_task(folder):
+    train_task("adding", out=folder / "run", length=20, test_sequences=8, **SMALL)
+
+
+MAKERS = {
+    "classifier": a_classifier, "tagger": a_tagger, "forecaster": a_forecaster, "translator": a_translator,
+    "captioner": a_captioner, "transcriber": a_transcriber, "task": a_task,
+}  # fmt: skip
+
+
+def test_no_kind_is_missing():
+    assert set(MAKERS) | {"language-model"} == set(OPENERS) | {"task"}
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_a_run_of_each_kind_is_inspected(kind, tmp_path, capsys):
+    MAKERS[kind](tmp_path)
+    assert main(["inspect", str(tmp_path / "run"), "--rows", "3", "--steps", "30"]) == 0
+    page = (tmp_path / "run" / "inspect" / "index.html").read_text()
+    assert "it is validated with" in page or "3 sequences of 20 steps of the task adding" in page
+    assert "Gradient flow" in page
+    assert capsys.readouterr().err.count("\n") >= 2
+
+
+def test_before_it_learned_a_model_is_as_its_seed_says(tmp_path):
+    a_classifier(tmp_path)
+    subject, again = (open_subject(tmp_path / "run", rows=4, steps=30) for _ in range(2))
+    weights = [[p.detach().clone() for p in s.fresh.parameters()] for s in (subject, again)]
+    assert all(a.equal(b) for a, b in zip(*weights, strict=True))
+    assert not all(a.equal(b) for a, b in zip(weights[0], subject.model.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("flag", ["--text", "--data"])
+def test_what_only_language_models_read_is_refused_of_others(tmp_path, capsys, flag):
+    a_classifier(tmp_path)
+    assert main(["inspect", str(tmp_path / "run"), flag, "texts.csv"]) == 2
+    said = capsys.readouterr().err
+    assert flag in said
+    assert "'classifier'" in said
+
+
+def test_a_model_without_recurrence_is_refused(tmp_path, capsys):
+    (tmp_path / "texts.csv").write_text(
+        "text,label\n" + lines(lambda w: f"{' '.join(w)},{'a' if w[0] > 'k' else 'b'}\n")
+    )
+    ostinato.train_classifier(tmp_path / "texts.csv", out=tmp_path / "run", baseline="bag", **SMALL)
+    assert main(["inspect", str(tmp_path / "run")]) == 2
+    assert "without recurrence" in capsys.readouterr().err
+
+
+def test_a_run_of_another_version_is_said(tmp_path, capsys):
+    a_task(tmp_path)
+    written = tmp_path / "run" / "config.yaml"
+    document = yaml.safe_load(written.read_text())
+    written.write_text(yaml.safe_dump(document | {"format": 99, "ostinato": "9.9"}))
+    assert main(["inspect", str(tmp_path / "run")]) == 2
+    said = capsys.readouterr().err
+    assert "format 99" in said
+    assert "Install the version that wrote it" in said
+
+
+def test_items_are_spread_over_those_that_are_short_enough():
+    lengths = np.array([5, 50, 6, 7, 8, 60, 9])
+    assert spread(lengths, 10, 3).tolist() == [0, 3, 6]
+    assert spread(lengths, 10, 99).tolist() == [0, 2, 3, 4, 6]
+    assert spread(lengths, 4, 2).tolist() == [0, 2]
