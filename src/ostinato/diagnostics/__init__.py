@@ -6,6 +6,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "flow": ["Flow", "gradient_flow"],
+        "jacobians": ["Spectrum", "jacobian_spectrum"],
+        "lyapunov": ["Exponents", "lyapunov"],
         "quantities": ["gates"],
         "tracking": ["units"],
     },

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -22,6 +22,10 @@ class Step(NamedTuple):
     """The parts of the state after it that are numbers, (B, …) each a variable of its own."""
     output: Tensor
     """(B, O)"""
+    before: State
+    """The state before it, whole."""
+    move: Callable[[State], State]
+    """What this step makes of a state before it, for these rows and their inputs."""
 
 
 class Pass(NamedTuple):
@@ -118,9 +122,10 @@ class _Kept:
 
         def kept(k: int, state: State) -> tuple[Tensor, State]:
             before.append(state)
-            output, state = apart(*step_at(k, state))
-            self.tap.steps.append(Step(tuple(floating(state)), output))
-            return output, state
+            output, after = apart(*step_at(k, state))
+            move = lambda other: step_at(k, other)[1]  # noqa: E731 (short)
+            self.tap.steps.append(Step(tuple(floating(after)), output, state, move))
+            return output, after
 
         return kept
 
