@@ -44,7 +44,7 @@ class Spectrum:
     backwards: bool
     size: int
     """n, the numbers of a state."""
-    singular: NDArray[np.float64]
+    singular: NDArray[np.floating]
     """(N, n): singular values of N Jacobians, the largest first; of states above `WHOLE` numbers the leading ones."""
     eigenvalues: NDArray[np.complexfloating] | None
     """(M, n): of the Jacobians, or of some where n is large; None for states above `WHOLE` numbers."""
@@ -99,23 +99,15 @@ def _spectrum(model: nn.Module, tap: Tap, steps: int | None) -> Spectrum:
     if not np.isfinite(singular).all():
         got = f"a Jacobian of layer {tap.layer + 1} is not finite"
         raise ConfigError("jacobian_spectrum", got, "States along the data are finite numbers", "Pass fewer steps")
-    cell = model.get_submodule(tap.network).layers[tap.layer][int(tap.backwards)]  # type: ignore[index,union-attr]
-    weights = {name: np.linalg.eigvals(_array(matrix)) + 0j for name, matrix in recurrent_matrices(cell).items()}  # type: ignore[arg-type]
+    layers: Any = model.get_submodule(tap.network).layers
+    cell = layers[tap.layer][int(tap.backwards)]
+    weights = {name: np.linalg.eigvals(_array(matrix)) + 0j for name, matrix in recurrent_matrices(cell).items()}
     every = len(taken) == count
-    return Spectrum(
-        tap.network,
-        tap.layer,
-        tap.backwards,
-        size,
-        singular,
-        eigenvalues,
-        every,
-        plain_growth(cell),
-        weights,  # type: ignore[arg-type]
-    )
+    bound = plain_growth(cell)
+    return Spectrum(tap.network, tap.layer, tap.backwards, size, singular, eigenvalues, every, bound, weights)
 
 
-def _whole(found: list[Visit]) -> tuple[NDArray[np.float64], NDArray[np.complexfloating]]:
+def _whole(found: list[Visit]) -> tuple[NDArray[np.floating], NDArray[np.complexfloating]]:
     matrices = _array(torch.cat([jacobian(each) for each in found]))
     if not np.isfinite(matrices).all():
         return np.full(matrices.shape[:2], np.nan), np.full(matrices.shape[:2], np.nan + 0j)
@@ -151,7 +143,7 @@ def products(found: Visit) -> tuple[Product, Product]:
 
 def _each(function: Callable[[Tensor], tuple[Tensor]], columns: Tensor) -> Tensor:
     """Return what a function of (B, n) makes of each of the columns (B, n, K)."""
-    return torch.func.vmap(lambda column: function(column)[0], in_dims=2, out_dims=2)(columns).detach()
+    return torch.func.vmap(lambda column: function(column)[0], in_dims=2)(columns).movedim(0, 2).detach()
 
 
 def _array(values: Tensor) -> NDArray[np.float64]:

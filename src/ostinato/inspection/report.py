@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ostinato._files import replace_file
 from ostinato._version import __version__
-from ostinato.inspection import flow, gates, unfolding, units
+from ostinato.inspection import flow, gates, spectra, unfolding, units
 from ostinato.inspection.page import page
 from ostinato.inspection.section import Section
 from ostinato.inspection.subject import ROWS, STEPS, Subject, open_subject
@@ -16,6 +16,7 @@ from ostinato.training.task import engines
 
 SECTIONS: dict[str, Callable[[Subject], Section]] = {
     "gradient flow": flow.section,
+    "spectra": spectra.section,
     "gates and saturation": gates.section,
     "units": units.section,
     "unfolding": unfolding.section,

@@ -1,0 +1,160 @@
+"""What a step does to small changes: recurrent weights, step Jacobians and Lyapunov exponents of a trained model."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ostinato.data.lanes import Segment
+from ostinato.diagnostics.jacobians import Spectrum, jacobian_spectrum
+from ostinato.diagnostics.lyapunov import Exponents, lyapunov
+from ostinato.inspection.drawing import picture
+from ostinato.inspection.section import Picture, Section
+from ostinato.inspection.subject import Subject
+
+STEPS, FOLLOWED, EXPONENTS = 6, 128, 4
+"""Steps whose Jacobians are computed, steps that differences are followed over, and how many exponents."""
+LOWEST = 1e-4
+"""Singular values below it are not drawn."""
+
+
+def section(subject: Subject) -> Section:
+    """Measure and draw the spectra of each layer."""
+    spectra = jacobian_spectrum(subject.model, few(subject.batch, 1), steps=STEPS)
+    exponents = lyapunov(subject.model, few(subject.batch, 2, FOLLOWED), count=EXPONENTS)
+    drawn = [drawing for spectrum in spectra for drawing in (_plane(spectrum), _singular(spectrum))]
+    pairs = list(zip(spectra, exponents, strict=True))
+    return Section(
+        "Spectra",
+        "Each step stretches or shrinks small changes of the state. Directions with a factor above 1 grow, those below "
+        "1 fade.",
+        (*drawn, _exponents(exponents)),
+        data={"layers": [_numbers(spectrum, found) for spectrum, found in pairs]},
+    )
+
+
+def few(batch: Segment, rows: int, steps: int | None = None) -> Segment:
+    """Return the first rows of windows, and their first steps: what takes long is measured on less."""
+    return Segment(batch.inputs[:steps, :rows], batch.targets[:steps, :rows], None)
+
+
+def _plane(spectrum: Spectrum) -> Picture:
+    shown = {f"of {name}": values for name, values in spectrum.weights.items()}
+    if spectrum.eigenvalues is not None:
+        shown["of step Jacobians"] = spectrum.eigenvalues.ravel()
+
+    def fill(figure: Any) -> None:
+        axes = figure.subplots()
+        turn = np.linspace(0, 2 * math.pi, 200)
+        axes.plot(np.cos(turn), np.sin(turn), lw=0.8, color="#7a7f87", label="factor 1")
+        for name, values in shown.items():
+            axes.plot(values.real, values.imag, ".", ms=3, alpha=0.6, label=name, rasterized=len(values) > 1000)
+        axes.set(xlabel="real part", ylabel="imaginary part", aspect="equal")
+        axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5))
+
+    radii = {name: float(abs(values).max()) for name, values in shown.items()}
+    alt = f"Eigenvalues in the complex plane, {_place(spectrum)}, with the unit circle."
+    said = "; ".join(f"{name} {radius:.3g}" for name, radius in radii.items()) or "there is none"
+    caption = (
+        f"{_place(spectrum).capitalize()}: the largest eigenvalue in size is, {said}. Of the Jacobians, those near the "
+        "circle are directions that a state keeps over a step, those near 0 are forgotten at once."
+    )
+    return picture(f"spectra-{_name(spectrum)}-eigenvalues", fill, alt=alt, caption=caption, size=(7.2, 4.2))
+
+
+def _singular(spectrum: Spectrum) -> Picture:
+    low, middle, high = np.quantile(spectrum.singular, [0.1, 0.5, 0.9], axis=0)
+
+    def fill(figure: Any) -> None:
+        axes = figure.subplots()
+        rank = np.arange(1, len(middle) + 1)
+        axes.fill_between(rank, low, high, alpha=0.2, lw=0, label="80 % of steps")
+        axes.plot(rank, middle, lw=1.5, marker="." if len(rank) < 20 else None, label="median")
+        axes.axhline(1.0, lw=0.8, color="#7a7f87")
+        axes.set(yscale="log", xlabel="rank", ylabel="singular value of ∂s'/∂s")
+        axes.set_ylim(bottom=max(LOWEST, 0.5 * float(low.min())), top=2 * max(1.0, float(high.max())))
+        axes.legend(fontsize=8)
+
+    growing = float((spectrum.singular > 1).sum(1).mean())
+    whole = spectrum.singular.shape[1] == spectrum.size
+    of = f"of {spectrum.size} directions" if whole else f"of the {len(middle)} leading directions"
+    plain = ""
+    if spectrum.growth_of_weights is not None:
+        plain = (
+            f" The spectral norm of its recurrent matrix says at most {spectrum.growth_of_weights:.3g}, on any data."
+        )
+    caption = (
+        f"{_place(spectrum).capitalize()}: at {len(spectrum.singular)} steps of the text, a step stretches "
+        f"{growing:.3g} {of} on average, and none by more than {spectrum.growth:.3g}.{plain}"
+    )
+    alt = f"Singular values of step Jacobians by rank, {_place(spectrum)}: {middle[0]:.3g} down to {middle[-1]:.3g}."
+    return picture(f"spectra-{_name(spectrum)}-singular-values", fill, alt=alt, caption=caption)
+
+
+def _exponents(exponents: list[Exponents]) -> Picture:
+    def fill(figure: Any) -> None:
+        axes = figure.subplots()
+        for found in exponents:
+            seen = np.isfinite(found.values)
+            rank = np.arange(1, len(found.values) + 1)[seen]
+            error = np.nan_to_num(found.error[seen])
+            axes.errorbar(rank, found.values[seen], error, marker="o", ms=4, lw=1, capsize=3, label=_place(found))
+        axes.axhline(0.0, lw=0.8, color="#7a7f87")
+        axes.set(xlabel="rank", ylabel="Lyapunov exponent, nats a step", xticks=range(1, EXPONENTS + 1))
+        axes.legend(fontsize=8)
+
+    caption = " ".join(map(in_words, exponents))
+    alt = f"The leading Lyapunov exponents of each layer. {caption}"
+    return picture("spectra-lyapunov-exponents", fill, alt=alt, caption=caption)
+
+
+def in_words(found: Exponents) -> str:
+    """Return what the leading exponent means, in a sentence."""
+    leading, error = float(found.values[0]), float(found.error[0])
+    place = _place(found).capitalize()
+    if not math.isfinite(leading):
+        return f"{place} keeps no difference between two states for long."
+    sure = f" ± {error:.2g}" if math.isfinite(error) else ""
+    value = f"(leading exponent {leading:.3g}{sure} nats a step)"
+    if leading == 0 or (math.isfinite(error) and abs(leading) <= 2 * error):
+        return f"{place} neither parts nor joins states that differ a little, as far as can be told {value}."
+    if leading > 0:
+        return f"{place} is chaotic along this text: states that differ a little come apart {value}."
+    halves = math.log(2) / -leading
+    return f"{place} forgets: a small difference between two states halves every {halves:.3g} steps {value}."
+
+
+def _place(found: Spectrum | Exponents) -> str:
+    return f"layer {found.layer + 1}" + (", backwards" if found.backwards else "")
+
+
+def _name(found: Spectrum) -> str:
+    parts = [found.network.replace(".", "-"), str(found.layer + 1), *(["backwards"] if found.backwards else [])]
+    return "-".join(part for part in parts if part)
+
+
+def _numbers(spectrum: Spectrum, found: Exponents) -> dict[str, Any]:
+    quantiles = np.quantile(spectrum.singular, [0.1, 0.5, 0.9], axis=0)
+    eigenvalues = spectrum.eigenvalues
+    return {
+        "network": spectrum.network,
+        "layer": spectrum.layer,
+        "backwards": spectrum.backwards,
+        "state_size": spectrum.size,
+        "growth": spectrum.growth,
+        "growth_of_weights": spectrum.growth_of_weights,
+        "singular_values": dict(zip(("low", "median", "high"), quantiles.tolist(), strict=True)),
+        "jacobian_radius": None if eigenvalues is None else float(abs(eigenvalues).max()),
+        "weights": {
+            name: {"real": values.real.tolist(), "imaginary": values.imag.tolist()}
+            for name, values in spectrum.weights.items()
+        },
+        "lyapunov": _finite(found.values),
+        "lyapunov_error": _finite(found.error),
+    }
+
+
+def _finite(values: np.ndarray) -> list[float | None]:
+    return [value if math.isfinite(value) else None for value in values.tolist()]
