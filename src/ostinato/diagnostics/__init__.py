@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "flow": ["Flow", "gradient_flow"],
         "jacobians": ["Spectrum", "jacobian_spectrum"],
         "lyapunov": ["Exponents", "lyapunov"],
+        "motion": ["Motion", "RestingPoint", "fixed_points", "trajectories"],
         "quantities": ["gates"],
         "tracking": ["units"],
     },

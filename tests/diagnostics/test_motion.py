@@ -1,0 +1,105 @@
+"""Trajectories and resting points, against systems whose own are known."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+import ostinato
+from ostinato.diagnostics.motion import fixed_points, trajectories
+
+
+def noise(*shape):
+    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+
+
+def bistable(equation="h' = tanh(2 * h + W @ x)"):
+    cell = ostinato.cell(equation, input_size=1, hidden_size=1).double()
+    with torch.no_grad():
+        cell.W.fill_(1.0)
+    return ostinato.Recurrent(cell)
+
+
+def test_a_bistable_unit_rests_at_two_stable_points_and_one_between():
+    found = sorted(fixed_points(bistable(), 2 * noise(30, 4, 1), held="zero"), key=lambda point: point.state[0])
+    rest = 0.957504024079953  # h = tanh(2 h)
+    assert [point.state[0] for point in found] == pytest.approx([-rest, 0.0, rest], abs=1e-9)
+    assert [point.is_stable for point in found] == [True, False, True]
+    assert all(point.is_fixed for point in found)
+    slopes = [2 * (1 - rest**2), 2.0, 2 * (1 - rest**2)]
+    assert [point.eigenvalues[0].real for point in found] == pytest.approx(slopes, abs=1e-8)
+    assert sum(point.starts for point in found) == 32
+
+
+def test_the_input_is_held_at_its_mean():
+    inputs = 0.1 * noise(30, 4, 1) + 3.0
+    (point,) = fixed_points(bistable(), inputs)
+    assert point.state[0] == pytest.approx(math.tanh(2 * point.state[0] + float(inputs.mean())))
+
+
+def test_a_linear_network_has_the_one_that_is_solved_for(linear):
+    w = noise(6, 6) * 0.3
+    model = linear(w)
+    inputs = noise(20, 3, 6)
+    (point,) = fixed_points(model, inputs)
+    given = model.recurrent.layers[0][0].W.detach() @ inputs.flatten(0, 1).mean(0)
+    assert point.state == pytest.approx(torch.linalg.solve(torch.eye(6) - w, given).numpy())
+    assert np.sort_complex(point.eigenvalues) == pytest.approx(np.sort_complex(np.linalg.eigvals(w.numpy())))
+
+
+def test_where_nothing_rests_the_slowest_place_is_found():
+    """h' = h + h² + e moves by e at least, at h = 0; data move it by far more."""
+    model = bistable("h' = h + h * h + 0.0001 + W @ x")
+    inputs = 0.1 * torch.tensor([1.0, -1.0]).double().repeat(10)[:, None, None]
+    (point,) = fixed_points(model, inputs, held="zero")
+    assert point.state[0] == pytest.approx(0.0, abs=1e-3)
+    assert point.speed == pytest.approx(1e-4, rel=1e-3)
+    assert not point.is_fixed
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm", "lru", "conv-gru"])
+def test_points_of_any_cell_stay_where_they_are(cell):
+    torch.manual_seed(0)
+    made = ostinato.cells.catalogue.CATALOGUE[cell].build(4, 4)
+    model = ostinato.Recurrent(made)
+    found = fixed_points(model, torch.randn(20, 2, 4), starts=8)
+    assert found
+    assert all(point.speed < 1e-5 for point in found if point.is_fixed)
+
+
+def test_all_states_are_seen_in_the_two_directions_they_differ_in(linear):
+    flat = torch.zeros(5, 5, dtype=torch.float64)
+    model = linear(flat)
+    with torch.no_grad():
+        model.recurrent.layers[0][0].W.copy_(torch.tensor([3.0, 1.0, 0, 0, 0]).diag())
+    inputs = noise(30, 4, 5)
+    (motion,) = trajectories(model, inputs)
+    assert motion.states.shape == (30, 4, 5)
+    assert motion.explained.sum() == pytest.approx(1.0)
+    back = motion.seen(motion.states) @ motion.directions + motion.mean
+    assert back == pytest.approx(motion.states)
+
+
+@pytest.mark.parametrize(
+    ("size", "inputs"), [(1, torch.randn(9, 2, 2)), (3, torch.zeros(9, 2, 2)), (3, torch.ones(1, 1, 2))]
+)
+def test_one_unit_one_step_and_states_that_stay_can_be_seen(size, inputs):
+    (motion,) = trajectories(ostinato.Recurrent(ostinato.cell("h' = tanh(W @ x)", 2, size)), inputs)
+    assert np.isfinite(motion.seen(motion.states)).all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"held": "max"}, "held='max'"), ({"starts": 0}, "starts=0"), ({"layer": 3}, "layer=3"), ({}, "300 numbers")],
+)
+def test_what_cannot_be_searched_is_said(settings, message):
+    model = ostinato.Recurrent("gru", 2, 300)
+    with pytest.raises(ostinato.ConfigError, match=message):
+        fixed_points(model, torch.ones(3, 1, 2), **settings)
+
+
+@pytest.mark.parametrize("measure", [trajectories, fixed_points])
+def test_states_that_are_not_finite_are_said(measure):
+    with pytest.raises(ostinato.ConfigError, match="no state of layer 1 is finite"):
+        measure(bistable(), torch.full((4, 1, 1), torch.nan).double())
