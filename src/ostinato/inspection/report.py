@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ostinato._files import replace_file
 from ostinato._version import __version__
-from ostinato.inspection import flow, gates, spectra, unfolding, units
+from ostinato.inspection import flow, gates, motion, spectra, unfolding, units
 from ostinato.inspection.page import page
 from ostinato.inspection.section import Section
 from ostinato.inspection.subject import ROWS, STEPS, Subject, open_subject
@@ -19,6 +19,7 @@ SECTIONS: dict[str, Callable[[Subject], Section]] = {
     "spectra": spectra.section,
     "gates and saturation": gates.section,
     "units": units.section,
+    "state in motion": motion.section,
     "unfolding": unfolding.section,
 }
 """What a report says, in order."""
