@@ -7,20 +7,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.data.lanes import Segment
 from ostinato.diagnostics.motion import Motion, RestingPoint, fixed_points, trajectories
 from ostinato.inspection.drawing import picture
 from ostinato.inspection.section import Picture, Section
-from ostinato.inspection.spectra import few
+from ostinato.inspection.spectra import ONLY_STREAMS, few
 from ostinato.inspection.subject import Subject
 
 ROWS, DRAWN, STARTS = 8, 3, 16
 """Windows whose states are seen, those drawn as paths, and states that a search for resting points starts from."""
+TITLE = "State in motion"
+QUESTION = (
+    "A state is a point in a room of many directions, and a text moves it. Here are the two directions in which "
+    "states differ most."
+)
 SEARCHED = 64
 """Numbers of a state, up to which a page searches: beyond, a search takes minutes."""
 
 
 def section(subject: Subject) -> Section:
     """Draw the states of each layer, with fixed and slow points where the layer is small."""
+    if not isinstance(subject.batch, Segment):
+        return Section(TITLE, QUESTION, markup=ONLY_STREAMS)
     batch = few(subject.batch, ROWS)
     pictures, numbers = [], []
     for motion in trajectories(subject.model, batch):
@@ -29,9 +37,8 @@ def section(subject: Subject) -> Section:
         pictures.append(_picture(motion, points))
         numbers.append(_numbers(motion, points))
     return Section(
-        "State in motion",
-        "A state is a point in a room of many directions, and a text moves it. Here are the two directions in which "
-        "states differ most.",
+        TITLE,
+        QUESTION,
         tuple(pictures),
         data={"layers": numbers},
     )

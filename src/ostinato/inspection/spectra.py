@@ -16,20 +16,27 @@ from ostinato.inspection.subject import Subject
 
 STEPS, FOLLOWED, EXPONENTS = 6, 128, 4
 """Steps whose Jacobians are computed, steps that differences are followed over, and how many exponents."""
+TITLE = "Spectra"
+QUESTION = (
+    "Each step stretches or shrinks small changes of the state. Directions with a factor above 1 grow, those below "
+    "1 fade."
+)
+ONLY_STREAMS = '<p class="quiet">Measured on this page for language models, along windows of one text.</p>'
 LOWEST = 1e-4
 """Singular values below it are not drawn."""
 
 
 def section(subject: Subject) -> Section:
     """Measure and draw the spectra of each layer."""
+    if not isinstance(subject.batch, Segment):
+        return Section(TITLE, QUESTION, markup=ONLY_STREAMS)
     spectra = jacobian_spectrum(subject.model, few(subject.batch, 1), steps=STEPS)
     exponents = lyapunov(subject.model, few(subject.batch, 2, FOLLOWED), count=EXPONENTS)
     drawn = [drawing for spectrum in spectra for drawing in (_plane(spectrum), _singular(spectrum))]
     pairs = list(zip(spectra, exponents, strict=True))
     return Section(
-        "Spectra",
-        "Each step stretches or shrinks small changes of the state. Directions with a factor above 1 grow, those below "
-        "1 fade.",
+        TITLE,
+        QUESTION,
         (*drawn, _exponents(exponents)),
         data={"layers": [_numbers(spectrum, found) for spectrum, found in pairs]},
     )
