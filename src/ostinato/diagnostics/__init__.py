@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "lyapunov": ["Exponents", "lyapunov"],
         "motion": ["Motion", "RestingPoint", "fixed_points", "trajectories"],
         "quantities": ["gates"],
+        "remembering": ["Capacity", "memory_capacity"],
         "tracking": ["units"],
     },
 )

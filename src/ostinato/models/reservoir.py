@@ -164,12 +164,25 @@ def memory_capacity(
     if washout < delays:
         raise ConfigError("washout", f"{washout} steps, for {delays} delays", "It is as long as the longest delay")
     inputs = torch.rand(washout + 2 * steps, 1, 1, dtype=torch.float64, generator=generator) - 0.5
-    # targets[n, 0, k] is the input k + 1 steps before step n
-    past = inputs[:-1, 0, 0].unfold(0, delays, 1).flip(1)
-    targets = torch.cat([past.new_zeros(delays, delays), past])[:, None]
+    targets = delayed(inputs[:, 0, 0], delays)[:, None]
     middle = washout + steps
     model.fit(inputs[:middle], targets[:middle], washout=washout)
     state = model._read(inputs[:middle], None)[1]
-    found, wanted = model(inputs[middle:], state)[0][:, 0], targets[middle:, 0]
+    return squared_correlation(model(inputs[middle:], state)[0][:, 0], targets[middle:, 0])
+
+
+def delayed(inputs: Tensor, delays: int) -> Tensor:
+    """Return what was read 1 … `delays` steps before each step, (T, K), of inputs (T,); zeros before the first.
+
+    >>> delayed(torch.tensor([1.0, 2.0, 3.0]), 2).tolist()
+    [[0.0, 0.0], [1.0, 0.0], [2.0, 1.0]]
+    """
+    padded = torch.cat([inputs.new_zeros(delays), inputs])
+    return padded[:-1].unfold(0, delays, 1).flip(1)
+
+
+def squared_correlation(found: Tensor, wanted: Tensor) -> Tensor:
+    """Return r² (K,) of each column of two (N, K); 0 where one of them is the same throughout."""
     found, wanted = found - found.mean(0), wanted - wanted.mean(0)
-    return (found * wanted).sum(0).square() / (found.square().sum(0) * wanted.square().sum(0))
+    spread = found.square().sum(0) * wanted.square().sum(0)
+    return ((found * wanted).sum(0).square() / spread).where(spread > 0, 0.0)
