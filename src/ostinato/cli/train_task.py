@@ -26,5 +26,7 @@ def run(arguments: list[str], program: str) -> int:
     print(f"{verdict}: {outcome.step:,} steps, {sequences:,} sequences, {outcome.seconds:,.0f} s{of_updates(outcome)}.")
     verdict = "solved" if outcome.solved else "not solved"
     scores = of_a_task(outcome.metrics) if outcome.metrics else "no validation"
-    print_beside_published(settings, f"{verdict} after {sequences:,} sequences ({outcome.step:,} steps): {scores}")
+    reached = f"{verdict} after {sequences:,} sequences ({outcome.step:,} steps): {scores}"
+    horizon = f"; gradient horizon {outcome.horizon} steps" if outcome.horizon else ""
+    print_beside_published(settings, reached + horizon)
     return 0

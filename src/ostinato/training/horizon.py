@@ -83,6 +83,12 @@ class Probe:
         now = time.monotonic()
         self._rests_until = now + (now - began) / SHARE
 
+    def last(self, model: nn.Module, step: int, device: torch.device) -> str:
+        """Measure once more, at the end, and return the horizon as it is shown; nothing where none is measured."""
+        self._rests_until = 0.0
+        self.look(model, step, device)
+        return self.shown() or ""
+
     def shown(self) -> str | None:
         """Return the horizon as the progress line has it; None where none is measured."""
         return None if not self.is_on else "-" if self.horizon is None else str(self.horizon)

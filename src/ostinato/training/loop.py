@@ -292,9 +292,9 @@ class Loop:
         return self.accelerator.unwrap_model(self.model, keep_torch_compile=False)
 
     def _outcome(self, stopped: signal.Signals | None) -> Outcome:
-        counters = self.counters
-        early = stopped if counters.step < self.total else None
+        counters, early = self.counters, stopped if self.counters.step < self.total else None
         return Outcome(
             self.folder.path, counters.step, self.total, counters.best, counters.best_step, counters.seconds,
             early, self.solved, counters.clipped, self.figures, counters.skipped, counters.symbols,
+            horizon=self.probe.last(self._bare(), counters.step, self.device),
         )  # fmt: skip

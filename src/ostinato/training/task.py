@@ -118,3 +118,5 @@ class Outcome:
     """Figures of the best weights over the test part, or where there is none, over the one kept to validate."""
     reached: str = ""
     """These in words."""
+    horizon: str = ""
+    """Within how many steps back 99 % of a gradient lies at the end; empty where that is not measured."""
