@@ -87,13 +87,73 @@ def test_before_it_learned_a_model_is_as_its_seed_says(tmp_path):
     assert not all(a.equal(b) for a, b in zip(weights[0], subject.model.parameters(), strict=True))
 
 
-@pytest.mark.parametrize("flag", ["--text", "--data"])
-def test_what_only_language_models_read_is_refused_of_others(tmp_path, capsys, flag):
+FILES = {
+    "classifier": "texts.csv", "tagger": "words.conll", "forecaster": "wave.csv", "translator": "pairs.tsv",
+    "captioner": "names.csv", "transcriber": "speech.csv",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_file_is_read_where_it_is_given(kind, tmp_path):
+    MAKERS[kind](tmp_path)
+    run, file = tmp_path / "run", tmp_path / FILES[kind]
+    subject = open_subject(run, data=file, rows=3, steps=30)
+    assert subject.read.startswith("3 of the ")
+    assert f"sequences read of {FILES[kind]}, of up to" in subject.read
+    kept = open_subject(run, rows=3, steps=30)
+    assert type(subject.batch) is type(kept.batch)
+    assert subject.batch.inputs.shape[1] == 3
+    assert [part.dtype for part in tensors(subject.batch)] == [part.dtype for part in tensors(kept.batch)]
+
+
+@pytest.mark.parametrize("kind", ["classifier", "tagger", "captioner"])
+def test_what_is_read_of_a_file_is_what_evaluate_scores(kind, tmp_path):
+    MAKERS[kind](tmp_path)
+    file = tmp_path / FILES[kind]
+    subject = open_subject(tmp_path / "run", data=file, rows=999, steps=10_000)
+    loss, count, _ = subject.model.loss(subject.batch)
+    nats = ostinato.load(tmp_path / "run").evaluate(file)["nats"]
+    assert loss.item() / count == pytest.approx(nats, rel=1e-5)
+
+
+def tensors(batch):
+    return [part for part in batch if part is not None]
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_file_of_another_kind_is_refused_as_by_evaluate(kind, tmp_path, capsys):
+    MAKERS[kind](tmp_path)
+    (tmp_path / "other.csv").write_text("colour;size\n;\n")
+    (tmp_path / "empty.csv").write_text("")
+    said = []
+    for command in (["inspect", str(tmp_path / "run"), "--data"], ["evaluate", str(tmp_path / "run")]):
+        for name in ("other.csv", "missing.csv", "empty.csv"):
+            capsys.readouterr()
+            assert main([*command, str(tmp_path / name)]) == 2
+            said.append(capsys.readouterr().err.strip().splitlines()[-1])
+    assert said[:3] == said[3:]
+
+
+def test_items_of_a_file_are_those_that_are_scored(tmp_path):
     a_classifier(tmp_path)
-    assert main(["inspect", str(tmp_path / "run"), flag, "texts.csv"]) == 2
+    (tmp_path / "few.csv").write_text("text,label\nba do,short\n,long\nke,unknown\nba do ke lu,long\n")
+    subject = open_subject(tmp_path / "run", data=tmp_path / "few.csv", rows=9, steps=30)
+    assert subject.read == "2 of the 2 sequences read of few.csv, of up to 4 steps"
+    assert subject.batch.lengths.tolist() == [2, 4]
+
+
+def test_a_text_alone_is_refused_of_other_kinds(tmp_path, capsys):
+    a_classifier(tmp_path)
+    assert main(["inspect", str(tmp_path / "run"), "--text", "ba do"]) == 2
     said = capsys.readouterr().err
-    assert flag in said
+    assert "--text" in said
     assert "'classifier'" in said
+
+
+def test_a_task_draws_its_own_sequences(tmp_path, capsys):
+    a_task(tmp_path)
+    assert main(["inspect", str(tmp_path / "run"), "--data", "texts.csv"]) == 2
+    assert "A task draws its own sequences" in capsys.readouterr().err
 
 
 def test_a_model_without_recurrence_is_refused(tmp_path, capsys):

@@ -17,7 +17,7 @@ class Inspect:
     text: str | None = None
     """Text to read (default: what the run kept to validate)."""
     data: Path | None = None
-    """File to read."""
+    """File to read: text for a language model, else such as the run learned from."""
     out: Path | None = None
     """Folder for the page, pictures and numbers (default: inspect in the run)."""
     steps: int = 256

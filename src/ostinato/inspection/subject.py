@@ -73,15 +73,16 @@ def open_subject(
 
 def _opened(run: Path, text: str | None, data: Path | None, steps: int, rows: int) -> Subject:
     kind = written_kind(run)
-    given = "--text" if text is not None else "--data"
-    if kind != LANGUAGE_MODEL and (text is not None or data is not None):
-        raise ConfigError(
-            given, f"of a run of kind {kind!r}", "Of it, what it kept to validate is read", "Leave it out"
-        )
+    if kind != LANGUAGE_MODEL and text is not None:
+        possible = "A text alone is read by language models"
+        advice = "Leave it out" if kind == "task" else "Use --data FILE, such as it learned from"
+        raise ConfigError("--text", f"of a run of kind {kind!r}", possible, advice)
+    if kind == "task" and data is not None:
+        raise ConfigError("--data", "of a run of kind 'task'", "A task draws its own sequences", "Leave it out")
     if kind == "task":
         return _of_task(run, rows)
     if kind_of(run) != LANGUAGE_MODEL:
-        return _of_sequences(run, kind, steps, rows)
+        return _of_sequences(run, kind, data, steps, rows)
     trained = load(run)
     symbols, read = _symbols(run, trained, text, data)
     batch = windows(symbols, steps, rows, read)
@@ -102,20 +103,27 @@ def _of_task(run: Path, rows: int) -> Subject:
     return Subject(run.name, "model of a task", model, fresh, batch, read, None)
 
 
-def _of_sequences(run: Path, kind: str, steps: int, rows: int) -> Subject:
-    """Open a run that learned from sequences with answers, and some of those it kept to validate."""
+def _of_sequences(run: Path, kind: str, data: Path | None, steps: int, rows: int) -> Subject:
+    """Open a run that learned from sequences with answers, and some of a file, or of those it kept to validate."""
     trained = load(run)
     folder = RunFolder(run, type(trained.run)())
     shape = getattr(import_module(f"ostinato.training.{kind}.shape"), f"{kind.capitalize()}Shape")()
     with torch.random.fork_rng():
         torch.manual_seed(trained.run.training.seed)
         parts = shape.assemble(trained.run, folder)
-    items, collate = parts.kept
-    lengths = items.lengths(parts.batches.by)
-    chosen = spread(lengths, steps, rows)
-    among = f"{len(chosen)} of the {len(items):,} sequences it is validated with"
-    read = f"{among}, of up to {lengths[chosen].max():,} steps"
-    return Subject(run.name, kind, trained.model, parts.model.eval(), collate(items, chosen), read, trained)
+    words = []
+
+    def choose(lengths: NDArray) -> NDArray:
+        chosen = spread(lengths, steps, rows)
+        words.append(f"{len(chosen)} of the {len(lengths):,} sequences {{}}, of up to {lengths[chosen].max():,} steps")
+        return chosen
+
+    if data is None:
+        items, collate = parts.kept
+        batch, whence = collate(items, choose(items.lengths(parts.batches.by))), "it is validated with"
+    else:
+        batch, whence = trained.sample(str(data), choose), f"read of {data.name}"
+    return Subject(run.name, kind, trained.model, parts.model.eval(), batch, words[0].format(whence), trained)
 
 
 def spread(lengths: NDArray, steps: int, rows: int) -> NDArray:

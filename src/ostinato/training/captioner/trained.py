@@ -13,8 +13,9 @@ import torch
 from numpy.typing import NDArray
 
 from ostinato._errors import ConfigError, DataError, did_you_mean
-from ostinato.data.images import Captioned, read_image, vector_of_text
+from ostinato.data.images import Captioned, CaptionedSet, read_image, vector_of_text
 from ostinato.data.place import Place
+from ostinato.models.captioner import Views
 from ostinato.training.captioner.building import build_model
 from ostinato.training.captioner.encoding import Encoder
 from ostinato.training.captioner.preparing import opened_set
@@ -26,6 +27,7 @@ from ostinato.training.config.captioner import CaptionedData
 from ostinato.training.devices import device_of, move
 from ostinato.training.metrics.texts import Texts
 from ostinato.training.run_folder import RunFolder, load_best
+from ostinato.training.supervised.scorable import Choose, one_at_least, some_of
 from ostinato.training.supervised.skipped import Skipped
 from ostinato.training.written.hypotheses import Asked, Hypothesis, asked_of, text_of
 from ostinato.training.written.lines import FORMATS, check_format, lines_of
@@ -115,15 +117,32 @@ class TrainedCaptioner:
         )
         source = opened_set(self._read(data), file, width=self._width, skip=skipped)
         nats = _Nats(self.model, self.encoder)
-        kept = (nats.add(self.encoder.check(item)) for item in source if _is_whole(item, skipped, self.answers))
+        kept = (nats.add(item) for item in self._scorable(file, source, skipped))
         for item, found in self._found(kept, asked):
             references = [self.encoder.target.text(caption) for caption in item.captions]
             texts.add(text_of(found), references)
             told(item.name, item.question, references, found)
-        if not texts.items:
-            possible = "; ".join(skipped.lines()) or source.format
-            raise DataError(file, "no item that can be scored", possible, "Check its columns")
         return texts, nats.mean(), [f"read {file}: {source.format}", *skipped.lines()]
+
+    def sample(self, file: str, choose: Choose) -> Views:
+        """Return some items of a file as a batch that the model's loss is taken of.
+
+        `choose` gets the lengths of those that can be scored, and returns the numbers of some. Raises DataError as
+        `evaluate` does.
+        """
+        skipped = Skipped("item")
+        source = opened_set(self._read({}), file, width=self._width, skip=skipped)
+        items = self._scorable(file, source, skipped)
+        return _batch(self.encoder, some_of(items, choose, lambda item: len(self.encoder.write(item.captions[0])) + 1))
+
+    def _scorable(self, file: str, source: CaptionedSet, skipped: Skipped) -> Iterator[Captioned]:
+        """Yield the items that have all that is scored; count the rest. Raises DataError where none has."""
+
+        def why() -> str:
+            return "; ".join(skipped.lines()) or source.format
+
+        whole = (self.encoder.check(item) for item in source if _is_whole(item, skipped, self.answers))
+        return one_at_least(whole, file, "item", why, "Check its columns")
 
     def lines(
         self,
@@ -243,13 +262,17 @@ class _Nats:
     @torch.no_grad()
     def _score(self) -> None:
         items, self._waiting = self._waiting, []
-        asked, targets = (
-            [self.encoder.ask(i.question) for i in items],
-            [self.encoder.write(i.captions[0]) for i in items],
-        )
-        batch = move(self.encoder.together([i.context for i in items], asked, targets), device_of(self.model))
+        batch = move(_batch(self.encoder, items), device_of(self.model))
         self._sum += float(self.model.losses(batch).sum())
         self._count += self.model.count(batch)
+
+
+def _batch(encoder: Encoder, items: Sequence[Captioned]) -> Views:
+    """Return items side by side, each with its first caption."""
+    asked = [encoder.ask(item.question) for item in items]
+    return encoder.together(
+        [item.context for item in items], asked, [encoder.write(item.captions[0]) for item in items]
+    )
 
 
 def _with_questions(seen: Iterable[Any], questions: str | Iterable[str] | None) -> Iterator[tuple[Any, str | None]]:

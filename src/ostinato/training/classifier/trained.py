@@ -13,15 +13,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ostinato._errors import ConfigError, DataError, did_you_mean
+from ostinato._errors import ConfigError, did_you_mean
 from ostinato.data.frames import FramesFormat
 from ostinato.data.vocabulary import Vocabulary
-from ostinato.models.classifier import Classifier
+from ostinato.models.classifier import Classifier, Examples
 from ostinato.training.classifier.building import build_model
 from ostinato.training.classifier.encoding import (
     ClassifierSchema,
     Encoder,
     UnseenLabel,
+    as_targets,
     padded,
     why_unused,
 )
@@ -33,6 +34,7 @@ from ostinato.training.devices import device_of
 from ostinato.training.run_folder import RunFolder, load_best
 from ostinato.training.supervised.ahead import by_length, groups
 from ostinato.training.supervised.record import record
+from ostinato.training.supervised.scorable import Choose, one_at_least, some_of
 from ostinato.training.supervised.skipped import Skipped
 
 AT_ONCE = 512
@@ -87,23 +89,21 @@ class TrainedClassifier:
         """
         encoder, tally, skipped = self._encoder(data), Tally(self.model, self.schema), Skipped("item")
         source = self._source(str(file), data)
-        for group in groups(source, AT_ONCE):
-            kept = []
-            for raw in group:
-                if (reason := why_unused(raw, encoder.data)) is not None:
-                    skipped.add(reason, raw.place)
-                    continue
-                try:
-                    kept.append((encoder.inputs(raw), encoder.target(raw)))
-                except UnseenLabel as label:
-                    skipped.add(f"with the label '{label}', which the run does not know", raw.place)
+        for kept in groups(_scorable(str(file), source, encoder, skipped), AT_ONCE):
             for part in by_length([inputs for inputs, _ in kept], TOGETHER):
                 tally.add([kept[k][0] for k in part], np.stack([kept[k][1] for k in part]))
-        if not tally.items:
-            possible = "; ".join(skipped.lines())
-            raise DataError(str(file), "no item that can be scored", possible, "Check its columns, and its labels")
         figures = tally.figures() | {"items": tally.items, "skipped": sum(skipped.counts.values())}
         return figures, tally.counts, [f"read {file}: {source.said}", *skipped.lines(), *encoder.cut_lines()]
+
+    def sample(self, file: str, choose: Choose) -> Examples:
+        """Return some items of a file as a batch that the model's loss is taken of.
+
+        `choose` gets the lengths of those that can be scored, and returns the numbers of some. Raises DataError as
+        `evaluate` does.
+        """
+        items = _scorable(file, self._source(file, {}), self._encoder({}), Skipped("item"))
+        inputs, targets = zip(*some_of(items, choose, lambda item: len(item[0])), strict=True)
+        return Examples(*padded([*inputs]), as_targets(np.stack(targets)))
 
     def lines(
         self,
@@ -207,6 +207,25 @@ def open_classifier(folder: Path | str) -> TrainedClassifier:
     model = build_model(run, schema, vocabulary)
     load_best(parts, model)
     return TrainedClassifier(run, model.eval(), schema, vocabulary)
+
+
+def _scorable(
+    file: str, source: Iterable[Raw], encoder: Encoder, skipped: Skipped
+) -> Iterator[tuple[NDArray, NDArray]]:
+    """Yield inputs and answer of the items that have both; count the rest. Raises DataError where none has."""
+
+    def encoded() -> Iterator[tuple[NDArray, NDArray]]:
+        for raw in source:
+            if (reason := why_unused(raw, encoder.data)) is not None:
+                skipped.add(reason, raw.place)
+                continue
+            try:
+                yield encoder.inputs(raw), encoder.target(raw)
+            except UnseenLabel as label:
+                skipped.add(f"with the label '{label}', which the run does not know", raw.place)
+
+    advice = "Check its columns, and its labels"
+    return one_at_least(encoded(), file, "item", lambda: "; ".join(skipped.lines()), advice)
 
 
 def _suffix(file: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -18,10 +19,11 @@ from ostinato._errors import ConfigError, DataError, did_you_mean
 from ostinato.data.series import Columns, Series, open_series
 from ostinato.data.series.times import time_text
 from ostinato.data.store import Store
+from ostinato.models.forecaster import Stretch
 from ostinato.training.config import above_zero, check_seed
 from ostinato.training.config.forecaster import ForecasterRun
 from ostinato.training.devices import device_of
-from ostinato.training.forecaster.building import build_model
+from ostinato.training.forecaster.building import build_model, collate
 from ostinato.training.forecaster.encoding import Encoder, ForecasterSchema, Piece, as_series, columns_of
 from ostinato.training.forecaster.parts import check_values, write_whole
 from ostinato.training.forecaster.scoring import forecast_figures, futures, loss_name, step_loss
@@ -30,6 +32,7 @@ from ostinato.training.forecaster.windows import Asked, Origins, Windows
 from ostinato.training.metrics.forecasts import LEVELS
 from ostinato.training.run_folder import RunFolder, load_best
 from ostinato.training.supervised.record import record
+from ostinato.training.supervised.scorable import Choose
 
 FORMATS = ("csv", "jsonl")
 AT_ONCE = 32
@@ -97,19 +100,24 @@ class TrainedForecaster:
 
         `data` are settings of the data (`target="OT"`, …) that differ from the run's. Raises DataError as training.
         """
-        settings = replace(self.run.data, **data)
-        with TemporaryDirectory() as folder:
-            series = open_series(file, self._columns(settings), missing=settings.missing, encoding=settings.encoding)
-            return self.score(write_whole(Path(folder), series, self.encoder))
+        with self._stored(file, data) as store:
+            return self.score(store)
+
+    def sample(self, file: str, choose: Choose) -> Stretch:
+        """Return some pieces of the series of a file as a batch that the model's loss is taken of.
+
+        `choose` gets the steps that each piece has, and returns the numbers of some. Raises DataError as `evaluate`.
+        """
+        with self._stored(file, {}) as store:
+            pieces = self._pieces(store)
+            return collate(pieces, choose(pieces.lengths("values")))
 
     def score(self, store: Store) -> dict[str, float]:
         """Return the figures of a store of series: the loss of each step, and, but of bits, of forecasts.
 
         What no step or forecast tells of is left out.
         """
-        loss, steps = step_loss(
-            self.model, Windows(store, self.encoder, self.run.data.context, warm=self.run.data.context)
-        )
+        loss, steps = step_loss(self.model, self._pieces(store))
         figures = ({loss_name(self.run): loss} if steps else {}) | {"steps": steps}
         if self.encoder.support == "bits":
             return figures
@@ -155,6 +163,17 @@ class TrainedForecaster:
             series = open_series(file, self._columns(settings), missing=settings.missing, encoding=settings.encoding)
         found = self.predict(series, horizon=horizon, samples=samples, seed=seed)
         return self._as_csv(found) if form == "csv" else self._as_jsonl(found)
+
+    @contextmanager
+    def _stored(self, file: Path | str, data: dict[str, Any]) -> Iterator[Store]:
+        """Give the series of a file as a store, which is there as long as the block runs."""
+        settings = replace(self.run.data, **data)
+        with TemporaryDirectory() as folder:
+            series = open_series(file, self._columns(settings), missing=settings.missing, encoding=settings.encoding)
+            yield write_whole(Path(folder), series, self.encoder)
+
+    def _pieces(self, store: Store) -> Windows:
+        return Windows(store, self.encoder, self.run.data.context, warm=self.run.data.context)
 
     def _asked(self, group: list[Series], horizon: int) -> Asked:
         encoder, pieces, known, gaps, scaling = self.encoder, [], [], [], []

@@ -16,13 +16,15 @@ from ostinato._errors import ConfigError, did_you_mean
 from ostinato.data.place import Place
 from ostinato.data.sentences import Lexicon, Sentence
 from ostinato.data.sentences.plain import Plain
+from ostinato.models.tagged import Tagged
 from ostinato.training.config import TaggerRun
 from ostinato.training.config.tagger import TaggedData
 from ostinato.training.devices import device_of, move
 from ostinato.training.metrics.spans import Passage
 from ostinato.training.run_folder import RunFolder, load_best
 from ostinato.training.supervised.ahead import by_length, groups
-from ostinato.training.tagger.encoding import Encoder, TaggerSchema, together
+from ostinato.training.supervised.scorable import Choose, one_at_least, some_of
+from ostinato.training.tagger.encoding import Encoder, TaggerSchema, known, together
 from ostinato.training.tagger.preparing import SHOWN, Unseen
 from ostinato.training.tagger.report import passage
 from ostinato.training.tagger.scoring import Tally
@@ -75,7 +77,7 @@ class TrainedTagger:
         """Return the counts of a file with tags, what is to be said of it, and its first sentences to show."""
         encoder, seen, unseen = self._encoder(data), Tally(self.model, self.schema), Unseen()
         passages: list[Passage] = []
-        for group in groups((item for item in open_source(encoder.data, file) if len(item.steps)), AT_ONCE):
+        for group in groups(_scorable(file, encoder), AT_ONCE):
             inputs, tags = [encoder.inputs(item) for item in group], [encoder.tags(item) for item in group]
             found: dict[int, Any] = {}
             for part in by_length([item.steps for item in group], TOGETHER):
@@ -88,6 +90,17 @@ class TrainedTagger:
                     truth, said = ([encoder.names[n] for n in numbers] for numbers in (tags[k], found[k][0]))
                     passages.append(passage(str(item.place), [*map(str, item.steps)], truth, said, found[k][1]))
         return seen, unseen.lines(), passages
+
+    def sample(self, file: str, choose: Choose) -> Tagged:
+        """Return some items of a file as a batch that the model's loss is taken of.
+
+        `choose` gets the lengths of those that can be scored, and returns the numbers of some. Raises DataError as
+        `evaluate` does.
+        """
+        encoder = self._encoder({})
+        items = some_of(_scorable(file, encoder), choose, lambda item: len(item.steps))
+        batch = together([encoder.inputs(item) for item in items], [encoder.tags(item) for item in items])
+        return known(batch, len(self.schema.tags))
 
     def lines(self, texts: Sequence[str] = (), file: str | None = None, form: str = "", **data: Any) -> Iterator[str]:
         """Yield predictions line by line, for `texts` or for the sequences of a file ("-" is standard input).
@@ -146,11 +159,11 @@ class TrainedTagger:
 
     def _encoder(self, data: dict[str, Any]) -> Encoder:
         given = {SHORT.get(name, name): value for name, value in data.items()}
-        known = [entry.name for entry in fields(TaggedData)]
+        names = [entry.name for entry in fields(TaggedData)]
         for name in given:
-            if name not in known:
+            if name not in names:
                 raise ConfigError(
-                    name, "no setting of the data", f"They are {', '.join(known)}", did_you_mean(name, known)
+                    name, "no setting of the data", f"They are {', '.join(names)}", did_you_mean(name, names)
                 )
         return Encoder(self.schema, replace(self.run.data, **given), self.lexicon)
 
@@ -167,6 +180,13 @@ def open_tagger(folder: Path | str) -> TrainedTagger:
     model = build_model(run, schema, lexicon)
     load_best(parts, model)
     return TrainedTagger(run, model.eval(), schema, lexicon)
+
+
+def _scorable(file: str, encoder: Encoder) -> Iterator[Item]:
+    """Yield the sequences of a file that have a step. Raises DataError where none has."""
+    source = open_source(encoder.data, file)
+    full = (item for item in source if len(item.steps))
+    return one_at_least(full, file, "sequence", lambda: source.said, "Check its columns")
 
 
 def _object(item: Item, answer: TagsOf) -> str:

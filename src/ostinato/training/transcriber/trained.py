@@ -11,20 +11,21 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato._errors import ConfigError, DataError, did_you_mean
+from ostinato._errors import ConfigError, did_you_mean
 from ostinato.data.place import Place
 from ostinato.data.speech import Sound, Speech, Utterance
 from ostinato.data.speech.chunks import file_chunks, piped_chunks
 from ostinato.data.speech.folders import single_speech
 from ostinato.data.speech.sound import audible, checked, mixed
 from ostinato.data.splitting import Part, part_named
-from ostinato.models.transcriber import Transcriber
+from ostinato.models.transcriber import Transcriber, Utterances
 from ostinato.training.config import TranscriberRun, above_zero
 from ostinato.training.config.transcriber import SpeechData, Writing
 from ostinato.training.devices import device_of, move
 from ostinato.training.run_folder import RunFolder, load_best
 from ostinato.training.supervised.ahead import by_length, groups
 from ostinato.training.supervised.record import record
+from ostinato.training.supervised.scorable import Choose, one_at_least, some_of
 from ostinato.training.supervised.skipped import Skipped
 from ostinato.training.transcriber.building import build_model
 from ostinato.training.transcriber.encoding import Encoder, together
@@ -135,22 +136,40 @@ class TrainedTranscriber:
     ) -> tuple[Tally, Skipped, list[str]]:
         ears, skipped, asked = self.ears(), Skipped("utterance"), self._asked(search or {})
         tally, source = Tally(self.model, self.encoder, asked), self._source(file, data)
-        for group in groups(self._usable(source, ears, skipped), AHEAD):
+        for group in groups(self._scorable(file, source, ears, skipped), AHEAD):
             found: dict[int, list[Hypothesis]] = {}
             for part in by_length([item.frames for item in group], AT_ONCE):
                 texts = [group[k].utterance.text or "" for k in part]
-                batch = together([group[k].frames for k in part], [self.encoder.text(text) for text in texts])
+                batch = self._batch([group[k] for k in part])
                 found |= dict(zip(part, tally.add(move(batch, device_of(self.model)), texts), strict=True))
             for k, item in enumerate(group):
                 told(item.utterance.text or "", found[k])
-        if not tally.items:
-            rows = f"None of its rows is to test, as column '{self.run.data.part}' says"
-            possible = "; ".join(skipped.lines()) or (rows if source.parts else source.format)
-            raise DataError(file, "no utterance that can be scored", possible, "Check its columns")
         read = [f"read {file}: {source.format}"]
         if source.columns and source.parts:
             read.append(f"scored the test part alone, as column '{self.run.data.part}' names it")
         return tally, skipped, [*read, *ears.lines(), *skipped.lines(), *tally.lines()]
+
+    def sample(self, file: str, choose: Choose) -> Utterances:
+        """Return some items of a file as a batch that the model's loss is taken of.
+
+        `choose` gets the lengths of those that can be scored, and returns the numbers of some. Raises DataError as
+        `evaluate` does.
+        """
+        items = self._scorable(file, self._source(file, {}), self.ears(), Skipped("utterance"))
+        return self._batch(some_of(items, choose, lambda item: len(item.frames)))
+
+    def _batch(self, items: Sequence[_Heard]) -> Utterances:
+        texts = [self.encoder.text(item.utterance.text or "") for item in items]
+        return together([item.frames for item in items], texts)
+
+    def _scorable(self, file: str, source: Speech, ears: Ears, skipped: Skipped) -> Iterator[_Heard]:
+        """Yield the utterances to test that can be heard and have a text. Raises DataError where none has."""
+
+        def why() -> str:
+            rows = f"None of its rows is to test, as column '{self.run.data.part}' says"
+            return "; ".join(skipped.lines()) or (rows if source.parts else source.format)
+
+        return one_at_least(self._usable(source, ears, skipped), file, "utterance", why, "Check its columns")
 
     def lines(
         self,

@@ -8,15 +8,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ostinato._errors import ConfigError, DataError, did_you_mean
+from ostinato._errors import ConfigError, did_you_mean
 from ostinato.data.pairs import Pair, open_sources, typed_pair, why_left_out
 from ostinato.data.place import Place
 from ostinato.data.units import Side, as_text
-from ostinato.models.translator import Translator
+from ostinato.models.translator import Pairs, Translator
 from ostinato.training.config import TranslatorRun
 from ostinato.training.config.translator import PairData
 from ostinato.training.metrics.texts import Texts
 from ostinato.training.run_folder import RunFolder, load_best
+from ostinato.training.supervised.scorable import Choose, one_at_least, some_of
 from ostinato.training.supervised.skipped import Skipped
 from ostinato.training.translator.building import build_model
 from ostinato.training.translator.encoding import Encoder
@@ -89,15 +90,23 @@ class TrainedTranslator:
             Texts(self.encoder.schema.metrics, lowercase=self.encoder.target.lowercase),
             self._asked(search or {}, looks=False),
         )
-        kept = (pair for pair in pairs if _is_whole(pair, skipped))
-        for pair, found in self._found(kept, asked):
+        for pair, found in self._found(_scorable(file, pairs, pairs.format, skipped), asked):
             references = [self.encoder.target.text(side) for side in pair.targets]
             texts.add(text_of(found), references)
             told(self.encoder.source.text(pair.source), references, found)
-        if not texts.items:
-            possible = "; ".join(skipped.lines()) or pairs.format
-            raise DataError(file, "no pair that can be scored", possible, "Check its columns")
         return texts, [f"read {file}: {pairs.format}", *skipped.lines()]
+
+    def sample(self, file: str, choose: Choose) -> Pairs:
+        """Return some items of a file as a batch that the model's loss is taken of.
+
+        `choose` gets the lengths of those that can be scored, and returns the numbers of some. Raises DataError as
+        `evaluate` does.
+        """
+        pairs = opened_pairs(self._read({}), file, None)
+        whole = _scorable(file, pairs, pairs.format, Skipped("pair"))
+        encoded = ((self.encoder.read(pair.source), self.encoder.write(pair.targets[0])) for pair in whole)
+        sources, targets = zip(*some_of(encoded, choose, lambda pair: len(pair[0])), strict=True)
+        return self.encoder.together(sources, targets)
 
     def lines(
         self,
@@ -187,6 +196,12 @@ def open_translator(folder: Path | str) -> TrainedTranslator:
     model = build_model(run, encoder.source, encoder.target)
     load_best(parts, model)
     return TrainedTranslator(run, model.eval(), encoder)
+
+
+def _scorable(file: str, pairs: Iterable[Pair], form: str, skipped: Skipped) -> Iterator[Pair]:
+    """Yield the pairs that have both sides; count the rest. Raises DataError where none has."""
+    whole = (pair for pair in pairs if _is_whole(pair, skipped))
+    return one_at_least(whole, file, "pair", lambda: "; ".join(skipped.lines()) or form, "Check its columns")
 
 
 def _is_whole(pair: Pair, skipped: Skipped) -> bool:
