@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "motion": ["Motion", "RestingPoint", "fixed_points", "trajectories"],
         "quantities": ["gates"],
         "remembering": ["Capacity", "memory_capacity"],
+        "response": ["Response", "state_response"],
         "tracking": ["units"],
     },
 )

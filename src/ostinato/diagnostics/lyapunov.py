@@ -20,7 +20,7 @@ from ostinato._errors import ConfigError
 from ostinato.cells.cell import State
 from ostinato.diagnostics.jacobians import products
 from ostinato.diagnostics.taps import Tap
-from ostinato.diagnostics.visits import visited, visits
+from ostinato.diagnostics.visits import longest_path, visited, visits
 
 BLOCKS = 8
 """Of each row, whose means tell how sure the exponents are."""
@@ -60,7 +60,7 @@ def lyapunov(
     """Return the leading Lyapunov exponents of each layer and direction, each row driven by its own data.
 
     model    with `loss(batch, state)`, or called with (batch, state), and at least one `Recurrent`. A system of its own
-             is a layer whose inputs are zeros.
+             is a layer whose inputs are zeros. Where a layer runs several times in one loss, its longest run counts.
     count    how many exponents; at most as many as a state has numbers.
     washout  first steps that do not count, while the tangent vectors turn into the leading directions; None is a
              quarter of them.
@@ -78,7 +78,7 @@ def lyapunov(
 
 
 def _exponents(tap: Tap, count: int, washout: int | None) -> Exponents:
-    steps = len(tap.steps)
+    steps = len(longest_path(tap))
     first = steps // 4 if washout is None else washout
     if not 0 <= first < steps:
         raise ConfigError("lyapunov", f"washout={first}, of {steps} steps", f"Possible: 0 to {steps - 1}")

@@ -20,7 +20,7 @@ from ostinato._errors import ConfigError
 from ostinato.cells.cell import State
 from ostinato.diagnostics.jacobians import jacobian
 from ostinato.diagnostics.taps import Tap
-from ostinato.diagnostics.visits import Visit, flat, like, visited
+from ostinato.diagnostics.visits import Visit, flat, like, longest_path, visited
 
 LARGEST = 256
 """Numbers of a state, up to which fixed points are searched."""
@@ -79,7 +79,8 @@ class RestingPoint:
 def trajectories(model: nn.Module, batch: Any, state: State = None) -> list[Motion]:
     """Return the states of each layer and direction along data, and the two directions in which they differ most.
 
-    model  with `loss(batch, state)`, or called with (batch, state), and at least one `Recurrent`.
+    model  with `loss(batch, state)`, or called with (batch, state), and at least one `Recurrent`. Where a layer runs
+           several times in one loss, its longest run is kept.
 
     Raises ConfigError for a model without recurrence, and for states that are not finite.
     """
@@ -132,7 +133,7 @@ def _not_finite(where: str, tap: Tap) -> ConfigError:
 @torch.no_grad()
 def _states(tap: Tap) -> NDArray[np.float64]:
     """Return the states after every step (T, B, n)."""
-    steps = [flat(step.move(step.before)).double().cpu().numpy() for step in tap.steps]
+    steps = [flat(step.move(step.before)).double().cpu().numpy() for step in longest_path(tap)]
     whole = np.full((len(steps), *steps[0].shape), np.nan)
     for place, values in zip(whole, steps, strict=True):
         place[: len(values)] = values

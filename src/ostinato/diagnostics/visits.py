@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from torch.utils import _pytree as pytree
 from ostinato._errors import ConfigError
 from ostinato.cells.cell import State
 from ostinato.diagnostics.flow import in_evaluation
-from ostinato.diagnostics.taps import Step, Tap, tapped
+from ostinato.diagnostics.taps import Step, Tap, floating, tapped
 
 Move = Callable[[Tensor], Tensor]
 """What a step makes of states, both (B, n), each row on its own."""
@@ -50,8 +51,29 @@ def visited(where: str, model: nn.Module, batch: Any, state: State = None) -> li
 
 
 def visits(tap: Tap) -> Iterator[Visit]:
-    """Yield the steps of a layer, in the order in which they were taken."""
-    return (visit(step) for step in tap.steps)
+    """Yield the steps of the longest path of a layer, in the order in which they were taken."""
+    return (visit(step) for step in longest_path(tap))
+
+
+def longest_path(tap: Tap) -> list[Step]:
+    """Return the longest run of steps of which each goes on from the state that the one before it left.
+
+    A model may run a layer several times in one loss, each time from a state of its own; the first of equals is kept.
+    """
+    paths = [tap.steps[:1]]
+    for last, step in pairwise(tap.steps):
+        if _goes_on(last, step):
+            paths[-1].append(step)
+        else:
+            paths.append([step])
+    return max(paths, key=len)
+
+
+def _goes_on(last: Step, step: Step) -> bool:
+    if len(flat(step.before)) > len(flat(last.before)):
+        return False
+    pairs = zip(floating(step.before), last.state, strict=True)
+    return all(torch.equal(now.nan_to_num(), left[: len(now)].nan_to_num()) for now, left in pairs)
 
 
 def visit(step: Step) -> Visit:
