@@ -229,4 +229,6 @@ def test_a_horizon_is_where_the_sum_of_medians_is_nearly_whole():
     lasts = Flow("", None, False, np.concatenate([[1.0], 0.005 * 0.99 ** np.arange(2000)])[:, None])
     assert 300 < lasts.horizon() < 500  # and not 1: half a hundredth lasts for hundreds of steps
     assert Flow("", None, False, lasts.norms[:100]).horizon() is None
+    assert Flow("", None, False, np.full((1, 3), 0.3)).horizon() is None  # a single step says nothing
+    assert Flow("", None, False, np.array([[0.0], [0.2], [1e-9]])).horizon() == 2
     assert math.isnan(Flow("", None, False, np.ones((2, 2))).rate())

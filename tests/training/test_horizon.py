@@ -147,6 +147,15 @@ def test_a_batch_that_no_gradient_comes_from_ends_the_looking():
     assert probe.shown() is None
 
 
+def test_a_look_that_torch_refuses_is_said_once_and_ends_no_run():
+    model = keeps_all()
+    model.scores.register_forward_hook(lambda *_: torch.ones(3) @ torch.ones(4))
+    probe, said = looked(model, settings(), times=3)
+    assert probe.shown() is None
+    assert len(said) == 1
+    assert "note    the gradient horizon is not measured: " in said[0]
+
+
 @pytest.mark.parametrize(("back", "beyond"), [(None, True), (20, True), (16, False)])
 def test_reaching_beyond(back, beyond):
     assert Horizon(1, back, 64, 0.5, 1.0).reaches_beyond(16) is beyond

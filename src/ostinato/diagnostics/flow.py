@@ -44,7 +44,7 @@ class Flow:
     def ratios(self) -> NDArray[np.float64]:
         """(K, N): the norms, as shares of those at k = 0; at k = 1 where the output is made beside the state."""
         first = self.norms[:1]
-        return self.norms / np.where(first > 0, first, self.norms[1:2])
+        return self.norms / np.where(first > 0, first, self.norms[:2][-1:])
 
     def quantile(self, share: float) -> NDArray[np.float64]:
         """Return, of each k, a quantile over rows of `ratios`."""
@@ -73,8 +73,11 @@ class Flow:
 
     def _beyond(self) -> float:
         """Return the sum of the medians behind the window, if they go on to fade as they do."""
-        last, rate = float(self.median[-1]), self.rate()
-        if last <= FAINT or np.isnan(rate):
+        median, rate = self.median, self.rate()
+        last = float(median[-1])
+        if np.isnan(rate):  # too few steps to tell
+            return np.inf if last > LOST * float(median.sum()) else 0.0
+        if last <= FAINT:
             return 0.0
         return last * rate / (1 - rate) if rate < 1 else np.inf
 

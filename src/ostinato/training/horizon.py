@@ -77,7 +77,11 @@ class Probe:
             return
         if self._batch is None:
             self._batch = move(probed(self._lanes, self.training), device)
-        self._before, self.horizon = self.horizon, measured(model, self._batch, step)
+        try:
+            self._before, self.horizon = self.horizon, measured(model, self._batch, step)
+        except RuntimeError as error:  # no memory left, or a step that torch cannot take back: no reason to end a run
+            self.horizon = None
+            self._say(f"note    the gradient horizon is not measured: {str(error).splitlines()[0]}")
         self.is_on = self.horizon is not None
         self._warn()
         now = time.monotonic()
