@@ -150,6 +150,15 @@ def test_a_text_alone_is_refused_of_other_kinds(tmp_path, capsys):
     assert "'classifier'" in said
 
 
+def test_annotations_are_refused_where_no_symbols_are_read(tmp_path, capsys):
+    a_forecaster(tmp_path)
+    (tmp_path / "known.txt").write_text("1\n")
+    assert main(["inspect", str(tmp_path / "run"), "--annotation", str(tmp_path / "known.txt")]) == 2
+    said = capsys.readouterr().err
+    assert "--annotation: of a forecaster" in said
+    assert "language models" in said
+
+
 def test_a_task_draws_its_own_sequences(tmp_path, capsys):
     a_task(tmp_path)
     assert main(["inspect", str(tmp_path / "run"), "--data", "texts.csv"]) == 2

@@ -50,7 +50,8 @@ def subject_of(text=TEXT, **values):
     torch.manual_seed(0)
     vocabulary = Vocabulary.learn("char", [[TEXT]])
     model = LanguageModel(vocabulary.size, "lstm", hidden_size=6, num_layers=2, **values).eval()
-    return SimpleNamespace(model=model, symbols=vocabulary.encode(text), trained=SimpleNamespace(vocabulary=vocabulary))
+    read = {"symbols": vocabulary.encode(text), "annotations": {}}
+    return SimpleNamespace(model=model, trained=SimpleNamespace(vocabulary=vocabulary), **read)
 
 
 def data_of(markup):

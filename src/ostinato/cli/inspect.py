@@ -18,6 +18,9 @@ class Inspect:
     """Text to read (default: what the run kept to validate)."""
     data: Path | None = None
     """File to read: text for a language model, else such as the run learned from."""
+    annotation: tyro.conf.UseAppendAction[tuple[Path, ...]] = ()
+    """File with a number for each symbol of a text that is read (100,000 at most), for units to follow: one a line, a
+    table of one column, or .npy; named by its stem. May be given several times."""
     out: Path | None = None
     """Folder for the page, pictures and numbers (default: inspect in the run)."""
     steps: int = 256
@@ -31,12 +34,13 @@ def run(arguments: list[str], program: str) -> int:
     asked = tyro.cli(Inspect, prog=program, args=arguments)
 
     from ostinato.cli.results import say
+    from ostinato.inspection.annotations import read_annotations
     from ostinato.inspection.report import inspect  # imports torch, which --help does without
 
     def progress(done: int, total: int, name: str) -> None:
         if name:
             say(f"{done + 1}/{total}  {name}")
 
-    print(inspect(asked.run, text=asked.text, data=asked.data, out=asked.out, steps=asked.steps, rows=asked.rows,
-                  progress=progress))  # fmt: skip
+    print(inspect(asked.run, text=asked.text, data=asked.data, annotations=read_annotations(asked.annotation),
+                  out=asked.out, steps=asked.steps, rows=asked.rows, progress=progress))  # fmt: skip
     return 0

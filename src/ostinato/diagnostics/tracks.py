@@ -32,7 +32,7 @@ def tracks_of(pieces: Sequence[str], annotations: Mapping[str, Annotation] | Non
     given = dict(annotations or {})
     by_character = tracks(text) | {name: _called(name, f, text) for name, f in given.items() if callable(f)}
     found = {name: np.concatenate([values, [np.nan]])[last] for name, values in by_character.items()}
-    return found | {name: _given(name, f, len(pieces)) for name, f in given.items() if not callable(f)}
+    return found | {name: as_track(name, f, len(pieces)) for name, f in given.items() if not callable(f)}
 
 
 def tracks(text: str) -> dict[str, Track]:
@@ -114,10 +114,11 @@ def _is_escaped(text: str, k: int) -> bool:
 
 
 def _called(name: str, function: Callable[[str], ArrayLike], text: str) -> Track:
-    return _given(name, function(text), len(text), "characters")
+    return as_track(name, function(text), len(text), "characters")
 
 
-def _given(name: str, values: ArrayLike, length: int, of: str = "symbols") -> Track:
+def as_track(name: str, values: ArrayLike, length: int, of: str = "symbols") -> Track:
+    """Return the numbers of an annotation (length,). Raises ConfigError for another count of them."""
     found = np.asarray(values, float)
     if found.shape != (length,):
         got = f"{len(found)} numbers" if found.ndim == 1 else f"an array of shape {found.shape}"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ostinato._files import replace_file
 from ostinato._version import __version__
+from ostinato.diagnostics.tracks import Annotation
 from ostinato.inspection import flow, gates, motion, spectra, unfolding, units
 from ostinato.inspection.page import page
 from ostinato.inspection.section import Section
@@ -30,6 +31,7 @@ def inspect(
     *,
     text: str | None = None,
     data: str | Path | None = None,
+    annotations: Mapping[str, Annotation] | None = None,
     out: str | Path | None = None,
     steps: int = STEPS,
     rows: int = ROWS,
@@ -38,13 +40,16 @@ def inspect(
     """Look inside the model of a run and return the page that says what was found.
 
     text, data   what the model reads: a text, or a file; what the run kept to validate where neither is given.
+    annotations  what units of a language model may follow: by name, one number for each symbol that is read, or a
+                 function of the text to one for each character.
     out          folder of the page, with each picture and the numbers as JSON (default: `inspect` in the run).
     steps, rows  the windows that are read.
     progress     is told how many sections are done, of how many, and which comes next.
 
     Raises RunError, DataError or ConfigError for what cannot be opened or read.
     """
-    subject = open_subject(Path(run), text=text, data=None if data is None else Path(data), steps=steps, rows=rows)
+    file = None if data is None else Path(data)
+    subject = open_subject(Path(run), text=text, data=file, annotations=annotations, steps=steps, rows=rows)
     folder = Path(run) / "inspect" if out is None else Path(out)
     sections = []
     for done, (name, section) in enumerate(SECTIONS.items()):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from ostinato._errors import ConfigError, DataError
 from ostinato.data.lanes import Segment
 from ostinato.data.readers import documents
 from ostinato.data.streams import TokenStream
+from ostinato.diagnostics.tracks import Annotation, as_track
 from ostinato.layers.recurrent import Recurrent
 from ostinato.training.config import TaskRun
 from ostinato.training.opening import kind_of, load, written_kind
@@ -50,15 +52,26 @@ class Subject:
     """As `ostinato.load` opens it."""
     symbols: np.ndarray | None = None
     """Of a language model, the symbols that were read, in one row."""
+    annotations: Mapping[str, Annotation] = field(default_factory=dict)
+    """What the user knows of each of these symbols, by name."""
 
 
 def open_subject(
-    run: Path, *, text: str | None = None, data: Path | None = None, steps: int = STEPS, rows: int = ROWS
+    run: Path,
+    *,
+    text: str | None = None,
+    data: Path | None = None,
+    annotations: Mapping[str, Annotation] | None = None,
+    steps: int = STEPS,
+    rows: int = ROWS,
 ) -> Subject:
     """Open a run and what it is to read: `text`, a file, or what the run kept to validate.
 
+    annotations  of a language model, what is known of each symbol that is read: see `diagnostics.units`.
+
     Raises RunError for a run that cannot be opened, DataError for a text without known symbols or shorter than a
-    window, ConfigError for a kind of run that cannot be inspected, and for sizes of windows that cannot be.
+    window, ConfigError for a kind of run that cannot be inspected, for sizes of windows that cannot be, and for
+    annotations of another count than there are symbols.
     """
     for name, value, least in (("steps", steps, FEWEST), ("rows", rows, 1)):
         if value < least:
@@ -68,7 +81,17 @@ def open_subject(
     subject = _opened(run, text, data, steps, rows)
     if not any(isinstance(module, Recurrent) for module in subject.model.modules()):
         raise ConfigError(str(run), "a model without recurrence", "What is inspected has recurrent layers")
-    return subject
+    return subject if not annotations else _annotated(subject, annotations)
+
+
+def _annotated(subject: Subject, annotations: Mapping[str, Annotation]) -> Subject:
+    if subject.symbols is None:
+        got, possible = f"of a {subject.kind}", "Annotations stand beside symbols of a text, as language models read"
+        raise ConfigError("--annotation", got, possible, "Leave it out")
+    for name, values in annotations.items():
+        if not callable(values):
+            as_track(name, values, len(subject.symbols))
+    return replace(subject, annotations=annotations)
 
 
 def _opened(run: Path, text: str | None, data: Path | None, steps: int, rows: int) -> Subject:

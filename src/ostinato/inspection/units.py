@@ -40,7 +40,7 @@ def section(subject: Subject) -> Section:
     vocabulary = subject.trained.vocabulary
     decoder = vocabulary.decoder()
     pieces = [decoder.push(symbol) for symbol in subject.symbols]
-    found = units(subject.model, subject.symbols, pieces, boundary=vocabulary.boundary)
+    found = units(subject.model, subject.symbols, pieces, annotations=subject.annotations, boundary=vocabulary.boundary)
     start = max(0, min(len(pieces) // 2, len(pieces) - SHOWN))
     reading = _reading(subject, pieces, start, found)
     return Section(TITLE, QUESTION, markup=_table(found) + coloured_text(reading), data=_numbers(found))
