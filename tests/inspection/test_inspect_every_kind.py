@@ -7,6 +7,7 @@ from tests.tones import write_manifest
 
 import ostinato
 from ostinato.cli.main import main
+from ostinato.inspection import flow
 from ostinato.inspection.subject import open_subject, spread
 from ostinato.training.opening import OPENERS
 from ostinato.training.sequence_task import train_task
@@ -77,6 +78,19 @@ def test_a_run_of_each_kind_is_inspected(kind, tmp_path, capsys):
     assert "it is validated with" in page or "3 sequences of 20 steps of the task adding" in page
     assert "Gradient flow" in page
     assert capsys.readouterr().err.count("\n") >= 2
+
+
+def test_captions_name_their_network_where_there_are_several(tmp_path):
+    a_translator(tmp_path)
+    captions = [each.caption for each in flow.section(open_subject(tmp_path / "run", rows=3, steps=30)).pictures]
+    named = [caption.partition(": ")[0] for caption in captions]
+    assert named == ["decoder.recurrent, forwards", "encoder.recurrent, forwards", "encoder.recurrent, backwards"]
+
+
+def test_the_caption_of_one_network_names_none(tmp_path):
+    a_captioner(tmp_path)
+    (alone,) = flow.section(open_subject(tmp_path / "run", rows=3, steps=30)).pictures
+    assert "decoder" not in alone.caption
 
 
 def test_before_it_learned_a_model_is_as_its_seed_says(tmp_path):

@@ -50,7 +50,9 @@ def _picture(network: str, backwards: bool, flows: list[Flow], before: list[Flow
 
     name = "-".join(["gradient-flow", network.replace(".", "-"), *(["backwards"] if backwards else [])])
     alt = f"Share of the gradient that is left against steps back, of {network}: {in_words(whole)}"
-    return picture(name, fill, alt=alt, caption=f"{in_words(whole)} Before learning: {_briefly(fresh)}.")
+    is_alone = all((flow.network, flow.backwards) == (network, backwards) for flow in flows)
+    whose = "" if is_alone else f"{network}, {'backwards' if backwards else 'forwards'}: "
+    return picture(name, fill, alt=alt, caption=f"{whose}{in_words(whole)} Before learning: {_briefly(fresh)}.")
 
 
 def in_words(flow: Flow) -> str:
