@@ -8,19 +8,23 @@ from typing import Any
 import numpy as np
 
 from ostinato.diagnostics.flow import LOST, Flow, gradient_flow
+from ostinato.diagnostics.jacobians import Spectrum
 from ostinato.inspection.drawing import picture
 from ostinato.inspection.section import Picture, Section
 from ostinato.inspection.subject import Subject
 
 FLOOR = 1e-8
 """Shares of the gradient below it are not drawn."""
+HIGHEST = 10.0
+"""A bound above it is not drawn, unless the gradient is."""
+BOUND = "#c9a227"
 
 
 def section(subject: Subject) -> Section:
     """Measure and draw the gradient flow of each network of the model."""
     flows, before = gradient_flow(subject.model, subject.batch), gradient_flow(subject.fresh, subject.batch)
     networks = dict.fromkeys((flow.network, flow.backwards) for flow in flows)
-    pictures = tuple(_picture(*network, flows, before) for network in networks)
+    pictures = tuple(_picture(*network, flows, before, _steps_of(subject, *network)) for network in networks)
     return Section(
         "Gradient flow",
         "What is wrong at a step can only be learned from steps that its gradient reaches. How much of it is left k "
@@ -30,7 +34,15 @@ def section(subject: Subject) -> Section:
     )
 
 
-def _picture(network: str, backwards: bool, flows: list[Flow], before: list[Flow]) -> Picture:
+def _steps_of(subject: Subject, network: str, backwards: bool) -> Spectrum | None:
+    """Return the steps of the top layer, where they were looked at: of lower ones gradients go by way of others too."""
+    own = [found for found in subject.spectra if (found.network, found.backwards) == (network, backwards)]
+    return max(own, key=lambda found: found.layer, default=None)
+
+
+def _picture(
+    network: str, backwards: bool, flows: list[Flow], before: list[Flow], looked_at: Spectrum | None
+) -> Picture:
     own = [flow for flow in flows if (flow.network, flow.backwards) == (network, backwards)]
     fresh = next(f for f in before if (f.network, f.backwards, f.layer) == (network, backwards, None))
     whole, *layers = own
@@ -44,6 +56,11 @@ def _picture(network: str, backwards: bool, flows: list[Flow], before: list[Flow
             axes.plot(steps, flow.median, lw=0.9, ls="--", label=f"layer {(flow.layer or 0) + 1}")
         axes.plot(np.arange(len(fresh.median)), fresh.median, lw=1.0, color="#7a7f87", ls=":", label="before learning")
         axes.axhline(LOST, lw=0.6, color="#7a7f87")
+        if looked_at is not None:
+            bound = looked_at.bound(len(steps))
+            seen = bound <= max(HIGHEST, float(whole.median.max()))
+            label = f"{_whose(looked_at)}bound η^k, of the steps looked at"
+            axes.plot(steps[seen], bound[seen], lw=1.0, ls="-.", color=BOUND, label=label)
         axes.set(yscale="log", xlabel="steps back, k", ylabel="share of the gradient that is left")
         axes.set_ylim(bottom=max(FLOOR, 0.5 * float(np.nanmin(np.where(whole.median > 0, whole.median, np.nan)))))
         axes.legend(fontsize=8)
@@ -52,7 +69,9 @@ def _picture(network: str, backwards: bool, flows: list[Flow], before: list[Flow
     alt = f"Share of the gradient that is left against steps back, of {network}: {in_words(whole)}"
     is_alone = all((flow.network, flow.backwards) == (network, backwards) for flow in flows)
     whose = "" if is_alone else f"{network}, {'backwards' if backwards else 'forwards'}: "
-    return picture(name, fill, alt=alt, caption=f"{whose}{in_words(whole)} Before learning: {_briefly(fresh)}.")
+    bound = "" if looked_at is None else f" {bound_in_words(looked_at)}"
+    caption = f"{whose}{in_words(whole)} Before learning: {_briefly(fresh)}.{bound}"
+    return picture(name, fill, alt=alt, caption=caption)
 
 
 def in_words(flow: Flow) -> str:
@@ -67,6 +86,24 @@ def in_words(flow: Flow) -> str:
         f"99 % of the gradient lies within {horizon} steps: what happened earlier hardly changes what is learned. "
         f"Further back each step leaves {rate:.3g} of it{half}."
     )
+
+
+def bound_in_words(looked_at: Spectrum) -> str:
+    """Return what the largest singular value of the steps looked at says of a gradient, in a sentence or two."""
+    factor = f"η = {looked_at.growth:.3g} at {len(looked_at.singular)} steps looked at"
+    where = f"In layer {looked_at.layer + 1} a step stretches no change by more than {factor}."
+    allowed = (
+        "such steps cannot keep a gradient, whatever its direction"
+        if looked_at.growth < 1
+        else "a bound that allows a gradient to grow says nothing of how fast it fades"
+    )
+    weights = looked_at.growth_of_weights
+    on_any = "" if weights is None else f" On any data its weights allow at most {weights:.3g}."
+    return f"{where} The line η^k is the bound of Pascanu et al. (2013) from these steps: {allowed}.{on_any}"
+
+
+def _whose(looked_at: Spectrum) -> str:
+    return f"layer {looked_at.layer + 1}: " if looked_at.layer else ""
 
 
 def _briefly(flow: Flow) -> str:

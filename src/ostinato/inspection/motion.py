@@ -11,8 +11,8 @@ from ostinato.data.lanes import Segment
 from ostinato.diagnostics.motion import Motion, RestingPoint, fixed_points, trajectories
 from ostinato.inspection.drawing import picture
 from ostinato.inspection.section import Picture, Section
-from ostinato.inspection.spectra import ONLY_STREAMS, few
-from ostinato.inspection.subject import Subject
+from ostinato.inspection.spectra import ONLY_STREAMS
+from ostinato.inspection.subject import Subject, few
 
 ROWS, DRAWN, STARTS = 8, 3, 16
 """Windows whose states are seen, those drawn as paths, and states that a search for resting points starts from."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from ostinato._files import replace_file
 from ostinato._version import __version__
 from ostinato.diagnostics.tracks import Annotation
-from ostinato.inspection import flow, gates, motion, spectra, unfolding, units
+from ostinato.inspection import flow, gates, motion, response, spectra, unfolding, units
 from ostinato.inspection.page import page
 from ostinato.inspection.section import Section
 from ostinato.inspection.subject import ROWS, STEPS, Subject, open_subject
@@ -18,6 +18,7 @@ from ostinato.training.task import engines
 SECTIONS: dict[str, Callable[[Subject], Section]] = {
     "gradient flow": flow.section,
     "spectra": spectra.section,
+    "state response": response.section,
     "gates and saturation": gates.section,
     "units": units.section,
     "state in motion": motion.section,

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from ostinato.data.lanes import Segment
-from ostinato.diagnostics.jacobians import Spectrum, jacobian_spectrum
+from ostinato.diagnostics.jacobians import Spectrum
 from ostinato.diagnostics.lyapunov import Exponents, lyapunov
 from ostinato.inspection.drawing import picture
 from ostinato.inspection.section import Picture, Section
-from ostinato.inspection.subject import Subject
+from ostinato.inspection.subject import Subject, few
 
-STEPS, FOLLOWED, EXPONENTS = 6, 128, 4
-"""Steps whose Jacobians are computed, steps that differences are followed over, and how many exponents."""
+FOLLOWED, EXPONENTS = 128, 4
+"""Steps that differences are followed over, and how many exponents."""
 TITLE = "Spectra"
 QUESTION = (
     "Each step stretches or shrinks small changes of the state. Directions with a factor above 1 grow, those below "
@@ -30,7 +30,7 @@ def section(subject: Subject) -> Section:
     """Measure and draw the spectra of each layer."""
     if not isinstance(subject.batch, Segment):
         return Section(TITLE, QUESTION, markup=ONLY_STREAMS)
-    spectra = jacobian_spectrum(subject.model, few(subject.batch, 1), steps=STEPS)
+    spectra = subject.spectra
     exponents = lyapunov(subject.model, few(subject.batch, 2, FOLLOWED), count=EXPONENTS)
     drawn = [drawing for spectrum in spectra for drawing in (_plane(spectrum), _singular(spectrum))]
     pairs = list(zip(spectra, exponents, strict=True))
@@ -40,11 +40,6 @@ def section(subject: Subject) -> Section:
         (*drawn, _exponents(exponents)),
         data={"layers": [_numbers(spectrum, found) for spectrum, found in pairs]},
     )
-
-
-def few(batch: Segment, rows: int, steps: int | None = None) -> Segment:
-    """Return the first rows of windows, and their first steps: what takes long is measured on less."""
-    return Segment(batch.inputs[:steps, :rows], batch.targets[:steps, :rows], None)
 
 
 def _plane(spectrum: Spectrum) -> Picture:

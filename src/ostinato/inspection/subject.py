@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from ostinato._errors import ConfigError, DataError
 from ostinato.data.lanes import Segment
 from ostinato.data.readers import documents
 from ostinato.data.streams import TokenStream
+from ostinato.diagnostics.jacobians import Spectrum, jacobian_spectrum
 from ostinato.diagnostics.tracks import Annotation, as_track
 from ostinato.layers.recurrent import Recurrent
 from ostinato.training.config import TaskRun
@@ -33,6 +35,8 @@ FEWEST = 8
 LANGUAGE_MODEL = "language-model"
 SYMBOLS = 100_000
 """Of a text, at most so many are read."""
+JACOBIANS = 6
+"""Steps whose Jacobians are computed."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,13 @@ class Subject:
     """Of a language model, the symbols that were read, in one row."""
     annotations: Mapping[str, Annotation] = field(default_factory=dict)
     """What the user knows of each of these symbols, by name."""
+
+    @cached_property
+    def spectra(self) -> list[Spectrum]:
+        """The steps of each layer and direction along a window; none but of a language model. Measured once."""
+        if not isinstance(self.batch, Segment):
+            return []
+        return jacobian_spectrum(self.model, few(self.batch, 1), steps=JACOBIANS)
 
 
 def open_subject(
@@ -154,6 +165,11 @@ def spread(lengths: NDArray, steps: int, rows: int) -> NDArray:
     short = np.flatnonzero(lengths <= steps)
     short = short if len(short) else np.sort(np.argsort(lengths, kind="stable")[:rows])
     return short[np.unique(np.linspace(0, len(short) - 1, min(rows, len(short))).astype(int))]
+
+
+def few(batch: Segment, rows: int, steps: int | None = None) -> Segment:
+    """Return the first rows of windows, and their first steps: what takes long is measured on less."""
+    return Segment(batch.inputs[:steps, :rows], batch.targets[:steps, :rows], None)
 
 
 def windows(symbols: np.ndarray, steps: int, rows: int, read: str) -> Segment:

@@ -1,0 +1,70 @@
+"""What the page says of how states answer a push, and of the bound on gradients."""
+
+import json
+
+import numpy as np
+import pytest
+
+import ostinato
+from ostinato.diagnostics import jacobians
+from ostinato.diagnostics.response import Response
+from ostinato.inspection import flow, response, spectra
+from ostinato.inspection.subject import open_subject
+
+
+def trained(folder, **settings):
+    (folder / "text.txt").write_text("to be or not to be that is the question " * 60)
+    ostinato.train_language_model(
+        folder / "text.txt", out=folder / "run", steps=1, sample_length=0, progress=False, **settings
+    )
+    return open_subject(folder / "run", steps=20, rows=2)
+
+
+def test_all_layers_are_drawn_in_one_picture_and_their_numbers_are_kept(tmp_path):
+    found = response.section(trained(tmp_path, hidden_size=6, num_layers=2, cell="lstm"))
+    assert [picture.name for picture in found.pictures] == ["state-response"]
+    numbers = json.loads(json.dumps(found.data, allow_nan=False))["layers"]
+    assert [(layer["layer"], layer["start"], len(layer["median"])) for layer in numbers] == [(0, 5, 15), (1, 5, 15)]
+    assert numbers[0]["median"][0] == pytest.approx(1, abs=1e-3)
+    assert "Layer 1 " in found.pictures[0].caption
+    assert "Layer 2 " in found.pictures[0].caption
+
+
+@pytest.mark.parametrize(("cell", "size"), [("elman", 1), ("lru", 6), ("h' = W @ x", 3)])
+def test_any_cell_has_the_section(tmp_path, cell, size):
+    found = response.section(trained(tmp_path, hidden_size=size, num_layers=1, cell=cell))
+    assert len(found.pictures) == 1
+    json.dumps(found.data, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("ratios", "said"),
+    [
+        (0.1 ** np.arange(5.0), "after 2 steps less than 1% of it is left"),
+        (0.9 ** np.arange(5.0), "still holds 65.61% of a small change of its state after 4 steps"),
+        (2.0 ** np.arange(5.0), "after 4 steps it is 16 times as large"),
+        (np.array([1.0, np.inf]), "beyond all numbers"),
+        (np.ones(1), "no step follows"),
+    ],
+)
+def test_what_a_response_means_is_said(ratios, said):
+    assert said in response.in_words(Response("", 0, False, 0, ratios[:, None], 1e-6), "layer 1")
+
+
+def test_steps_are_looked_at_once_for_the_bound_and_the_spectra(tmp_path, monkeypatch):
+    subject = trained(tmp_path, hidden_size=6, num_layers=2, cell="elman")
+    calls, whole = [], jacobians._whole
+    monkeypatch.setattr(jacobians, "_whole", lambda found: calls.append(len(found)) or whole(found))
+    drawn = flow.section(subject).pictures[0]
+    spectra.section(subject)
+    assert len(calls) == 2  # of two layers
+    assert "layer 2: bound η^k, of the steps looked at" in drawn.svg
+    top = subject.spectra[1]
+    assert f"more than η = {top.growth:.3g} at 6 steps looked at" in drawn.caption
+    assert f"On any data its weights allow at most {top.growth_of_weights:.3g}" in drawn.caption
+
+
+@pytest.mark.parametrize(("growth", "said"), [(0.5, "cannot keep a gradient"), (1.5, "says nothing of how fast")])
+def test_what_the_bound_means_is_said(growth, said):
+    found = jacobians.Spectrum("", 0, False, 1, np.array([[growth]]), None, False, None)
+    assert said in flow.bound_in_words(found)
