@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from ostinato.data.lanes import Segment
 from ostinato.diagnostics.response import Response, state_response
 from ostinato.inspection.drawing import COLOURS, picture
 from ostinato.inspection.section import Picture, Section
-from ostinato.inspection.subject import Subject
+from ostinato.inspection.subject import Subject, few
 
+ROWS = 16
+"""Windows that are pushed."""
 LEFT = 0.01
 """Share of a push that counts as nothing."""
 QUESTION = (
@@ -22,7 +25,8 @@ QUESTION = (
 
 def section(subject: Subject) -> Section:
     """Push each layer of the model, and draw how the difference fades or grows."""
-    responses = state_response(subject.model, subject.batch)
+    batch = few(subject.batch, ROWS) if isinstance(subject.batch, Segment) else subject.batch
+    responses = state_response(subject.model, batch)
     data = {"layers": [_numbers(found) for found in responses]}
     return Section("State response", QUESTION, (_picture(responses),), data=data)
 
