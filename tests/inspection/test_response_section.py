@@ -4,20 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from small_runs import trained
 
-import ostinato
 from ostinato.diagnostics import jacobians
 from ostinato.diagnostics.response import Response
 from ostinato.inspection import flow, response, spectra
-from ostinato.inspection.subject import open_subject
-
-
-def trained(folder, **settings):
-    (folder / "text.txt").write_text("to be or not to be that is the question " * 60)
-    ostinato.train_language_model(
-        folder / "text.txt", out=folder / "run", steps=1, sample_length=0, progress=False, **settings
-    )
-    return open_subject(folder / "run", steps=20, rows=2)
 
 
 def test_all_layers_are_drawn_in_one_picture_and_their_numbers_are_kept(tmp_path):

@@ -4,19 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from small_runs import trained
 
-import ostinato
 from ostinato.diagnostics.lyapunov import Exponents
 from ostinato.inspection import spectra
-from ostinato.inspection.subject import open_subject
-
-
-def trained(folder, **settings):
-    (folder / "text.txt").write_text("to be or not to be that is the question " * 60)
-    ostinato.train_language_model(
-        folder / "text.txt", out=folder / "run", steps=1, sample_length=0, progress=False, **settings
-    )
-    return open_subject(folder / "run", steps=20, rows=2)
 
 
 def test_each_layer_is_drawn_and_its_numbers_are_kept(tmp_path):
