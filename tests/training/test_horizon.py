@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 import ostinato
 from ostinato.data.lanes import Segment
 from ostinato.models.language_model import LanguageModel
+from ostinato.training import horizon
 from ostinato.training.config import Training
 from ostinato.training.horizon import Horizon, Probe, measured
 
@@ -31,6 +32,15 @@ class Stream:
     def segment(self, position, length):
         symbols = (torch.arange(position, position + length + 1)[:, None] + torch.arange(self.rows)) % 7
         return Segment(symbols[:-1], symbols[1:], None)
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    now = 1000.0
+
+    def monotonic(self):
+        return self.now
 
 
 @pytest.fixture
@@ -76,15 +86,15 @@ def test_a_run_shows_and_keeps_the_horizon(text, tmp_path, capfd):
 
 def test_what_is_learned_does_not_depend_on_it(text, tmp_path):
     weights = []
-    for horizon in (True, False):
-        out = tmp_path / f"{horizon}"
+    for is_on in (True, False):
+        out = tmp_path / f"{is_on}"
         ostinato.train_language_model(
             text,
             out=out,
             steps=4,
             hidden_size=8,
             dropout=0.5,
-            gradient_horizon=horizon,
+            gradient_horizon=is_on,
             sample_length=0,
             progress=False,
         )
@@ -100,12 +110,25 @@ def test_without_it_nothing_is_said_of_it(text, tmp_path, capfd):
     assert "horizon" not in (tmp_path / "run" / "metrics.jsonl").read_text()
 
 
-def test_it_rests_so_long_that_it_costs_little():
-    model = keeps_all()
-    probe = Probe(model, Stream(), settings(), print)
-    probe.look(model, 1, torch.device("cpu"))
-    probe.look(model, 2, torch.device("cpu"))
-    assert probe.horizon.step == 1
+@pytest.mark.parametrize("steps", [300, 3000])
+def test_all_looks_together_cost_at_most_a_fiftieth_of_the_time(monkeypatch, steps):
+    clock, looked_at = Clock(), []
+
+    def measured(model, batch, step):
+        clock.now += 0.3
+        looked_at.append(step)
+        return Horizon(step, 5, 63, 0.0, 1.0)
+
+    monkeypatch.setattr(horizon, "time", clock)
+    monkeypatch.setattr(horizon, "measured", measured)
+    probe = Probe(keeps_all(), Stream(), settings(), print)
+    for step in range(steps):
+        clock.now += 0.1
+        probe.look(None, step, torch.device("cpu"))
+    probe.last(None, steps, torch.device("cpu"))
+    assert looked_at[0] == 0
+    assert looked_at[-1] == steps
+    assert 0.015 * 0.1 * steps <= 0.3 * len(looked_at) <= 0.02 * 0.1 * steps
 
 
 def test_a_horizon_beyond_k2_is_warned_of_once():

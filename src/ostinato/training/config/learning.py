@@ -35,7 +35,7 @@ class Running:
     threads: int | None = None
     """Threads of the CPU (default: torch's choice)."""
     gradient_horizon: bool = True
-    """Measure now and then how far back gradients reach, in at most a hundredth of the time."""
+    """Measure now and then how far back gradients reach, in at most a fiftieth of the time."""
     tracker: Literal[
         "auto", "none", "tensorboard", "wandb", "mlflow", "aim", "comet_ml", "clearml", "dvclive", "swanlab", "trackio"
     ] = "auto"  # fmt: skip
