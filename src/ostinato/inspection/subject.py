@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,8 @@ class Subject:
     """What these rows are, in words."""
     trained: Any
     """As `ostinato.load` opens it."""
+    more: Callable[[int], Any]
+    """Returns a batch of so many rows of the same data, or of as many as there are."""
     symbols: np.ndarray | None = None
     """Of a language model, the symbols that were read, in one row."""
     annotations: Mapping[str, Annotation] = field(default_factory=dict)
@@ -121,7 +123,8 @@ def _opened(run: Path, text: str | None, data: Path | None, steps: int, rows: in
     symbols, read = _symbols(run, trained, text, data)
     batch = windows(symbols, steps, rows, read)
     shape = f"{batch.inputs.shape[1]} windows of {len(batch.inputs)} symbols"
-    return Subject(run.name, kind, trained.model, _fresh(trained), batch, f"{shape} of {read}", trained, symbols)
+    more = partial(windows, symbols, steps, read=read)
+    return Subject(run.name, kind, trained.model, _fresh(trained), batch, f"{shape} of {read}", trained, more, symbols)
 
 
 def _of_task(run: Path, rows: int) -> Subject:
@@ -131,10 +134,13 @@ def _of_task(run: Path, rows: int) -> Subject:
     with torch.random.fork_rng():
         fresh, model = build_task_model(settings).eval(), build_task_model(settings).eval()
     load_best(folder, model)
-    drawn = torch.Generator().manual_seed(settings.training.seed + OTHER_SEED)
-    batch = model.task.tested().draw(rows, drawn)
+
+    def more(rows: int) -> Any:
+        return model.task.tested().draw(rows, torch.Generator().manual_seed(settings.training.seed + OTHER_SEED))
+
+    batch = more(rows)
     read = f"{rows} sequences of {len(batch.inputs)} steps of the task {settings.task.task}"
-    return Subject(run.name, "model of a task", model, fresh, batch, read, None)
+    return Subject(run.name, "model of a task", model, fresh, batch, read, None, more)
 
 
 def _of_sequences(run: Path, kind: str, data: Path | None, steps: int, rows: int) -> Subject:
@@ -147,17 +153,20 @@ def _of_sequences(run: Path, kind: str, data: Path | None, steps: int, rows: int
         parts = shape.assemble(trained.run, folder)
     words = []
 
-    def choose(lengths: NDArray) -> NDArray:
-        chosen = spread(lengths, steps, rows)
-        words.append(f"{len(chosen)} of the {len(lengths):,} sequences {{}}, of up to {lengths[chosen].max():,} steps")
-        return chosen
+    def more(rows: int) -> Any:
+        def choose(lengths: NDArray) -> NDArray:
+            chosen = spread(lengths, steps, rows)
+            longest = lengths[chosen].max()
+            words.append(f"{len(chosen)} of the {len(lengths):,} sequences {{}}, of up to {longest:,} steps")
+            return chosen
 
-    if data is None:
+        if data is not None:
+            return trained.sample(str(data), choose)
         items, collate = parts.kept
-        batch, whence = collate(items, choose(items.lengths(parts.batches.by))), "it is validated with"
-    else:
-        batch, whence = trained.sample(str(data), choose), f"read of {data.name}"
-    return Subject(run.name, kind, trained.model, parts.model.eval(), batch, words[0].format(whence), trained)
+        return collate(items, choose(items.lengths(parts.batches.by)))
+
+    batch, whence = more(rows), "it is validated with" if data is None else f"read of {data.name}"
+    return Subject(run.name, kind, trained.model, parts.model.eval(), batch, words[0].format(whence), trained, more)
 
 
 def spread(lengths: NDArray, steps: int, rows: int) -> NDArray:
