@@ -1,6 +1,7 @@
 """Errors name flags where flags were typed: which there are is compared with what --help says."""
 
 import re
+from dataclasses import replace
 from importlib import import_module
 
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from ostinato import ConfigError, train_translator
 from ostinato.cli.flags import as_typed, flags_of
 from ostinato.cli.main import COMMANDS
+from ostinato.cli.settings import read_settings
+from ostinato.training.config import Run
 
 TYPED = {name: module for name, (module, _) in COMMANDS.items() if name not in ("doctor", "recipes", "explain")}
 
@@ -75,3 +78,10 @@ def _value(text):
         return float(text) if "." in text else int(text)
     except ValueError:
         return text
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+@pytest.mark.parametrize("base", [Run(), replace(Run(), training=replace(Run().training, gradient_horizon=False))])
+def test_a_switch_is_turned_on_and_off_wherever_it_stands_before(base, is_on):
+    flag = "--gradient-horizon" if is_on else "--no-gradient-horizon"
+    assert read_settings(base, ["book.txt", flag], "ostinato", "").training.gradient_horizon is is_on

@@ -13,7 +13,7 @@ from ostinato._errors import ConfigError
 from ostinato.training import config
 from ostinato.training.config import AnyRunT
 
-STYLE = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
+STYLE = (tyro.conf.OmitArgPrefixes,)
 
 
 def read_settings(base: AnyRunT, arguments: list[str], program: str, description: str) -> AnyRunT:
