@@ -137,7 +137,7 @@ def test_rows_that_end_are_left_out_of_later_steps():
     assert len(found.singular) == 14
 
 
-@pytest.mark.parametrize(("model", "message"), [(torch.nn.Identity(), "no step"), (None, "steps=0")])
+@pytest.mark.parametrize(("model", "message"), [(torch.nn.Identity(), "without recurrent layers"), (None, "steps=0")])
 def test_what_cannot_be_measured_is_said(model, message):
     with pytest.raises(ostinato.ConfigError, match=message):
         jacobian_spectrum(model or ostinato.Recurrent("gru", 2, 2), torch.ones(3, 1, 2), steps=0 if not model else 1)

@@ -188,10 +188,11 @@ class Counter(ostinato.Cell):
         return total + x, (count + 1, total + x, wave * 1j + x)
 
 
-def test_of_a_state_only_real_numbers_are_shown():
+def test_of_a_state_only_numbers_are_shown_complex_ones_as_two():
     (layer,) = gates(Summed(Counter()), torch.ones(3, 2, 2))
-    assert [q.name for q in layer.quantities] == ["state 2"]
+    assert [q.name for q in layer.quantities] == ["state 2", "state 3"]
     assert layer.quantities[0].means.tolist() == [2.0, 2.0]
+    assert layer.quantities[1].means.tolist() == pytest.approx([2 / 3] * 4)  # 1, 1 + 1j, 1j
 
 
 def test_what_is_not_a_number_is_counted_apart():

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ostinato._errors import ConfigError
 from ostinato.cells.cell import State
-from ostinato.diagnostics.taps import Step, Tap, tapped
+from ostinato.diagnostics.taps import Step, Tap, as_row, refuse_without_numbers, stepped, tapped
 
 LOST = 0.01
 """Share of a gradient that counts as nothing."""
@@ -101,15 +101,16 @@ def gradient_flow(model: nn.Module, batch: Any, state: State = None) -> list[Flo
     model  with `loss(batch, state) -> (loss, count, state)` and at least one `Recurrent`.
 
     The loss is that of the last step of each row that it depends on. Layers run once on the eager engine, in
-    evaluation mode; the model is left as it was and nothing is drawn. Raises ConfigError for a model without
-    recurrence, or without a gradient that reaches its layers.
+    evaluation mode; the model is left as it was and nothing is drawn. Raises ConfigError for a model without a loss,
+    without recurrence, without a state of numbers, or without a gradient that reaches its layers.
     """
-    with in_evaluation(model), tapped(model) as taps, torch.enable_grad():
+    if not hasattr(model, "loss"):
+        got, possible = f"a {type(model).__name__} has no loss", "It is `loss(batch, state) -> (loss, count, state)`"
+        raise ConfigError("gradient_flow", got, possible, "Pass a model that has one")
+    with in_evaluation(model), tapped(model) as taps, torch.inference_mode(False), torch.enable_grad():
         loss, *_ = model.loss(batch, state)  # type: ignore[operator]
-    taps = [tap for tap in taps if tap.steps]
-    if not taps:
-        got = "a model without recurrent layers"
-        raise ConfigError("gradient_flow", got, "Its layers are those of ostinato.Recurrent", "Pass such a model")
+    taps = stepped("gradient_flow", taps)
+    refuse_without_numbers("gradient_flow", taps)
     flows = [flow for group in _groups(taps) for flow in _flows(loss, group)]
     if not flows:
         got = "the loss depends on no step of its recurrent layers"
@@ -120,13 +121,14 @@ def gradient_flow(model: nn.Module, batch: Any, state: State = None) -> list[Flo
 @contextmanager
 def in_evaluation(model: nn.Module) -> Iterator[None]:
     """Let a model evaluate while the block runs; what is drawn there is drawn aside."""
-    learns = model.training
+    modes = [(module, module.training) for module in model.modules()]
     with torch.random.fork_rng():
         model.eval()
         try:
             yield
         finally:
-            model.train(learns)
+            for module, learns in modes:
+                module.training = learns
 
 
 def _groups(taps: Sequence[Tap]) -> Iterator[list[Tap]]:
@@ -171,7 +173,7 @@ def _squares(outputs: list[Tensor], credits: list[Tensor], layers: list[list[Ste
     given = iter(torch.autograd.grad(outputs, wanted, credits, True, allow_unused=True, materialize_grads=True))
 
     def square(step: Step) -> Tensor:
-        parts = [next(given).double().flatten(1).square().sum(1) for _ in step.state]
+        parts = [as_row(next(given)).double().square().sum(1) for _ in step.state]
         return torch.stack(parts).sum(0).nan_to_num(torch.inf, torch.inf)  # what overflows is not known any more
 
     return [_by_row([square(step) for step in steps]) for steps in layers]

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from ostinato.cells.bound_equations import BoundEquations
-from ostinato.diagnostics.taps import Pass, Tap
+from ostinato.diagnostics.taps import Pass, Tap, as_row, is_number
 from ostinato.equations.program import Op, Program
 from ostinato.equations.torch_reader import compile_torch
 
@@ -67,14 +67,14 @@ def _spread(value: Tensor | float, rows: int) -> Tensor:
 
 
 def states(tap: Tap) -> dict[str, Tensor]:
-    """Return the states (N, n) after all steps, those parts of them that are real numbers."""
+    """Return the states (N, n) after all steps, those parts of them that are numbers."""
     leaves = zip(*(step.state for step in tap.steps), strict=True)
-    joined = [torch.cat([leaf.flatten(1) for leaf in parts]) for parts in leaves]
+    joined = [torch.cat([as_row(leaf) for leaf in parts]) for parts in leaves]
     return dict(zip(state_names(tap), joined, strict=True))
 
 
 def state_names(tap: Tap) -> list[str]:
-    """Return what the parts of a layer's state are called that are real numbers."""
+    """Return what the parts of a layer's state are called that are numbers."""
     bound, state = tap.passes[0].bound, tap.passes[0].before[0]
     leaves = pytree.tree_leaves(state)
     names = list(getattr(state, "_fields", ()))
@@ -82,4 +82,4 @@ def state_names(tap: Tap) -> list[str]:
         names = list(bound.definition.states)
     elif len(names) != len(leaves):
         names = ["state"] if len(leaves) == 1 else [f"state {k}" for k in range(1, len(leaves) + 1)]
-    return [name for name, leaf in zip(names, leaves, strict=True) if leaf.is_floating_point()]
+    return [name for name, leaf in zip(names, leaves, strict=True) if is_number(leaf)]

@@ -17,11 +17,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ostinato._errors import ConfigError
 from ostinato.cells.cell import State
-from ostinato.diagnostics.flow import in_evaluation
 from ostinato.diagnostics.intermediates import named, program_of, states, values
-from ostinato.diagnostics.taps import Tap, tapped
+from ostinato.diagnostics.taps import Tap
+from ostinato.diagnostics.visits import followed
 from ostinato.equations.keeping import Keeping, keepings
 from ostinato.equations.program import Op, Program
 
@@ -102,18 +101,14 @@ class Layer:
 def gates(model: nn.Module, batch: Any, state: State = None) -> list[Layer]:
     """Return, of each layer, the distribution of every named quantity of its equations, and how long states last.
 
-    model  with `loss(batch, state)` and at least one `Recurrent`; it is left as it was and nothing is drawn.
+    model  with `loss(batch, state)`, or called with (batch, state), and at least one `Recurrent`; it is left as it was
+           and nothing is drawn.
 
     Layers run once on the eager engine, in evaluation mode. Of cells that are no equations, the states after each step
-    stand for quantities. Raises ConfigError for a model without recurrence.
+    stand for quantities. Raises ConfigError for a model without recurrence, and where
+    no step is taken.
     """
-    with in_evaluation(model), tapped(model) as taps:
-        model.loss(batch, state)  # type: ignore[operator]
-    taps = [tap for tap in taps if tap.steps]
-    if not taps:
-        got = "a model without recurrent layers that take a step here"
-        raise ConfigError("gates", got, "Its layers are those of ostinato.Recurrent", "Pass such a model")
-    return [_layer(tap) for tap in taps]
+    return [_layer(tap) for tap in followed("gates", model, batch, state)]
 
 
 def _layer(tap: Tap) -> Layer:
@@ -137,6 +132,7 @@ def _maker(program: Program, value: str) -> str:
 
 
 def _quantity(name: str, made_by: str, found: Tensor) -> Quantity:
+    found = found.to(torch.promote_types(found.dtype, torch.float32))
     finite = found.isfinite()
     known = found.where(finite, 0.0)
     inside = found.flatten() if bool(finite.all()) else found[finite]

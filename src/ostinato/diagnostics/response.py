@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,8 +86,8 @@ def state_response(
     """
     if pushed not in PUSHED:
         raise ConfigError("state_response", f"pushed={pushed!r}", f"Possible: {', '.join(PUSHED)}")
-    if not size > 0:
-        raise ConfigError("state_response", f"size={size}", "Possible: above 0")
+    if not 0 < size < math.inf:
+        raise ConfigError("state_response", f"size={size}", "Possible: a number above 0")
     taps = visited("state_response", model, batch, state)
     return [_response(tap, pushed, start, size, direction) for tap in taps]
 
@@ -106,9 +108,9 @@ def _response(tap: Tap, pushed: str, start: int | None, size: float, direction: 
         there = here + push
         push = there - here  # as it was rounded
     else:
-        given, moved = _reading(tap, first)
+        given, after = _reading(first)
         push = _push(given, size, direction)
-        there = flat(moved(given + push))
+        there = flat(after(given + push))
         push = (given + push) - given
     ratios = _followed(path[start + 1 :], here, there, push.double().norm(dim=1))
     floor = torch.finfo(here.dtype).eps / size
@@ -132,14 +134,13 @@ def _push(what: Tensor, size: float, direction: Tensor | None) -> Tensor:
     return length * direction / direction.norm(dim=1, keepdim=True)
 
 
-def _reading(tap: Tap, step: Step) -> tuple[Tensor, Any]:
+def _reading(step: Step) -> tuple[Tensor, Callable[[Tensor], State]]:
     """Return what a step reads (B, D), and a function of it to the state after the step."""
-    found = next(each for each in tap.passes if any(before is step.before for before in each.before))
-    place = next(k for k, before in enumerate(found.before) if before is step.before)
-    rows = [len(flat(before)) for before in found.before[: place + 1]]
-    own = slice(sum(rows[:-1]), sum(rows))
+    found, rows = step.within, step.within.rows
+    first, count = sum(rows[: step.place]), rows[step.place]
+    own = slice(first, first + count)
     dt = None if found.dt is None else found.dt[own]
-    return found.inputs[own], lambda x: found.bound.over(x, dt, rows[-1:])(0, step.before)[1]
+    return found.inputs[own], lambda x: found.bound.over(x, dt, [count])(0, step.before)[1]
 
 
 def _followed(path: list[Step], here: Tensor, there: Tensor, push: Tensor) -> NDArray[np.float64]:

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
+from ostinato._errors import ConfigError
 from ostinato.cells.cell import Bound, Cell, State, StepAt
 from ostinato.layers.recurrent import Recurrent
-
-
-class Step(NamedTuple):
-    """One step of the rows that are alive at it, longest first."""
-
-    state: tuple[Tensor, ...]
-    """The parts of the state after it that are numbers, (B, …) each a variable of its own."""
-    output: Tensor
-    """(B, O)"""
-    before: State
-    """The state before it, whole."""
-    move: Callable[[State], State]
-    """What this step makes of a state before it, for these rows and their inputs."""
 
 
 class Pass(NamedTuple):
@@ -37,8 +25,33 @@ class Pass(NamedTuple):
     """(N, D): the rows of the first step, then those of the second, …"""
     dt: Tensor | None
     """(N,)"""
+    rows: Sequence[int]
+    """How many rows each step has."""
+    step_at: StepAt
+    """What each step makes of a state before it, with its rows and their inputs."""
     before: list[State]
-    """The state before each step."""
+    """The state before each step, whole."""
+
+
+class Step(NamedTuple):
+    """One step of the rows that are alive at it, longest first."""
+
+    state: tuple[Tensor, ...]
+    """The parts of the state after it that are numbers, (B, …) each a variable of its own."""
+    output: Tensor
+    """(B, O)"""
+    within: Pass
+    place: int
+    """Which step of the pass it is, from 0."""
+
+    @property
+    def before(self) -> State:
+        """The state before it, whole."""
+        return self.within.before[self.place]
+
+    def move(self, state: State) -> State:
+        """Return what this step makes of a state before it, for these rows and their inputs."""
+        return self.within.step_at(self.place, state)[1]
 
 
 @dataclass
@@ -117,14 +130,13 @@ class _Kept:
 
     def over(self, data: Tensor, dt: Tensor | None, rows: Sequence[int]) -> StepAt:
         step_at = self.inner.over(data, dt, rows)
-        before: list[State] = []
-        self.tap.passes.append(Pass(self.inner, data, dt, before))
+        within = Pass(self.inner, data, dt, rows, step_at, [])
+        self.tap.passes.append(within)
 
         def kept(k: int, state: State) -> tuple[Tensor, State]:
-            before.append(state)
+            within.before.append(state)
             output, after = apart(*step_at(k, state))
-            move = lambda other: step_at(k, other)[1]  # noqa: E731 (short)
-            self.tap.steps.append(Step(tuple(floating(after)), output, state, move))
+            self.tap.steps.append(Step(tuple(numbers(after)), output, within, k))
             return output, after
 
         return kept
@@ -143,11 +155,42 @@ def apart(output: Tensor, state: State) -> tuple[Tensor, State]:
 
 def _variable(leaf: Tensor) -> Tensor:
     """Return a variable of its own: what is only a past input depends on nothing that learns."""
-    if torch.is_grad_enabled() and leaf.is_floating_point() and not leaf.requires_grad:
+    if torch.is_grad_enabled() and is_number(leaf) and not leaf.requires_grad:
         return leaf.detach().requires_grad_()
     return leaf.view_as(leaf)
 
 
-def floating(state: State) -> list[Tensor]:
-    """Return the parts of a state that are numbers to differentiate by."""
-    return [leaf for leaf in pytree.tree_leaves(state) if leaf.is_floating_point()]
+def numbers(state: State) -> list[Tensor]:
+    """Return the parts of a state that are numbers to differentiate by, real or complex."""
+    return [leaf for leaf in pytree.tree_leaves(state) if is_number(leaf)]
+
+
+def is_number(leaf: Any) -> bool:
+    """Whether a part of a state can be differentiated by."""
+    return isinstance(leaf, Tensor) and (leaf.is_floating_point() or leaf.is_complex())
+
+
+def as_row(leaf: Tensor) -> Tensor:
+    """Return a part of a state (B, …), or its gradient, as real numbers (B, n): complex ones as their two parts."""
+    real = torch.view_as_real(leaf) if leaf.is_complex() else leaf
+    return real.flatten(1) if real.dim() > 1 else real[:, None]
+
+
+def stepped(where: str, taps: Sequence[Tap]) -> list[Tap]:
+    """Return the taps of layers that took a step. Raises ConfigError, which names `where`, when none did."""
+    if not taps:
+        got = "a model without recurrent layers"
+        raise ConfigError(where, got, "Its layers are those of ostinato.Recurrent", "Pass such a model")
+    found = [tap for tap in taps if tap.steps]
+    if not found:
+        got = "no step of a recurrent layer was taken"
+        raise ConfigError(where, got, "A step is taken for each symbol or row of the data", "Pass a batch with some")
+    return found
+
+
+def refuse_without_numbers(where: str, taps: Sequence[Tap]) -> None:
+    """Raise ConfigError, which names `where`, for a layer whose state cannot be differentiated by."""
+    for tap in taps:
+        if not numbers(tap.steps[0].before):
+            got = f"layer {tap.layer + 1} has no state of numbers"
+            raise ConfigError(where, got, "A state is differentiated", "Pass a model whose cells have one")

@@ -16,12 +16,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ostinato._errors import ConfigError, DataError
+from ostinato._errors import DataError
 from ostinato.data.lanes import Segment
 from ostinato.diagnostics.flow import in_evaluation
 from ostinato.diagnostics.intermediates import state_names
 from ostinato.diagnostics.readout import readout
-from ostinato.diagnostics.taps import Tap, tapped
+from ostinato.diagnostics.taps import Tap, as_row, stepped, tapped
 from ostinato.diagnostics.tracks import Annotation, tracks_of
 
 ROWS, LANE = 32, 1000
@@ -142,10 +142,7 @@ def _states(model: nn.Module, lanes: NDArray, boundary: int | None, names: list[
             reset = None if boundary is None else read == boundary
             segment = Segment(read, read, reset if reset is not None and bool(reset.any()) else None)
             _, state = model.read(segment, state)  # type: ignore[operator]
-            if not any(tap.steps for tap in taps):
-                got = "a model without recurrent layers"
-                raise ConfigError("units", got, "Its layers are those of ostinato.Recurrent", "Pass such a model")
-            parts = [part for tap in taps for part in _parts(tap)]
+            parts = [part for tap in stepped("units", taps) for part in _parts(tap)]
             if not names:
                 names.extend(Unit(n, k, s, i) for n, k, s, part in parts for i in range(part.shape[-1]))
             yield start, torch.cat([part for *_, part in parts], -1).float()
@@ -157,7 +154,7 @@ def _states(model: nn.Module, lanes: NDArray, boundary: int | None, names: list[
 def _parts(tap: Tap) -> Iterator[tuple[str, int, str, Tensor]]:
     """Yield (network, layer, state, its values (T, B, n)) of the parts of a layer's state."""
     for name, *steps in zip(state_names(tap), *(step.state for step in tap.steps), strict=True):
-        yield tap.network, tap.layer, name, torch.stack([leaf.flatten(1) for leaf in steps])
+        yield tap.network, tap.layer, name, torch.stack([as_row(leaf) for leaf in steps])
 
 
 class _Moments:

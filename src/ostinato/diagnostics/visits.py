@@ -11,10 +11,18 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
-from ostinato._errors import ConfigError
 from ostinato.cells.cell import State
 from ostinato.diagnostics.flow import in_evaluation
-from ostinato.diagnostics.taps import Step, Tap, floating, tapped
+from ostinato.diagnostics.taps import (
+    Step,
+    Tap,
+    as_row,
+    is_number,
+    numbers,
+    refuse_without_numbers,
+    stepped,
+    tapped,
+)
 
 Move = Callable[[Tensor], Tensor]
 """What a step makes of states, both (B, n), each row on its own."""
@@ -30,24 +38,23 @@ class Visit:
 
 
 def visited(where: str, model: nn.Module, batch: Any, state: State = None) -> list[Tap]:
+    """Return what `followed` does. Raises ConfigError, which names `where`, for layers whose state has no numbers."""
+    taps = followed(where, model, batch, state)
+    refuse_without_numbers(where, taps)
+    return taps
+
+
+def followed(where: str, model: nn.Module, batch: Any, state: State = None) -> list[Tap]:
     """Return the steps of all recurrent layers of a model, run once without a graph, in evaluation mode.
 
     model  with `loss(batch, state)`, or called with (batch, state).
 
-    Raises ConfigError, which names `where`, for a model without recurrence, and for layers whose state has no numbers.
+    Raises ConfigError, which names `where`, for a model without recurrence, and where no step is taken.
     """
     run = getattr(model, "loss", None)
     with in_evaluation(model), tapped(model) as taps, torch.no_grad():
         _ = run(batch, state) if run else model(batch, *(() if state is None else (state,)))
-    taps = [tap for tap in taps if tap.steps]
-    if not taps:
-        got = "no step of a recurrent layer was taken"
-        raise ConfigError(where, got, "Its layers are those of ostinato.Recurrent", "Pass such a model, and data")
-    for tap in taps:
-        if not _leaves(tap.steps[0].before):
-            got = f"layer {tap.layer + 1} has no state of numbers"
-            raise ConfigError(where, got, "A state is differentiated", "Pass a model whose cells have one")
-    return taps
+    return stepped(where, taps)
 
 
 def visits(tap: Tap) -> Iterator[Visit]:
@@ -72,7 +79,7 @@ def longest_path(tap: Tap) -> list[Step]:
 def _goes_on(last: Step, step: Step) -> bool:
     if len(flat(step.before)) > len(flat(last.before)):
         return False
-    pairs = zip(floating(step.before), last.state, strict=True)
+    pairs = zip(numbers(step.before), last.state, strict=True)
     return all(torch.equal(now.nan_to_num(), left[: len(now)].nan_to_num()) for now, left in pairs)
 
 
@@ -83,8 +90,7 @@ def visit(step: Step) -> Visit:
 
 def flat(state: State) -> Tensor:
     """Return the numbers of a state side by side, (B, n); complex ones as their two parts."""
-    parts = [torch.view_as_real(leaf) if leaf.is_complex() else leaf for leaf in _leaves(state)]
-    return torch.cat([part.flatten(1) for part in parts], 1)
+    return torch.cat([as_row(leaf) for leaf in numbers(state)], 1)
 
 
 def like(state: State, vectors: Tensor) -> State:
@@ -92,7 +98,7 @@ def like(state: State, vectors: Tensor) -> State:
     leaves, structure = pytree.tree_flatten(state)
     start, made = 0, []
     for leaf in leaves:
-        size = leaf[0].numel() * (2 if leaf.is_complex() else 1) if _is_number(leaf) else 0
+        size = leaf[0].numel() * (2 if leaf.is_complex() else 1) if is_number(leaf) else 0
         made.append(_shaped(vectors[:, start : start + size], leaf) if size else leaf)
         start += size
     return pytree.tree_unflatten(made, structure)
@@ -102,11 +108,3 @@ def _shaped(part: Tensor, leaf: Tensor) -> Tensor:
     if leaf.is_complex():
         return torch.view_as_complex(part.reshape(len(part), *leaf.shape[1:], 2).contiguous()).to(leaf.dtype)
     return part.reshape(len(part), *leaf.shape[1:]).to(leaf.dtype)
-
-
-def _leaves(state: State) -> list[Tensor]:
-    return [leaf for leaf in pytree.tree_leaves(state) if _is_number(leaf)]
-
-
-def _is_number(leaf: Any) -> bool:
-    return isinstance(leaf, Tensor) and (leaf.is_floating_point() or leaf.is_complex())

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from ostinato.cells.cell import State
-from ostinato.diagnostics.taps import apart, floating
+from ostinato.diagnostics.taps import apart, as_row, is_number, numbers
 from ostinato.layers.stack import Seen
 
 LEAST = 1e-20
@@ -63,7 +63,7 @@ def _omega(seen: Seen, before: list[State], credits: Sequence[Tensor]) -> Tensor
     state = pytree.tree_map(lambda *steps: _cut(torch.cat(steps)), *before)
     _, reached = seen.cell.step(wide(seen.inputs.detach()).flatten(0, 1), state)
     back = torch.autograd.grad(
-        floating(reached), floating(state), credits, create_graph=True, allow_unused=True, materialize_grads=True
+        numbers(reached), numbers(state), credits, create_graph=True, allow_unused=True, materialize_grads=True
     )
     given, left = _squared_norm(credits), _squared_norm(back)
     counts = given > LEAST
@@ -78,7 +78,7 @@ def _begun_anew(state: State, fresh: State, reset: Tensor) -> State:
 
 
 def _cut(leaf: Tensor) -> Tensor:
-    return leaf.detach().requires_grad_(leaf.is_floating_point())
+    return leaf.detach().requires_grad_(is_number(leaf))
 
 
 def _outputs_of(after: list[tuple[Tensor, State]]) -> list[Tensor]:
@@ -86,9 +86,9 @@ def _outputs_of(after: list[tuple[Tensor, State]]) -> list[Tensor]:
 
 
 def _leaves(after: list[tuple[Tensor, State]]) -> list[Tensor]:
-    return [leaf for _, state in after for leaf in floating(state)]
+    return [leaf for _, state in after for leaf in numbers(state)]
 
 
 def _squared_norm(parts: Sequence[Tensor]) -> Tensor:
     """Return, of each row of all tensors together, the squared norm."""
-    return torch.stack([part.flatten(1).square().sum(1) for part in parts]).sum(0)
+    return torch.stack([as_row(part).square().sum(1) for part in parts]).sum(0)
