@@ -22,7 +22,7 @@ check: .venv/.ready
 
 ## test: all checks and all tests
 test: check
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n logical --maxprocesses 4
 
 .venv/.bench: .venv/.ready
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]"
