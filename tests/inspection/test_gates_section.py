@@ -21,9 +21,12 @@ def subject_of(cell, **values):
 def test_each_layer_has_a_picture_and_time_constants_have_one():
     made = section(subject_of("lstm", num_layers=2))
     assert [p.name for p in made.pictures] == ["gates-recurrent-1", "gates-recurrent-2", "gates-time-constants"]
-    assert made.pictures[0].caption.startswith("Recurrent, layer 1. None of i, f, g, o is saturated for more than 10%")
-    assert "By the mean of f, half of the units let c fall" in made.pictures[0].caption
-    assert "i, f, g, o, c', h'" in made.pictures[0].alt
+    assert made.pictures[0].caption.startswith("Layer 1. Of i, f, g and o none is at one end for more than 10 %")
+    assert "With f at the mean and nothing new coming in, c falls to 37 % (1/e) within" in made.pictures[0].caption
+    assert "i, f, g, o, c′, h′" in made.pictures[0].alt
+    assert made.summary.startswith(
+        "No quantity is at one end for more than 10 % of its values. Judged by its mean gate"
+    )
     numbers = json.loads(json.dumps(made.data, allow_nan=False))
     assert len(numbers["layers"][1]["quantities"][0]["means"]) == 6
 
@@ -33,9 +36,9 @@ def test_a_gate_that_is_shut_is_named():
     with torch.no_grad():
         subject.model.recurrent.layers[0][0].b_f.fill_(-9)
         subject.model.recurrent.layers[0][0].b_i.fill_(9)
-    caption = section(subject).pictures[0].caption
-    assert "i is above 0.95 for 100%" in caption
-    assert "f is below 0.05 for 100%" in caption
+    made = section(subject)
+    assert "Near 0 (below 0.05): 100 % of f. Near 1 (above 0.95): 100 % of i." in made.pictures[0].caption
+    assert made.summary.startswith("Most saturated: 100 % of i of layer 1 is near 1.")
 
 
 def test_units_that_are_never_on_are_counted():
@@ -43,8 +46,8 @@ def test_units_that_are_never_on_are_counted():
     with torch.no_grad():
         subject.model.recurrent.layers[0][0].b.fill_(-99)
     caption = section(subject).pictures[0].caption
-    assert "h' is 0 for 100%" in caption
-    assert "6 of 6 units of h' are 0 at every step" in caption
+    assert "At 0: 100 % of h′." in caption
+    assert "6 of 6 units of h′ are 0 at every step" in caption
 
 
 def test_a_state_that_nothing_leaves_lasts_for_ever():
@@ -81,4 +84,4 @@ def test_any_cell_has_a_section(cell):
 def test_a_wrapped_cell_names_what_it_adds():
     subject = subject_of("lstm", zoneout=0.2)
     assert isinstance(subject.model.recurrent.layers[0][0], ostinato.Zoneout)
-    assert "c_made'" in section(subject).pictures[0].alt
+    assert "c_made′" in section(subject).pictures[0].alt

@@ -57,7 +57,7 @@ def test_the_page_stands_alone(run, tmp_path, capsys):
 
 def test_what_the_model_is_made_of_is_drawn(run, tmp_path):
     made = ostinato.inspect(run, out=tmp_path / "page", steps=20, rows=2).read_text()
-    assert "recurrent: 2 layers of lstm" in made
+    assert "2 layers of lstm. From each step to the next go h (8) and c (8)" in made
     assert 'data-name="W_f"' in made
     drawn = (tmp_path / "page" / "unfolding-recurrent.svg").read_text()
     assert drawn.startswith("<svg")

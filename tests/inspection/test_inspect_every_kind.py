@@ -84,7 +84,7 @@ def test_captions_name_their_network_where_there_are_several(tmp_path):
     a_translator(tmp_path)
     captions = [each.caption for each in flow.section(open_subject(tmp_path / "run", rows=3, steps=30)).pictures]
     named = [caption.partition(": ")[0] for caption in captions]
-    assert named == ["decoder.recurrent, forwards", "encoder.recurrent, forwards", "encoder.recurrent, backwards"]
+    assert named == ["Decoder forwards", "Encoder forwards", "Encoder backwards"]
 
 
 def test_the_caption_of_one_network_names_none(tmp_path):

@@ -17,8 +17,9 @@ def test_all_layers_are_drawn_in_one_picture_and_their_numbers_are_kept(tmp_path
     numbers = json.loads(json.dumps(found.data, allow_nan=False))["layers"]
     assert [(layer["layer"], layer["start"], len(layer["median"])) for layer in numbers] == [(0, 5, 15), (1, 5, 15)]
     assert numbers[0]["median"][0] == pytest.approx(1, abs=1e-3)
-    assert "Layer 1 " in found.pictures[0].caption
-    assert "Layer 2 " in found.pictures[0].caption
+    assert found.pictures[0].caption.startswith(found.summary)
+    assert "in layer 1, " in found.summary
+    assert "in layer 2, " in found.summary
 
 
 @pytest.mark.parametrize(("cell", "size"), [("elman", 1), ("lru", 6), ("h' = W @ x", 3)])
@@ -31,15 +32,21 @@ def test_any_cell_has_the_section(tmp_path, cell, size):
 @pytest.mark.parametrize(
     ("ratios", "said"),
     [
-        (0.1 ** np.arange(5.0), "after 2 steps less than 1% of it is left"),
-        (0.9 ** np.arange(5.0), "still holds 65.61% of a small change of its state after 4 steps"),
-        (2.0 ** np.arange(5.0), "after 4 steps it is 16 times as large"),
+        (0.1 ** np.arange(5.0), "in layer 1, less than 1 % after 2 steps"),
+        (0.9 ** np.arange(5.0), "66 % after 4 steps, the last seen here"),
+        (2.0 ** np.arange(5.0), "16 times as much after 4 steps: it grows"),
         (np.array([1.0, np.inf]), "beyond all numbers"),
         (np.ones(1), "no step follows"),
     ],
 )
 def test_what_a_response_means_is_said(ratios, said):
-    assert said in response.in_words(Response("", 0, False, 0, ratios[:, None], 1e-6), "layer 1")
+    assert said in response.in_words([Response("", 0, False, 0, ratios[:, None], 1e-6)])
+
+
+def test_a_curve_ends_where_rounding_hides_what_is_left():
+    found = Response("", 0, False, 0, (0.1 ** np.arange(8.0))[:, None], 2e-5)
+    assert "Curves end where less than 0.002 % is left" in response.picture_of([found]).caption
+    assert response.ended(found.median, found.floor)[4:] == pytest.approx([1e-4, 1e-5, np.nan, np.nan], nan_ok=True)
 
 
 def test_steps_are_looked_at_once_for_the_bound_and_the_spectra(tmp_path, monkeypatch):

@@ -40,7 +40,7 @@ def test_a_plain_network_has_the_bound_of_its_weights(tmp_path):
 @pytest.mark.parametrize(
     ("growths", "said"),
     [
-        (np.full((16, 2, 1), -0.5), "halves every 1.39 steps"),
+        (np.full((16, 2, 1), -0.5), "halves every 1.4 steps"),
         (np.full((16, 2, 1), 0.5), "chaotic"),
         (np.zeros((16, 2, 1)), "neither parts nor joins"),
         (np.tile([[[-0.9]], [[0.88]]], (8, 2, 1)).repeat(2, 0)[1:-1], "neither parts nor joins"),

@@ -10,8 +10,12 @@ from typing import Any
 from ostinato.inspection.section import Picture
 from ostinato.training.pictures.figure import STYLE
 
-COLOURS = ("#3b82c4", "#e07b39", "#3f9e6e", "#b45ea8", "#c9a227", "#7a7f87")
-"""Of the lines of a picture: seen on light and on dark ground."""
+COLOURS = ("#134f9c", "#a63c06", "#1a9b6c", "#cc50c4", "#a58b12", "#6f757d")
+"""Of the lines of a picture, on light ground: told apart by those who see no red, no green or no blue as well."""
+DARK = dict(zip(COLOURS, ("#4286f5", "#ee7a2a", "#8cecc4", "#d27fdc", "#f5df5a", "#98a0aa"), strict=True))
+"""What each becomes on dark ground, with a contrast of at least 3 as on light ground (WCAG 2.2, 1.4.11)."""
+LINES = ("-", "--", "-.", ":")
+"""Of lines side by side, so that colour is not all that tells them apart."""
 INK = "#123456"
 """Stands for the colour of the page's text."""
 SIZE = (7.2, 3.4)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ostinato.data.lanes import Segment
 from ostinato.diagnostics.motion import Motion, RestingPoint, fixed_points, trajectories
-from ostinato.inspection.drawing import picture
+from ostinato.inspection.drawing import COLOURS, picture
 from ostinato.inspection.section import Picture, Section
 from ostinato.inspection.spectra import ONLY_STREAMS
 from ostinato.inspection.subject import Subject, few
@@ -30,16 +30,18 @@ def section(subject: Subject) -> Section:
     if not isinstance(subject.batch, Segment):
         return Section(TITLE, QUESTION, markup=ONLY_STREAMS)
     batch = few(subject.batch, ROWS)
-    pictures, numbers = [], []
+    pictures, numbers, said = [], [], []
     for motion in trajectories(subject.model, batch):
         is_searched = not motion.backwards and motion.states.shape[2] <= SEARCHED
         points = fixed_points(subject.model, batch, layer=motion.layer, starts=STARTS) if is_searched else None
         pictures.append(_picture(motion, points))
         numbers.append(_numbers(motion, points))
+        said.append(f"{_place(motion).capitalize()}: {_spread(motion)}" + (f" {in_words(points)}" if points else ""))
     return Section(
         TITLE,
         QUESTION,
         tuple(pictures),
+        summary=" ".join(said),
         data={"layers": numbers},
     )
 
@@ -49,7 +51,7 @@ def _picture(motion: Motion, points: list[RestingPoint] | None) -> Picture:
 
     def fill(figure: Any) -> None:
         axes = figure.subplots()
-        axes.plot(*_finite(seen.reshape(-1, 2)).T, ".", ms=2, alpha=0.35, color="#7a7f87", label="all states")
+        axes.plot(*_finite(seen.reshape(-1, 2)).T, ".", ms=2, alpha=0.35, color=COLOURS[-1], label="all states")
         for row in range(min(DRAWN, seen.shape[1])):
             axes.plot(*seen[:, row].T, lw=0.7, alpha=0.8, label=f"window {row + 1}")
         for mark, name, wanted in _kinds(points or []):
@@ -58,12 +60,16 @@ def _picture(motion: Motion, points: list[RestingPoint] | None) -> Picture:
         axes.set(xlabel=f"first direction ({shares[0]:.0%})", ylabel=f"second direction ({shares[1]:.0%})")
         axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5))
 
-    place = f"layer {motion.layer + 1}" + (", backwards" if motion.backwards else "")
+    place = _place(motion)
     caption = f"{place.capitalize()}: {_spread(motion)} {in_words(points)}"
     parts = ["state-in-motion", motion.network.replace(".", "-"), str(motion.layer + 1)]
     name = "-".join([part for part in parts if part] + (["backwards"] if motion.backwards else []))
     alt = f"States of {place} along {seen.shape[1]} windows, in the two directions in which they differ most."
     return picture(name, fill, alt=alt, caption=caption, size=(7.2, 4.6))
+
+
+def _place(motion: Motion) -> str:
+    return f"layer {motion.layer + 1}" + (", backwards" if motion.backwards else "")
 
 
 def _kinds(points: list[RestingPoint]) -> list[tuple[str, str, list[RestingPoint]]]:

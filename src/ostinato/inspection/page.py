@@ -5,53 +5,84 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from ostinato.equations.unfolding import ink
+from ostinato.inspection import drawing
 from ostinato.inspection.section import Picture, Section
 
 STYLE = """
 :root { color-scheme: light dark; --ground: #fff; --ink: #1d2127; --quiet: #5b626c; --line: #d8dce2; --mark: #1f6fb2; }
-@media (prefers-color-scheme: dark) {
-  :root { --ground: #14171b; --ink: #e6e9ed; --quiet: #a0a8b2; --line: #333a43; --mark: #7db8ee; }
-}
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 54rem; padding: 1.5rem 1rem 4rem; background: var(--ground); color: var(--ink);
   font: 16px/1.55 system-ui, sans-serif; }
 h1 { font-size: 1.6rem; margin: 0 0 .3rem; } h2 { font-size: 1.25rem; margin: 2.6rem 0 .4rem; }
+nav h2 { font-size: 1rem; margin: 1.2rem 0 .3rem; }
+nav ul { padding: 0; margin: 0; list-style: none; border-top: 1px solid var(--line); }
+nav li { display: grid; grid-template-columns: 12rem 1fr; column-gap: 1rem; padding: .4rem 0;
+  border-bottom: 1px solid var(--line); }
 p { margin: .4rem 0 .8rem; } .quiet, figcaption, .question { color: var(--quiet); }
-nav ul { display: flex; flex-wrap: wrap; gap: .3rem 1.1rem; list-style: none; padding: 0; margin: 1rem 0; }
-a { color: var(--mark); } a:focus-visible, button:focus-visible, summary:focus-visible, input:focus-visible
-  { outline: 2px solid var(--mark); outline-offset: 2px; }
-figure { margin: 1rem 0 1.6rem; } figure svg { width: 100%; height: auto; color: var(--ink); }
-.wide { overflow-x: auto; }
-.wide:focus-visible { outline: 2px solid var(--mark); outline-offset: 2px; }
-.table { overflow-x: auto; } table { border-collapse: collapse; font-size: .92rem; }
+footer { margin-top: 3rem; padding-top: .5rem; border-top: 1px solid var(--line); font-size: .92rem; }
+a { color: var(--mark); }
+:focus-visible { outline: 2px solid var(--mark); outline-offset: 2px; }
+figure { margin: 1rem 0 1.6rem; overflow-x: auto; } figure svg { width: 100%; height: auto; color: var(--ink); }
+.wide, .table { overflow-x: auto; } table { border-collapse: collapse; font-size: .92rem; margin-bottom: .8rem; }
 th, td { text-align: left; padding: .2rem 1rem .2rem 0; }
 tbody tr { border-top: 1px solid var(--line); } tbody th { font-weight: normal; }
 select { font: inherit; max-width: 100%; }
 .read { white-space: pre-wrap; overflow-wrap: anywhere; font: 14px/1.7 ui-monospace, monospace; max-height: 26rem;
   overflow-y: auto; border: 1px solid var(--line); padding: .5rem; } .read .at { outline: 2px solid var(--ink); }
-.read:focus-visible, select:focus-visible { outline: 2px solid var(--mark); outline-offset: 2px; }
 #read-next { min-height: 3.2em; white-space: pre-wrap; }
-figcaption { border-left: 3px solid var(--line); padding-left: .8rem; }
-@media print { nav { display: none; } body { max-width: none; } section { break-inside: avoid; } }
+figcaption { border-left: 3px solid var(--line); padding-left: .8rem; position: sticky; left: 0; }
+@media (max-width: 40rem) { nav li { display: block; } figure > svg { width: auto; min-width: 35rem; } }
+@media print {
+  body { max-width: none; padding: 0; } h2 { break-after: avoid; } figure { break-inside: avoid; overflow: visible; }
+  .read { max-height: none; } .read span { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  select, #read-next { display: none; }
+}
 """
 
 SMALLEST = 0.8
 """Of its own size, how small a wide picture becomes."""
 
 
-def page(title: str, lines: Sequence[str], sections: Sequence[Section]) -> str:
-    """Return the HTML of a report: a title, what was inspected, line by line, and the sections."""
-    links = "".join(f'<li><a href="#{each.anchor}">{escape(each.title)}</a></li>' for each in sections)
-    about = "".join(f'<p class="quiet">{escape(line)}</p>' for line in lines)
+DARK = drawing.DARK | ink.DARK
+"""Each colour of a picture, and what it becomes on dark ground."""
+GROUND = "--ground: #14171b; --ink: #e6e9ed; --quiet: #a0a8b2; --line: #333a43; --mark: #7db8ee;"
+
+
+def page(title: str, about: str, sections: Sequence[Section], measured: Sequence[str]) -> str:
+    """Return the HTML of a report.
+
+    about      says what was inspected, and on what.
+    sections   each stands in the list at the top, with its summary.
+    measured   stands at the end, line by line: how it was done.
+    """
+    found = "".join(map(_entry, sections))
+    how = "".join(f"<p>{escape(line)}</p>" for line in measured)
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{escape(title)}</title>\n'
-        f'<link rel="icon" href="data:,">\n<style>{STYLE}</style>\n</head>\n<body>\n'
-        f"<header>\n<h1>{escape(title)}</h1>\n"
-        f'{about}\n<nav aria-label="Sections"><ul>{links}</ul></nav>\n</header>\n<main>\n'
+        f'<link rel="icon" href="data:,">\n<style>{STYLE}{_colours()}</style>\n</head>\n<body>\n'
+        f'<header>\n<h1>{escape(title)}</h1>\n<p class="quiet">{escape(about)}</p>\n'
+        f'<nav aria-labelledby="in-short"><h2 id="in-short">In short</h2>\n<ul>{found}</ul></nav>\n</header>\n<main>\n'
         + "\n".join(map(_section, sections))
-        + "\n</main>\n</body>\n</html>\n"
+        + f'\n</main>\n<footer class="quiet"><h2>How this was measured</h2>\n{how}</footer>\n</body>\n</html>\n'
     )
+
+
+def _colours() -> str:
+    """Return the colours of pictures as properties of the page, in light and, on a screen that wants it, in dark."""
+    light = " ".join(f"{_name(colour)}: {colour};" for colour in DARK)
+    dark = " ".join(f"{_name(colour)}: {twin};" for colour, twin in DARK.items())
+    return f":root {{ {light}}}\n@media screen and (prefers-color-scheme: dark) {{ :root {{ {GROUND} {dark}}} }}\n"
+
+
+def _name(colour: str) -> str:
+    return f"--{colour.removeprefix('#')}"
+
+
+def _entry(section: Section) -> str:
+    link = f'<a href="#{section.anchor}">{escape(section.title)}</a>'
+    return f"<li>{link}<span>{escape(section.summary)}</span></li>\n"
 
 
 def _section(section: Section) -> str:
@@ -68,8 +99,10 @@ def _section(section: Section) -> str:
 def _figure(picture: Picture) -> str:
     alt = escape(picture.alt)
     svg = picture.svg.replace("<svg", f'<svg role="img" aria-label="{alt}"', 1)
+    for colour in DARK:
+        svg = svg.replace(colour, f"var({_name(colour)})")
     if picture.is_wide:  # moved by the arrow keys once it has the focus
         width = int(svg.partition(' width="')[2].partition('"')[0])
         svg = svg.replace("<svg", f'<svg style="max-width: {width}px; min-width: {SMALLEST * width:.0f}px"', 1)
-        svg = f'<div class="wide" tabindex="0" role="region" aria-label="{alt}">\n{svg}\n</div>'
+        svg = f'<div class="wide" tabindex="0" role="group" aria-label="Moved by the arrow keys">\n{svg}\n</div>'
     return f"<figure>\n{svg}\n<figcaption>{escape(picture.caption)}</figcaption>\n</figure>"

@@ -68,12 +68,17 @@ def _written(folder: Path, subject: Subject, sections: list[Section]) -> Path:
         for picture in section.pictures:
             kind, content = ("svg", picture.svg.encode()) if picture.png is None else ("png", picture.png)
             replace_file(folder / f"{picture.name}.{kind}", content)
-    lines = [
-        f"A {subject.kind.replace('-', ' ')}. Read here: {subject.read}.",
-        f"In training and use its layers run on: {engines(subject.model)}. Such loops keep nothing of what happens "
+    measured = [
+        f"In training and use the layers run on: {engines(subject.model)}. Such loops keep nothing of what happens "
         "inside, so everything here was measured step by step, on the eager engine, to the same numbers.",
-        f"Ostinato {__version__}.",
+        f"Beside this page lie each picture and, as JSON, all numbers. Made by Ostinato {__version__}.",
     ]
+    about = f"{_kind(subject)}. Read here: {subject.read}."
     made = folder / "index.html"
-    replace_file(made, page(f"Inside {subject.name}", lines, sections).encode())
+    replace_file(made, page(f"Inside {subject.name}", about, sections, measured).encode())
     return made
+
+
+def _kind(subject: Subject) -> str:
+    kind = subject.kind.replace("-", " ")
+    return f"{'An' if kind[0] in 'aeiou' else 'A'} {kind}"

@@ -9,9 +9,10 @@ import numpy as np
 
 from ostinato.data.lanes import Segment
 from ostinato.diagnostics.response import Response, state_response
-from ostinato.inspection.drawing import COLOURS, picture
+from ostinato.inspection.drawing import COLOURS, LINES, picture
 from ostinato.inspection.section import Picture, Section
 from ostinato.inspection.subject import Subject, few
+from ostinato.inspection.words import number, place, share, steps
 
 ROWS = 16
 """Windows that are pushed."""
@@ -19,7 +20,8 @@ LEFT = 0.01
 """Share of a push that counts as nothing."""
 QUESTION = (
     "Change a state a little at one step, and let everything that is read stay the same. How much of the change is "
-    "left k steps later?"
+    "left k steps later? Small changes also fade where a state holds fast to one of several values: it still knows "
+    "which."
 )
 
 
@@ -28,51 +30,76 @@ def section(subject: Subject) -> Section:
     batch = few(subject.batch, ROWS) if isinstance(subject.batch, Segment) else subject.batch
     responses = state_response(subject.model, batch)
     data = {"layers": [_numbers(found) for found in responses]}
-    return Section("State response", QUESTION, (_picture(responses),), data=data)
+    return Section("State response", QUESTION, (picture_of(responses),), data=data, summary=in_words(responses))
 
 
-def _picture(responses: list[Response]) -> Picture:
+def picture_of(responses: list[Response]) -> Picture:
+    """Draw the responses of all layers; a curve ends where rounding hides what is left."""
+    said = in_words(responses)
+
     def fill(figure: Any) -> None:
         axes = figure.subplots()
         for k, found in enumerate(responses):
-            colour = COLOURS[k % len(COLOURS)]
-            low, middle, high = (_seen(found, share) for share in (0.1, 0.5, 0.9))
-            steps = np.arange(len(middle))
-            axes.fill_between(steps, low, high, alpha=0.2, lw=0, color=colour)
-            axes.plot(steps, middle, lw=1.6, color=colour, label=f"{_place(found, responses)}, median")
-        axes.axhline(LEFT, lw=0.6, color="#7a7f87")
+            colour, line = COLOURS[k % len(COLOURS)], LINES[k % len(LINES)]
+            low, middle, high = (_seen(found, part) for part in (0.1, 0.5, 0.9))
+            after = np.arange(len(middle))
+            axes.fill_between(after, low, high, alpha=0.2, lw=0, color=colour)
+            axes.plot(after, ended(middle, found.floor), lw=1.6, ls=line, color=colour, label=_place(found, responses))
+        axes.axhline(LEFT, lw=0.6, color=COLOURS[-1])
         axes.set(yscale="log", xlabel="steps after the push, k", ylabel="share of the change that is left")
-        axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5))
+        axes.set_xlim(0, max(1.0, *(_last(found) for found in responses)))
+        axes.legend(fontsize=8)
 
-    caption = " ".join(in_words(found, _place(found, responses)) for found in responses)
-    alt = f"Share of a small change of the state that is left against steps after it. {caption}"
-    caption = f"{caption} Bands hold 80 % of the rows; each layer is pushed by itself, in a direction by chance."
+    hidden = max(found.floor for found in responses)
+    ends = any(bool((found.median[-1:] < found.floor).any()) for found in responses)
+    rounding = f" Curves end where less than {100 * hidden:.2g} % is left, which rounding hides." if ends else ""
+    caption = (
+        f"{said} Each line is the median, each band holds 80 % of the rows; every layer is pushed by itself, in a "
+        f"direction by chance.{rounding}"
+    )
+    alt = "Share of a small change of the state that is left, against steps after it."
     return picture("state-response", fill, alt=alt, caption=caption)
 
 
-def in_words(found: Response, place: str) -> str:
-    """Return what a response means, in a sentence."""
-    place, after = place[:1].upper() + place[1:], len(found.ratios) - 1
+def in_words(responses: list[Response]) -> str:
+    """Return what the responses of layers mean, in a sentence."""
+    found = "; ".join(f"in {_place(each, responses)}, {_answer(each)}" for each in responses)
+    return f"What is left of a small change of the state: {found}."
+
+
+def _answer(found: Response) -> str:
+    faded, last, after = found.faded(LEFT), float(found.median[-1]), len(found.ratios) - 1
     if after == 0:
-        return f"{place}: no step follows the push."
-    faded, last = found.faded(LEFT), float(found.median[-1])
+        return "no step follows it"
     if faded is not None:
-        return f"{place} forgets a small change of its state: after {faded} steps less than {LEFT:.0%} of it is left."
-    grown = f"{last:.3g} times as large" if math.isfinite(last) else "beyond all numbers"
+        return f"less than {share(LEFT)} after {steps(faded)}"
     if last > 1:
-        return f"{place} makes a small change of its state grow: after {after} steps it is {grown}."
-    return f"{place} still holds {last:.2%} of a small change of its state after {after} steps, the last seen here."
+        return f"{number(last)} times as much after {steps(after)}: it grows"
+    return f"{share(last)} after {steps(after)}, the last seen here"
 
 
-def _seen(found: Response, share: float) -> np.ndarray:
+def _seen(found: Response, part: float) -> np.ndarray:
     """Return a quantile to draw: not below what rounding hides, and nothing where it is beyond all numbers."""
-    values = np.maximum(found.quantile(share), found.floor)
+    values = np.maximum(found.quantile(part), found.floor)
     return np.where(np.isfinite(values), values, np.nan)
 
 
+def ended(values: np.ndarray, floor: float) -> np.ndarray:
+    """Return a curve that ends where it has come down to the floor for good."""
+    return np.where(np.arange(len(values)) <= _length(values, floor), values, np.nan)
+
+
+def _length(values: np.ndarray, floor: float) -> int:
+    return int(np.flatnonzero(~(values <= floor)).max(initial=-1)) + 1
+
+
+def _last(found: Response) -> int:
+    """Return the last step at which there is something to draw."""
+    return min(len(found.ratios) - 1, _length(_seen(found, 0.9), found.floor))
+
+
 def _place(found: Response, responses: list[Response]) -> str:
-    network = f"{found.network}, " if len({each.network for each in responses}) > 1 else ""
-    return f"{network}layer {found.layer + 1}" + (", backwards" if found.backwards else "")
+    return place(found.network, found.layer, found.backwards, [each.network for each in responses])
 
 
 def _numbers(found: Response) -> dict[str, Any]:
@@ -83,7 +110,7 @@ def _numbers(found: Response) -> dict[str, Any]:
         "start": found.start,
         "faded": found.faded(LEFT),
         "floor": found.floor,
-        **{name: _finite(found.quantile(share)) for name, share in (("low", 0.1), ("median", 0.5), ("high", 0.9))},
+        **{name: _finite(found.quantile(part)) for name, part in (("low", 0.1), ("median", 0.5), ("high", 0.9))},
     }
 
 

@@ -36,6 +36,8 @@ class Section:
     """Further HTML below the pictures, made by this library alone: every text of a user is escaped in it."""
     data: dict[str, Any] = field(default_factory=dict)
     """The numbers, for a JSON file."""
+    summary: str = ""
+    """What was found, in a sentence or two that stand at the top of the page; "" where nothing was."""
 
     @property
     def anchor(self) -> str:

@@ -10,9 +10,10 @@ import numpy as np
 from ostinato.data.lanes import Segment
 from ostinato.diagnostics.jacobians import Spectrum
 from ostinato.diagnostics.lyapunov import Exponents, lyapunov
-from ostinato.inspection.drawing import picture
+from ostinato.inspection.drawing import COLOURS, picture
 from ostinato.inspection.section import Picture, Section
 from ostinato.inspection.subject import Subject, few
+from ostinato.inspection.words import number, steps
 
 FOLLOWED, EXPONENTS = 128, 4
 """Steps that differences are followed over, and how many exponents."""
@@ -38,6 +39,7 @@ def section(subject: Subject) -> Section:
         TITLE,
         QUESTION,
         (*drawn, _exponents(exponents)),
+        summary=" ".join(in_words(found, briefly=True) for found in exponents),
         data={"layers": [_numbers(spectrum, found) for spectrum, found in pairs]},
     )
 
@@ -50,7 +52,7 @@ def _plane(spectrum: Spectrum) -> Picture:
     def fill(figure: Any) -> None:
         axes = figure.subplots()
         turn = np.linspace(0, 2 * math.pi, 200)
-        axes.plot(np.cos(turn), np.sin(turn), lw=0.8, color="#7a7f87", label="factor 1")
+        axes.plot(np.cos(turn), np.sin(turn), lw=0.8, color=COLOURS[-1], label="factor 1")
         for name, values in shown.items():
             axes.plot(values.real, values.imag, ".", ms=3, alpha=0.6, label=name, rasterized=len(values) > 1000)
         axes.set(xlabel="real part", ylabel="imaginary part", aspect="equal")
@@ -74,7 +76,7 @@ def _singular(spectrum: Spectrum) -> Picture:
         rank = np.arange(1, len(middle) + 1)
         axes.fill_between(rank, low, high, alpha=0.2, lw=0, label="80 % of steps")
         axes.plot(rank, middle, lw=1.5, marker="." if len(rank) < 20 else None, label="median")
-        axes.axhline(1.0, lw=0.8, color="#7a7f87")
+        axes.axhline(1.0, lw=0.8, color=COLOURS[-1])
         axes.set(yscale="log", xlabel="rank", ylabel="singular value of ∂s'/∂s")
         axes.set_ylim(bottom=max(LOWEST, 0.5 * float(low.min())), top=2 * max(1.0, float(high.max())))
         axes.legend(fontsize=8)
@@ -103,7 +105,7 @@ def _exponents(exponents: list[Exponents]) -> Picture:
             rank = np.arange(1, len(found.values) + 1)[seen]
             error = np.nan_to_num(found.error[seen])
             axes.errorbar(rank, found.values[seen], error, marker="o", ms=4, lw=1, capsize=3, label=_place(found))
-        axes.axhline(0.0, lw=0.8, color="#7a7f87")
+        axes.axhline(0.0, lw=0.8, color=COLOURS[-1])
         axes.set(xlabel="rank", ylabel="Lyapunov exponent, nats a step", xticks=range(1, EXPONENTS + 1))
         axes.legend(fontsize=8)
 
@@ -112,20 +114,20 @@ def _exponents(exponents: list[Exponents]) -> Picture:
     return picture("spectra-lyapunov-exponents", fill, alt=alt, caption=caption)
 
 
-def in_words(found: Exponents) -> str:
-    """Return what the leading exponent means, in a sentence."""
+def in_words(found: Exponents, briefly: bool = False) -> str:
+    """Return what the leading exponent means, in a sentence; `briefly`, without its value."""
     leading, error = float(found.values[0]), float(found.error[0])
     place = _place(found).capitalize()
     if not math.isfinite(leading):
         return f"{place} keeps no difference between two states for long."
-    sure = f" ± {error:.2g}" if math.isfinite(error) else ""
-    value = f"(leading exponent {leading:.3g}{sure} nats a step)"
+    sure = f" ± {number(error, 2)}" if math.isfinite(error) else ""
+    value = "" if briefly else f" (leading exponent {number(leading)}{sure} nats a step)"
     if leading == 0 or (math.isfinite(error) and abs(leading) <= 2 * error):
-        return f"{place} neither parts nor joins states that differ a little, as far as can be told {value}."
+        return f"{place} neither parts nor joins states that differ a little, as far as can be told{value}."
     if leading > 0:
-        return f"{place} is chaotic along this text: states that differ a little come apart {value}."
+        return f"{place} is chaotic along this text: states that differ a little come apart{value}."
     halves = math.log(2) / -leading
-    return f"{place} forgets: a small difference between two states halves every {halves:.3g} steps {value}."
+    return f"{place} forgets: a small difference between two states halves every {steps(halves)}{value}."
 
 
 def _place(found: Spectrum | Exponents) -> str:

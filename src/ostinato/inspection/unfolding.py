@@ -10,6 +10,7 @@ from ostinato.cells.description import Description
 from ostinato.cells.wrappers.wrapper import Wrapper
 from ostinato.inspection.section import Picture, Section
 from ostinato.inspection.subject import Subject
+from ostinato.inspection.words import begun, called
 from ostinato.layers.recurrent import Recurrent
 from ostinato.unroll.unfolding import unfolding
 
@@ -20,7 +21,8 @@ def section(subject: Subject) -> Section:
     return Section(
         "Unfolding",
         "A recurrent network does the same at every step. What is it, and what goes from one step to the next?",
-        tuple(_picture(name, network) for name, network in found.items()),
+        tuple(_picture(name, network, len(found) == 1) for name, network in found.items()),
+        summary=_summary(found),
         data={"networks": [{"network": name, **_numbers(network)} for name, network in found.items()]},
     )
 
@@ -34,23 +36,36 @@ def networks(model: nn.Module) -> dict[str, Recurrent | Cell]:
     return found
 
 
-def _picture(name: str, network: Recurrent | Cell) -> Picture:
+def _picture(name: str, network: Recurrent | Cell, is_alone: bool) -> Picture:
     cell, layers, both_ways = _form(network)
     title = _name(cell)
     drawn = unfolding(cell, name=title, layers=layers, both_ways=both_ways)
     said = Description(cell)
     states = " and ".join(f"{state} ({' × '.join(map(str, shape))})" for state, shape in said.states.items())
-    ways = ", each in both directions" if both_ways else ""
-    stands = f"{layers} layers of {title}{ways}" if layers > 1 else f"one layer of {title}{ways}"
+    stands = _stands(network)
     first = " of the first layer" if layers > 1 else ""
     caption = (
-        f"{name}: {stands}. From each step to the next go {states}, along the blue edges. The same {said.trained:,} "
-        f"numbers are used at every step{first}."
+        f"{_said(name, network, is_alone)}. From each step to the next go {states}, along the blue edges. The same "
+        f"{said.trained:,} numbers are used at every step{first}."
     )
     if said.definition is None:
         caption += " Its step is not written as equations, so only the steps are drawn."
     alt = f"Computational graph of {name}, {stands}, and its first three steps"
     return Picture(f"unfolding-{name.replace('.', '-')}", drawn, None, alt, caption, is_wide=True)
+
+
+def _stands(network: Recurrent | Cell) -> str:
+    cell, layers, both_ways = _form(network)
+    ways = (", each in both directions" if layers > 1 else ", in both directions") if both_ways else ""
+    return f"{layers} layers of {_name(cell)}{ways}" if layers > 1 else f"one layer of {_name(cell)}{ways}"
+
+
+def _summary(found: dict[str, Recurrent | Cell]) -> str:
+    return " ".join(f"{_said(name, network, len(found) == 1)}." for name, network in found.items())
+
+
+def _said(name: str, network: Recurrent | Cell, is_alone: bool) -> str:
+    return begun(_stands(network) if is_alone else f"{called(name)}: {_stands(network)}")
 
 
 def _numbers(network: Recurrent | Cell) -> dict[str, object]:

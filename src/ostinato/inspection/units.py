@@ -43,11 +43,13 @@ def section(subject: Subject) -> Section:
     found = units(subject.model, subject.symbols, pieces, annotations=subject.annotations, boundary=vocabulary.boundary)
     start = max(0, min(len(pieces) // 2, len(pieces) - SHOWN))
     reading = _reading(subject, pieces, start, found)
-    return Section(TITLE, QUESTION, markup=_table(found) + coloured_text(reading), data=_numbers(found))
+    return Section(
+        TITLE, QUESTION, markup=_table(found) + coloured_text(reading), data=_numbers(found), summary=_clearest(found)
+    )
 
 
 def _without(reason: str) -> Section:
-    return Section(TITLE, QUESTION, markup=f"<p>{escape(reason)}</p>", data={"left_out": reason})
+    return Section(TITLE, QUESTION, markup=f"<p>{escape(reason)}</p>", data={"left_out": reason}, summary=reason)
 
 
 def _table(found: Units) -> str:
@@ -69,17 +71,20 @@ def _table(found: Units) -> str:
 
 def in_words(found: Units) -> str:
     """Return what was found, in a few sentences."""
-    best = {track: found.best(track)[0] for track in found.tracks}
-    clear = [(track, unit, r) for track, (unit, r) in best.items() if abs(r) >= FOLLOWS]
-    said = f"{len(found.units)} units were searched on {found.symbols:,} symbols."
-    if not clear:
-        return f"{said} None follows any of these by itself: no |r| reaches {FOLLOWS} on the half that chose nothing."
-    track, unit, r = max(clear, key=lambda each: abs(each[2]))
-    others = f"; {len(clear) - 1} more of these have a unit with |r| of {FOLLOWS} or more" if len(clear) > 1 else ""
     return (
-        f"{said} The clearest: {unit} follows '{track}' with r = {_signed(r)}{others}. "
+        f"{len(found.units):,} units were searched on {found.symbols:,} symbols. {_clearest(found)} "
         "What all units say together, by a ridge regression, shows what is known without a unit of its own."
     )
+
+
+def _clearest(found: Units) -> str:
+    best = {track: found.best(track)[0] for track in found.tracks}
+    clear = [(track, unit, r) for track, (unit, r) in best.items() if abs(r) >= FOLLOWS]
+    if not clear:
+        return f"No unit follows the text by itself: no |r| reaches {FOLLOWS} on the half that chose nothing."
+    track, unit, r = max(clear, key=lambda each: abs(each[2]))
+    others = f"; {len(clear) - 1} other features have a unit with |r| of {FOLLOWS} or more" if len(clear) > 1 else ""
+    return f"Clearest of all, {unit} follows '{track}' with r = {_signed(r)}{others}."
 
 
 def _signed(r: float) -> str:

@@ -11,8 +11,10 @@ LETTER, SMALL = 13.0, 10.0
 ADVANCE = 0.602
 """Of the fonts named below, the width of a letter as a share of its size: all are equally wide."""
 FONT = "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace"
-COLOURS = {"input": "#3f9e6e", "state": "#3b82c4", "parameter": "#e07b39", "constant": "#7a7f87", "named": "#b45ea8"}
+COLOURS = {"input": "#0f7a54", "state": "#134f9c", "parameter": "#a63c06", "constant": "#6f757d", "named": "#a8379f"}
 COLOURS |= {"time": COLOURS["input"], "mask": COLOURS["constant"]}
+DARK = {"#0f7a54": "#8cecc4", "#134f9c": "#4286f5", "#a63c06": "#ee7a2a", "#6f757d": "#98a0aa", "#a8379f": "#d27fdc"}
+"""What a page on dark ground may put for each; words are read in either, with a contrast of 4.5 and more."""
 Pieces = Sequence[tuple[str, str, str]]
 """Of a line of text: what is written, the value it is the name of or "", its colour or ""."""
 
