@@ -13,7 +13,7 @@ import torch
 from ostinato._errors import ConfigError, DataError, RunError
 from ostinato.data import lines
 from ostinato.data.readers import documents
-from ostinato.data.streams import Lanes, TokenStream, write_stream, write_whole
+from ostinato.data.streams import Lanes, TokenStream, first_symbols, write_stream, write_whole
 from ostinato.data.vocabulary import Vocabulary
 
 CHAR_LM = Path(__file__).parents[3] / "shared" / "data" / "char_lm"
@@ -285,3 +285,20 @@ def test_shakespeare_splits_where_everyone_splits_it(folder):
     path = CHAR_LM / "tinyshakespeare.txt"
     write_stream(folder, path, learn("char", path))
     assert [part.characters for part in open_parts(folder)] == [1_003_854, 111_540]
+
+
+def test_the_first_symbols_of_documents_have_the_boundary_between_them(tmp_path):
+    (tmp_path / "rows.jsonl").write_text('{"text": "ab"}\n{"text": "c"}\n{"text": "ba"}\n')
+    vocabulary = Vocabulary.learn("char", [["abc"]])
+    found = first_symbols(tmp_path / "rows.jsonl", vocabulary, 100)
+    documents = [vocabulary.encode(text).tolist() for text in ("ab", "c", "ba")]
+    assert found.tolist() == [*documents[0], vocabulary.boundary, *documents[1], vocabulary.boundary, *documents[2]]
+    assert first_symbols(tmp_path / "rows.jsonl", vocabulary, 3).tolist() == found[:3].tolist()
+
+
+def test_of_a_file_no_more_is_read_than_the_first_symbols_take(tmp_path):
+    (tmp_path / "rows.jsonl").write_text('{"text": "ab"}\n{"text": "no JSON\n')
+    vocabulary = Vocabulary.learn("char", [["abc"]])
+    assert len(first_symbols(tmp_path / "rows.jsonl", vocabulary, 2)) == 2
+    with pytest.raises(DataError, match="line 2"):
+        first_symbols(tmp_path / "rows.jsonl", vocabulary, 4)

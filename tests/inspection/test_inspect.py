@@ -1,13 +1,14 @@
 """The report of a trained model, as the command line writes it."""
 
 import json
+import shutil
 from html.parser import HTMLParser
 
 import pytest
 
 import ostinato
 from ostinato.cli.main import main
-from ostinato.inspection.subject import windows
+from ostinato.inspection.subject import open_subject, windows
 
 TEXT = "to be or not to be that is the question " * 100
 
@@ -76,10 +77,10 @@ def test_a_text_or_a_file_is_read_where_it_is_given(run, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--text", "ΩΩΩΩΩΩΩΩΩΩΩΩ"], "Ω"),
+        (["--text", "ΩΩΩΩΩΩΩΩΩΩΩΩ"], "the text: the vocabulary does not hold 'Ω'"),
         (["--text", "to be"], "5 symbols"),
         (["--text", ""], "0 symbols"),
-        (["--steps", "2"], "--steps"),
+        (["--steps", "2"], "--steps: 2"),
         (["--rows", "0"], "--rows"),
         (["--data", "missing.txt"], "missing.txt"),
         (["--text", "to be or not", "--data", "missing.txt"], "Leave one out"),
@@ -101,6 +102,67 @@ def test_a_folder_without_a_run_is_said(tmp_path, capsys):
 def test_windows_are_spread_over_a_text():
     import numpy as np
 
-    cut = windows(np.arange(101), 10, 4, "a text")
+    cut = windows(np.arange(101), 10, 4, "a text", boundary=-1)
     assert cut.inputs[0].tolist() == [0, 30, 60, 90]
     assert cut.targets[-1].tolist() == [10, 40, 70, 100]
+    assert cut.reset is None
+
+
+def test_in_windows_states_begin_anew_with_each_document():
+    import numpy as np
+
+    symbols = np.array([9, 1, 2, 3, 9, 4, 5, 6, 7, 8, 9])
+    cut = windows(symbols, 8, 2, "a text", boundary=9)
+    assert cut.inputs.T.tolist() == [[9, 1, 2, 3, 9, 4, 5, 6], [2, 3, 9, 4, 5, 6, 7, 8]]
+    assert cut.reset.T.int().tolist() == [[0, 0, 0, 0, 1, 0, 0, 0], [0, 0, 1, 0, 0, 0, 0, 0]]
+
+
+def test_no_gradient_reaches_back_into_the_document_before(run):
+    trained = ostinato.load(run)
+    symbols = trained.vocabulary.encode(TEXT[:41])
+    symbols[29] = trained.vocabulary.boundary
+    batch = windows(symbols, 40, 1, "a text", trained.vocabulary.boundary)
+    flow = ostinato.diagnostics.gradient_flow(trained.model, batch)[0]
+    assert (flow.median > 0).tolist() == [True] * 11 + [False] * 29
+
+
+def test_more_windows_than_a_text_has_are_all_it_has():
+    import numpy as np
+
+    assert windows(np.arange(20), 10, 10**12, "a text", boundary=-1).inputs.shape == (10, 10)
+
+
+@pytest.fixture
+def train(tmp_path):
+    def trained(file, **settings):
+        return ostinato.train_language_model(
+            file, out=tmp_path / "run", steps=1, hidden_size=4, sample_length=0, progress=False, **settings
+        ).folder
+
+    return trained
+
+
+def test_a_model_of_bytes_reads_any_file(train, tmp_path):
+    (tmp_path / "text.txt").write_text(TEXT)
+    (tmp_path / "latin.txt").write_bytes("déjà vu \0 ".encode("latin-1") * 50)
+    run = train(tmp_path / "text.txt", tokens="byte")
+    assert len(open_subject(run, data=tmp_path / "latin.txt").symbols) == 500
+
+
+def test_a_run_over_documents_reads_a_plain_text(train, tmp_path):
+    (tmp_path / "rows.jsonl").write_text('{"body": "to be or not to be that is the question "}\n' * 60)
+    (tmp_path / "text.txt").write_text(TEXT[:500])
+    run = train(tmp_path / "rows.jsonl", column="body")
+    assert len(open_subject(run, data=tmp_path / "text.txt").symbols) == 500
+    assert len(open_subject(run, data=tmp_path / "rows.jsonl").symbols) == 60 * 41 - 1  # boundaries between documents
+
+
+def test_a_run_without_its_text_says_what_to_give(train, tmp_path, capsys):
+    (tmp_path / "text.txt").write_text(TEXT)
+    run = train(tmp_path / "text.txt")
+    shutil.rmtree(run / "state" / "tokens")
+    assert main(["inspect", str(run)]) == 2
+    said = capsys.readouterr().err
+    assert "the text that it was validated with is gone" in said
+    assert "Give it as --text, or a file as --data" in said
+    assert len(open_subject(run, text=TEXT[:100]).symbols) == 100

@@ -30,7 +30,7 @@ from ostinato.data.lanes import Lanes, Segment
 from ostinato.data.readers import Documents, byte_documents, check_file, documents
 from ostinato.data.vocabulary import Text, Vocabulary, count_characters
 
-__all__ = ["Lanes", "Segment", "TokenStream", "write_stream", "write_whole"]
+__all__ = ["Lanes", "Segment", "TokenStream", "first_symbols", "write_stream", "write_whole"]
 
 Part = Literal["train", "valid"]
 Progress = Callable[[int, int], None]
@@ -105,6 +105,24 @@ def write_whole(
         bytes=counts["bytes"],
         skipped_rows=source.skipped,
     )
+
+
+def first_symbols(
+    path: Path, vocabulary: Vocabulary, most: int, *, column: str | None = None, encoding: str = "utf-8"
+) -> np.ndarray:
+    """Return the first symbols (N,) of `path`, at most `most`: the boundary stands between documents.
+
+    No more of the file is read than that takes. Raises DataError and ConfigError as `readers.documents`.
+    """
+    found, count = [np.empty(0, vocabulary.dtype)], 0
+    boundary = np.array([vocabulary.boundary], vocabulary.dtype)
+    for pieces in _read(path, vocabulary, column, encoding):
+        for symbols in itertools.chain([boundary] if count else [], vocabulary.encode_pieces(pieces, str(path))):
+            found.append(symbols)
+            count += len(symbols)
+            if count >= most:
+                return np.concatenate(found)[:most]
+    return np.concatenate(found)
 
 
 @dataclass(frozen=True)

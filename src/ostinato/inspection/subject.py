@@ -16,7 +16,6 @@ from torch import nn
 
 from ostinato._errors import ConfigError, DataError
 from ostinato.data.lanes import Segment
-from ostinato.data.readers import documents
 from ostinato.data.streams import TokenStream
 from ostinato.diagnostics.jacobians import Spectrum, jacobian_spectrum
 from ostinato.diagnostics.tracks import Annotation, as_track
@@ -88,9 +87,9 @@ def open_subject(
     """
     for name, value, least in (("steps", steps, FEWEST), ("rows", rows, 1)):
         if value < least:
-            raise ConfigError(f"--{name}", f"{value}", f"Possible: {least} or more")
+            raise ConfigError(name, f"{value}", f"Possible: {least} or more")
     if text is not None and data is not None:
-        raise ConfigError("--text", "--data beside it", "One of them is read", "Leave one out")
+        raise ConfigError("text", "`data` beside it", "One of them is read", "Leave one out")
     subject = _opened(run, text, data, steps, rows)
     if not any(isinstance(module, Recurrent) for module in subject.model.modules()):
         raise ConfigError(str(run), "a model without recurrence", "What is inspected has recurrent layers")
@@ -100,7 +99,7 @@ def open_subject(
 def _annotated(subject: Subject, annotations: Mapping[str, Annotation]) -> Subject:
     if subject.symbols is None:
         got, possible = f"of a {subject.kind}", "Annotations stand beside symbols of a text, as language models read"
-        raise ConfigError("--annotation", got, possible, "Leave it out")
+        raise ConfigError("annotation", got, possible, "Leave it out")
     for name, values in annotations.items():
         if not callable(values):
             as_track(name, values, len(subject.symbols))
@@ -111,19 +110,19 @@ def _opened(run: Path, text: str | None, data: Path | None, steps: int, rows: in
     kind = written_kind(run)
     if kind != LANGUAGE_MODEL and text is not None:
         possible = "A text alone is read by language models"
-        advice = "Leave it out" if kind == "task" else "Use --data FILE, such as it learned from"
-        raise ConfigError("--text", f"of a run of kind {kind!r}", possible, advice)
+        advice = "Leave it out" if kind == "task" else "Name a file such as it learned from as `data`"
+        raise ConfigError("text", f"of a run of kind {kind!r}", possible, advice)
     if kind == "task" and data is not None:
-        raise ConfigError("--data", "of a run of kind 'task'", "A task draws its own sequences", "Leave it out")
+        raise ConfigError("data", "of a run of kind 'task'", "A task draws its own sequences", "Leave it out")
     if kind == "task":
         return _of_task(run, rows)
     if kind_of(run) != LANGUAGE_MODEL:
         return _of_sequences(run, kind, data, steps, rows)
     trained = load(run)
     symbols, read = _symbols(run, trained, text, data)
-    batch = windows(symbols, steps, rows, read)
+    more = partial(windows, symbols, steps, read=read, boundary=trained.vocabulary.boundary)
+    batch = more(rows)
     shape = f"{batch.inputs.shape[1]} windows of {len(batch.inputs)} symbols"
-    more = partial(windows, symbols, steps, read=read)
     return Subject(run.name, kind, trained.model, _fresh(trained), batch, f"{shape} of {read}", trained, more, symbols)
 
 
@@ -181,30 +180,33 @@ def few(batch: Segment, rows: int, steps: int | None = None) -> Segment:
     return Segment(batch.inputs[:steps, :rows], batch.targets[:steps, :rows], None)
 
 
-def windows(symbols: np.ndarray, steps: int, rows: int, read: str) -> Segment:
-    """Return windows of a text, evenly spread over it; shorter ones where the text is short. Raises DataError."""
+def windows(symbols: np.ndarray, steps: int, rows: int, read: str, boundary: int) -> Segment:
+    """Return windows of a text, evenly spread over it; shorter ones where the text is short. Raises DataError.
+
+    States begin anew at the symbol that starts a document, as in training.
+    """
     steps = min(steps, len(symbols) - 1)
     if steps < FEWEST:
         got = f"{len(symbols)} symbols"
         raise DataError(read, got, f"A window has {FEWEST} symbols and one to predict", "Give a longer text")
-    starts = np.unique(np.linspace(0, len(symbols) - 1 - steps, rows).astype(int))
+    last = len(symbols) - 1 - steps
+    starts = np.unique(np.linspace(0, last, min(rows, last + 1)).astype(int))
     cut = torch.from_numpy(np.stack([symbols[k : k + steps + 1] for k in starts], 1).astype(np.int64))
-    return Segment(cut[:-1], cut[1:], None)
+    reset = cut[:-1] == boundary
+    reset[0] = False  # a window begins without a state
+    return Segment(cut[:-1], cut[1:], reset if bool(reset.any()) else None)
 
 
 def _symbols(run: Path, trained: TrainedLanguageModel, text: str | None, data: Path | None) -> tuple[np.ndarray, str]:
     if text is not None:
-        return np.asarray(trained.vocabulary.encode(text)), "the text"
+        return trained.vocabulary.encode(text, "the text")[:SYMBOLS], "the text"
     if data is not None:
-        kept = trained.run.data
-        found = []
-        for document in documents(data, column=kept.column, encoding=kept.encoding):
-            found.extend(np.asarray(trained.vocabulary.encode(piece)) for piece in document)
-            if sum(map(len, found)) > SYMBOLS:
-                break
-        return np.concatenate(found or [np.zeros(0, int)])[:SYMBOLS], data.name
-    stream = TokenStream.open(RunFolder(run).tokens, "valid")
-    return np.asarray(stream.tokens[:SYMBOLS]), "what was kept to validate"
+        return trained.read(data, SYMBOLS), data.name
+    kept = RunFolder(run).tokens
+    if not kept.is_dir():
+        got, possible = "the text that it was validated with is gone", "Another can be read"
+        raise ConfigError(str(run), got, possible, "Give it as `text`, or a file as `data`")
+    return np.asarray(TokenStream.open(kept, "valid").tokens[:SYMBOLS]), "what was kept to validate"
 
 
 def _fresh(trained: TrainedLanguageModel) -> nn.Module:

@@ -9,11 +9,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from ostinato.data.lanes import Lanes, Segment
 from ostinato.data.readers import has_documents
-from ostinato.data.streams import TokenStream, write_whole
+from ostinato.data.streams import TokenStream, first_symbols, write_whole
 from ostinato.data.vocabulary import Vocabulary
 from ostinato.decoding.sampling import Sampling, generate, until_stop
 from ostinato.models.baselines.kneser_ney import KneserNey
@@ -67,12 +68,20 @@ class TrainedLanguageModel:
         training does.
         """
         with tempfile.TemporaryDirectory() as folder:
-            data, file = self.run.data, Path(file)
-            column = column or (data.column if has_documents(file) else None)
-            encoding = encoding or data.encoding
-            stream = write_whole(Path(folder), file, self.vocabulary, column=column, encoding=encoding)
+            form = self._form(Path(file), column, encoding)
+            stream = write_whole(Path(folder), Path(file), self.vocabulary, **form)
             lanes = max(1, min(32, len(stream) // LANE_SYMBOLS))
             return score(self.model, stream, lanes) | {"lanes": lanes}
+
+    def read(self, file: Path, most: int) -> np.ndarray:
+        """Return the first symbols (N,) of a file, at most `most`, as `evaluate` reads it."""
+        return first_symbols(file, self.vocabulary, most, **self._form(file))
+
+    def _form(self, file: Path, column: str | None = None, encoding: str | None = None) -> dict[str, Any]:
+        """Return how a file is read: as the run's own was, unless it is said."""
+        data = self.run.data
+        column = column or (data.column if has_documents(file) else None)
+        return {"column": column, "encoding": encoding or data.encoding}
 
 
 def open_language_model(folder: Path | str) -> TrainedLanguageModel:
