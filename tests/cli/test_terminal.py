@@ -33,6 +33,35 @@ def test_a_terminal_shows_a_live_line_and_the_samples(folder):
     assert "ostinato generate runs/book" in shown
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal needs a Unix system")
+def test_a_terminal_shows_a_bar_while_a_run_is_inspected(ostinato, folder):
+    import pexpect
+
+    ostinato("train", "language-model", "book.txt", *SMALL)
+    child = pexpect.spawn(
+        entry_point(),
+        ["inspect", "runs/book", "--steps", "8", "--rows", "1"],
+        cwd=str(folder),
+        env=environment() | {"TERM": "xterm-256color"},
+        dimensions=(40, 160),
+        encoding="utf-8",
+        timeout=120,
+    )
+    child.expect(pexpect.EOF)
+    shown = ESCAPE.sub("", child.before)
+    child.close()
+    assert child.exitstatus == 0
+    assert re.search("━+.* 2/7  spectra", shown)
+    assert shown.split()[-1] == "runs/book/inspect/index.html"
+
+
+def test_a_pipe_gets_a_line_for_each_part_of_a_report(ostinato):
+    ostinato("train", "language-model", "book.txt", *SMALL)
+    ended = ostinato("inspect", "runs/book", "--steps", "8", "--rows", "1")
+    assert "\x1b" not in ended.stderr
+    assert [line.split()[0] for line in ended.stderr.splitlines()] == [f"{k}/7" for k in range(1, 8)]
+
+
 def test_a_pipe_gets_plain_aligned_lines(ostinato):
     ended = ostinato("train", "language-model", "book.txt", *SMALL)
     assert "\x1b" not in ended.stdout

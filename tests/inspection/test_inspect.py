@@ -1,14 +1,18 @@
 """The report of a trained model, as the command line writes it."""
 
 import json
+import math
 import shutil
 from html.parser import HTMLParser
 
 import pytest
 
 import ostinato
+from ostinato import ConfigError
 from ostinato.cli.main import main
+from ostinato.inspection import report
 from ostinato.inspection.subject import open_subject, windows
+from ostinato.training.run_folder import read_tensors, write_tensors
 
 TEXT = "to be or not to be that is the question " * 100
 
@@ -92,6 +96,71 @@ def test_what_cannot_be_read_is_said(run, tmp_path, capsys, flags, message):
     assert message in said
     assert "Traceback" not in said
     assert not (tmp_path / "none").exists()
+
+
+@pytest.fixture
+def changed(run, tmp_path):
+    """Return a function: another number to a copy of the run that has it for all weights."""
+
+    def made(value):
+        copy = shutil.copytree(run, tmp_path / "copy")
+        weights, facts = read_tensors(copy / "model.safetensors")
+        write_tensors(copy / "model.safetensors", {name: w.fill_(value) for name, w in weights.items()}, facts)
+        return copy
+
+    return made
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_weights_that_are_not_finite_are_refused(changed, capsys, value):
+    assert main(["inspect", str(changed(value))]) == 2
+    assert "embedding.weight is not finite. Measured are models whose weights are finite" in capsys.readouterr().err
+
+
+def test_what_cannot_be_measured_of_a_model_is_said_in_its_section(changed, monkeypatch):
+    monkeypatch.setattr(report, "SECTIONS", {name: report.SECTIONS[name] for name in ("gradient flow", "unfolding")})
+    made = ostinato.inspect(changed(0.0), steps=20, rows=2)
+    reason = "gradient_flow: no finite gradient of the loss reaches a step of its recurrent layers"
+    assert f"Not measured of this model: {reason}" in made.read_text()
+    assert json.loads((made.parent / "gradient-flow.json").read_text())["left_out"].startswith(reason)
+    assert (made.parent / "unfolding-recurrent.svg").is_file()
+
+
+def test_what_is_wrong_with_an_annotation_ends_the_report(run, tmp_path):
+    with pytest.raises(ConfigError, match="annotation 'odd': 2 numbers"):
+        ostinato.inspect(run, out=tmp_path, text=TEXT[:300], steps=20, rows=2, annotations={"odd": lambda text: [1, 2]})
+
+
+@pytest.mark.parametrize("out", ["taken.txt", "taken.txt/below"])
+def test_a_file_in_the_way_of_the_page_is_said_before_anything_is_measured(run, tmp_path, capsys, out):
+    (tmp_path / "taken.txt").write_text("")
+    assert main(["inspect", str(run), "--out", str(tmp_path / out)]) == 2
+    said = capsys.readouterr().err
+    assert f"--out: '{tmp_path / out}' is a file, or lies below one" in said
+    assert "1/7" not in said
+
+
+def test_a_file_is_no_run(tmp_path, capsys):
+    (tmp_path / "book.txt").write_text(TEXT)
+    assert main(["inspect", str(tmp_path / "book.txt")]) == 2
+    assert "this is a file, and a run is a folder" in capsys.readouterr().err
+
+
+def test_a_kind_that_is_no_name_is_said(run, tmp_path, capsys):
+    copy = shutil.copytree(run, tmp_path / "copy")
+    text = (copy / "config.yaml").read_text()
+    (copy / "config.yaml").write_text(text.replace("kind: language-model", "kind: [1]"))
+    assert main(["inspect", str(copy)]) == 2
+    assert "a run of kind [1]" in capsys.readouterr().err
+
+
+def test_an_interrupted_report_leaves_no_page(run, tmp_path, monkeypatch):
+    def interrupted(subject):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(report.SECTIONS, "spectra", interrupted)
+    assert main(["inspect", str(run), "--out", str(tmp_path / "page"), "--steps", "20", "--rows", "2"]) == 130
+    assert list((tmp_path / "page").iterdir()) == []
 
 
 def test_a_folder_without_a_run_is_said(tmp_path, capsys):

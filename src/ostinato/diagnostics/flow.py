@@ -113,8 +113,9 @@ def gradient_flow(model: nn.Module, batch: Any, state: State = None) -> list[Flo
     refuse_without_numbers("gradient_flow", taps)
     flows = [flow for group in _groups(taps) for flow in _flows(loss, group)]
     if not flows:
-        got = "the loss depends on no step of its recurrent layers"
-        raise ConfigError("gradient_flow", got, "A gradient must reach them", "Pass a batch with something to predict")
+        got = "no finite gradient of the loss reaches a step of its recurrent layers"
+        possible = "There is none where nothing is predicted, or all is saturated"
+        raise ConfigError("gradient_flow", got, possible, "Pass a batch with something to predict")
     return flows
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from html import escape
 from pathlib import Path
 
+from ostinato import diagnostics
+from ostinato._errors import ConfigError
 from ostinato._files import replace_file
 from ostinato._version import __version__
 from ostinato.diagnostics.tracks import Annotation
@@ -47,21 +50,42 @@ def inspect(
     steps, rows  the windows that are read.
     progress     is told how many sections are done, of how many, and which comes next.
 
-    Raises RunError, DataError or ConfigError for what cannot be opened or read.
+    The page is written last. A section whose measurement cannot be taken of this model says so there. Raises RunError,
+    DataError or ConfigError for what cannot be opened or read, and for weights that are not finite.
     """
     file = None if data is None else Path(data)
     subject = open_subject(Path(run), text=text, data=file, annotations=annotations, steps=steps, rows=rows)
-    folder = Path(run) / "inspect" if out is None else Path(out)
+    folder = _made(Path(run) / "inspect" if out is None else Path(out))
     sections = []
-    for done, (name, section) in enumerate(SECTIONS.items()):
+    for done, name in enumerate(SECTIONS):
         progress(done, len(SECTIONS), name)
-        sections.append(section(subject))
+        sections.append(_section(name, subject))
     progress(len(SECTIONS), len(SECTIONS), "")
     return _written(folder, subject, sections)
 
 
+def _made(folder: Path) -> Path:
+    """Make the folder of the page before anything is measured: that takes long."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        possible = "A page and its pictures lie in a folder"
+        raise ConfigError("out", f"'{folder}' is a file, or lies below one", possible, "Name another") from None
+    return folder
+
+
+def _section(name: str, subject: Subject) -> Section:
+    """Return a section; where its measurement cannot be taken of this model, one that says why."""
+    try:
+        return SECTIONS[name](subject)
+    except ConfigError as error:
+        if error.where not in diagnostics.__all__:
+            raise
+        reason = f"Not measured of this model: {error}"
+        return Section(name.capitalize(), "", markup=f"<p>{escape(reason)}</p>", data={"left_out": str(error)})
+
+
 def _written(folder: Path, subject: Subject, sections: list[Section]) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
     for section in sections:
         numbers = json.dumps(section.data, ensure_ascii=False, indent=1, allow_nan=False)
         replace_file(folder / f"{section.anchor}.json", numbers.encode())

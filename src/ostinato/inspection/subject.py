@@ -14,13 +14,14 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ostinato._errors import ConfigError, DataError
+from ostinato._errors import ConfigError, DataError, RunError
 from ostinato.data.lanes import Segment
 from ostinato.data.streams import TokenStream
 from ostinato.diagnostics.jacobians import Spectrum, jacobian_spectrum
 from ostinato.diagnostics.tracks import Annotation, as_track
 from ostinato.layers.recurrent import Recurrent
 from ostinato.training.config import TaskRun
+from ostinato.training.finite import is_finite
 from ostinato.training.opening import kind_of, load, written_kind
 from ostinato.training.run_folder import RunFolder, load_best
 from ostinato.training.sequence_task import OTHER_SEED
@@ -81,9 +82,9 @@ def open_subject(
 
     annotations  of a language model, what is known of each symbol that is read: see `diagnostics.units`.
 
-    Raises RunError for a run that cannot be opened, DataError for a text without known symbols or shorter than a
-    window, ConfigError for a kind of run that cannot be inspected, for sizes of windows that cannot be, and for
-    annotations of another count than there are symbols.
+    Raises RunError for a run that cannot be opened or whose weights are not finite, DataError for a text without known
+    symbols or shorter than a window, ConfigError for a kind of run that cannot be inspected, for sizes of windows that
+    cannot be, and for annotations of another count than there are symbols.
     """
     for name, value, least in (("steps", steps, FEWEST), ("rows", rows, 1)):
         if value < least:
@@ -93,7 +94,15 @@ def open_subject(
     subject = _opened(run, text, data, steps, rows)
     if not any(isinstance(module, Recurrent) for module in subject.model.modules()):
         raise ConfigError(str(run), "a model without recurrence", "What is inspected has recurrent layers")
+    _refuse_bad_weights(run, subject.model)
     return subject if not annotations else _annotated(subject, annotations)
+
+
+def _refuse_bad_weights(run: Path, model: nn.Module) -> None:
+    for name, parameter in model.named_parameters():
+        if not is_finite(parameter):
+            possible = "Measured are models whose weights are finite numbers"
+            raise RunError(str(run), f"{name} is not finite", possible, "Train anew, with a smaller learning rate")
 
 
 def _annotated(subject: Subject, annotations: Mapping[str, Annotation]) -> Subject:

@@ -34,7 +34,7 @@ def load(folder: Path | str) -> Any:
 def kind_of(folder: Path | str) -> str:
     """Return the kind of the run in a folder, one of `OPENERS`. Raises RunError where there is none."""
     kind = written_kind(folder)
-    if kind not in OPENERS:
+    if not isinstance(kind, str) or kind not in OPENERS:
         raise RunError(str(folder), f"a run of kind {kind!r}", f"Kinds that are opened: {', '.join(OPENERS)}")
     return kind
 

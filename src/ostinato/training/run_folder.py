@@ -69,7 +69,7 @@ class RunFolder:
         if not self.path.is_dir():
             raise RunError(
                 str(self.path),
-                "there is no such run folder",
+                "this is a file, and a run is a folder" if self.path.exists() else "there is no such run folder",
                 "",
                 f"`ostinato train {self.kind} …` makes one",
             )
