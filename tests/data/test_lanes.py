@@ -59,6 +59,15 @@ def test_the_last_segment_is_as_short_as_it_is(tmp_path):
     assert [len(segment.inputs) for segment in lanes.segments(4)] == [4, 4, 3]
 
 
+def test_a_segment_is_cut_to_some_of_its_steps(tmp_path):
+    whole = Lanes(stored(tmp_path, [1, 2, 0, 3, 1, 2, 0, 0, 3]), 2).segment(0, 4)
+    part = whole.steps(1, 3)
+    assert part.inputs.equal(whole.inputs[1:3])
+    assert part.targets.equal(whole.targets[1:3])
+    assert part.reset.equal(whole.reset[1:3])
+    assert whole._replace(reset=None).steps(1, 3).reset is None
+
+
 def test_segments_may_begin_in_the_middle(tmp_path):
     lanes = Lanes(stored(tmp_path, list(range(1, 22))), 2)
     assert [segment.inputs[:, 0].tolist() for segment in lanes.segments(4, start=4)] == [[5, 6, 7, 8], [9, 10]]

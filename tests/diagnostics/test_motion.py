@@ -8,6 +8,7 @@ import torch
 
 import ostinato
 from ostinato.diagnostics.motion import fixed_points, trajectories
+from ostinato.diagnostics.visits import visited
 
 
 def noise(*shape):
@@ -68,6 +69,41 @@ def test_points_of_any_cell_stay_where_they_are(cell):
     assert all(point.speed < 1e-5 for point in found if point.is_fixed)
 
 
+class Pair(torch.nn.Module):
+    """Two networks, the second of which reads step by step."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.first = ostinato.Recurrent("gru", 2, 3, num_layers=2, bidirectional=True).double()
+        self.second = ostinato.Recurrent("h' = tanh(0.5 * h + W @ x)", 2, 1).double()
+
+    def forward(self, inputs):
+        state = None
+        for x in inputs:
+            _, state = self.second(x[None], state)
+        return self.first(inputs)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("layer", [0, 1])
+def test_points_are_those_of_the_network_layer_and_direction_that_are_asked_for(layer, backwards):
+    model, inputs = Pair(), noise(30, 2, 2)
+    tap = next(t for t in visited("test", model, inputs) if (t.layer, t.backwards) == (layer, backwards))
+    held = tap.passes[0].inputs.mean(0)
+    (point,) = fixed_points(model, inputs, network="first", layer=layer, backwards=backwards)
+    cell = model.first.layers[layer][int(backwards)]
+    state = torch.from_numpy(point.state)[None]
+    assert cell(held[None], state)[1].detach() == pytest.approx(state, abs=1e-5)
+
+
+def test_of_a_network_that_reads_step_by_step_the_mean_is_that_of_all_steps():
+    model, inputs = Pair(), 0.1 * noise(30, 2, 2) + 1.0
+    (point,) = fixed_points(model, inputs, network="second")
+    given = float(model.second.layers[0][0].W.detach() @ inputs.flatten(0, 1).mean(0))
+    assert point.state[0] == pytest.approx(math.tanh(0.5 * point.state[0] + given), abs=1e-5)
+
+
 def test_all_states_are_seen_in_the_two_directions_they_differ_in(linear):
     flat = torch.zeros(5, 5, dtype=torch.float64)
     model = linear(flat)
@@ -91,7 +127,14 @@ def test_one_unit_one_step_and_states_that_stay_can_be_seen(size, inputs):
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"held": "max"}, "held='max'"), ({"starts": 0}, "starts=0"), ({"layer": 3}, "layer=3"), ({}, "300 numbers")],
+    [
+        ({"held": "max"}, "held='max'"),
+        ({"starts": 0}, "starts=0"),
+        ({"layer": 3}, "layer=3"),
+        ({"network": "decoder"}, "network='decoder'"),
+        ({"backwards": True}, "reads forwards alone"),
+        ({}, "300 numbers"),
+    ],
 )
 def test_what_cannot_be_searched_is_said(settings, message):
     model = ostinato.Recurrent("gru", 2, 300)

@@ -63,6 +63,12 @@ def inputs():
     return torch.randn(STEPS, 3, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 
 
+def test_steps_of_any_state_are_bounded(fading):
+    flow = diagnostics.gradient_flow(fading, torch.ones(STEPS, 2, 1, dtype=torch.float64), bounded=2)[1]
+    assert flow.growth == pytest.approx(0.8)
+    assert (flow.ratios <= flow.bound * (1 + 1e-9)).all()
+
+
 def test_the_gradient_of_a_state_of_any_form_fades_as_its_factor_says(fading, inputs):
     (_, flow) = diagnostics.gradient_flow(fading, inputs)
     assert flow.median[1:].tolist() == pytest.approx(0.8 ** torch.arange(STEPS - 1).double().numpy())

@@ -168,6 +168,14 @@ def test_a_folder_without_a_run_is_said(tmp_path, capsys):
     assert "nothing" in capsys.readouterr().err
 
 
+def test_fewer_and_shorter_windows_are_read_of_what_takes_long(run):
+    subject = open_subject(run, steps=20, rows=3)
+    few = subject.few(2, 5)
+    assert few.inputs.equal(subject.batch.inputs[:5, :2])
+    assert few.targets.equal(subject.batch.targets[:5, :2])
+    assert subject.few(99, 99).inputs.equal(subject.batch.inputs)
+
+
 def test_windows_are_spread_over_a_text():
     import numpy as np
 

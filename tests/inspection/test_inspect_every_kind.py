@@ -1,5 +1,7 @@
 """Runs of every kind are inspected through the command line; those that cannot be are refused in words."""
 
+import json
+
 import numpy as np
 import pytest
 import yaml
@@ -70,21 +72,52 @@ def test_no_kind_is_missing():
     assert set(MAKERS) | {"language-model"} == set(OPENERS) | {"task"}
 
 
-@pytest.mark.parametrize("kind", MAKERS)
-def test_a_run_of_each_kind_is_inspected(kind, tmp_path, capsys):
-    MAKERS[kind](tmp_path)
-    assert main(["inspect", str(tmp_path / "run"), "--rows", "3", "--steps", "30"]) == 0
-    page = (tmp_path / "run" / "inspect" / "index.html").read_text()
+@pytest.fixture(scope="module", params=MAKERS)
+def inspected(request, tmp_path_factory):
+    """Return the folder of a run of each kind, whose page stands in it."""
+    folder = tmp_path_factory.mktemp(request.param)
+    MAKERS[request.param](folder)
+    assert main(["inspect", str(folder / "run"), "--rows", "3", "--steps", "30"]) == 0
+    return folder / "run"
+
+
+def test_a_run_of_each_kind_has_a_page_with_every_section(inspected):
+    page = (inspected / "inspect" / "index.html").read_text()
     assert "it is validated with" in page or "3 sequences of 20 steps of the task adding" in page
-    assert "Gradient flow" in page
-    assert capsys.readouterr().err.count("\n") >= 2
+    for title in ("gradient-flow", "spectra", "state-response", "gates-and-saturation", "state-in-motion", "unfolding"):
+        assert "<svg" in page.partition(f'<section id="{title}"')[2].partition("</section>")[0], title
+
+
+def test_every_layer_and_direction_of_each_kind_is_measured(inspected):
+    layers = {
+        (name, depth, backwards)
+        for name, module in open_subject(inspected, rows=3, steps=30).model.named_modules()
+        if isinstance(module, ostinato.Recurrent)
+        for depth in range(module.num_layers)
+        for backwards in range(1 + module.bidirectional)
+    }
+    written = {file.stem: json.loads(file.read_text()) for file in (inspected / "inspect").glob("*.json")}
+    for name in ("spectra", "state-in-motion", "state-response", "gates-and-saturation"):
+        numbers = written[name]["layers"]
+        assert {(each["network"], each["layer"], each["backwards"]) for each in numbers} == layers
+    assert all(each["resting_points"] is not None for each in written["state-in-motion"]["layers"])
+    bounded = [each for each in written["gradient-flow"]["after"] if "bound" in each]
+    assert len(bounded) == len({(name, backwards) for name, _, backwards in layers})
+    assert all(np.isfinite(each["bound"]).all() for each in bounded)
+
+
+def test_what_takes_long_reads_fewer_rows_with_all_their_steps(inspected):
+    subject = open_subject(inspected, rows=3, steps=30)
+    few = subject.few(1, steps=2)
+    assert few.inputs.equal(subject.batch.inputs[:, :1])
+    assert bool(subject.model.loss(few)[0].isfinite())
 
 
 def test_captions_name_their_network_where_there_are_several(tmp_path):
     a_translator(tmp_path)
     captions = [each.caption for each in flow.section(open_subject(tmp_path / "run", rows=3, steps=30)).pictures]
     named = [caption.partition(": ")[0] for caption in captions]
-    assert named == ["Decoder forwards", "Encoder forwards", "Encoder backwards"]
+    assert named == ["Decoder", "Encoder (forwards)", "Encoder (backwards)"]
 
 
 def test_the_caption_of_one_network_names_none(tmp_path):

@@ -1,4 +1,4 @@
-"""What the page says of how states answer a push, and of the bound on gradients."""
+"""What the page says of how states answer a push."""
 
 import json
 
@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from small_runs import trained
 
-from ostinato.diagnostics import jacobians
 from ostinato.diagnostics.response import Response
-from ostinato.inspection import flow, response, spectra
+from ostinato.inspection import response
 
 
 def test_all_layers_are_drawn_in_one_picture_and_their_numbers_are_kept(tmp_path):
@@ -45,24 +44,5 @@ def test_what_a_response_means_is_said(ratios, said):
 
 def test_a_curve_ends_where_rounding_hides_what_is_left():
     found = Response("", 0, False, 0, (0.1 ** np.arange(8.0))[:, None], 2e-5)
-    assert "Curves end where less than 0.002 % is left" in response.picture_of([found]).caption
+    assert "Curves end where less than 0.002 % is left" in response.picture_of([found], "windows").caption
     assert response.ended(found.median, found.floor)[4:] == pytest.approx([1e-4, 1e-5, np.nan, np.nan], nan_ok=True)
-
-
-def test_steps_are_looked_at_once_for_the_bound_and_the_spectra(tmp_path, monkeypatch):
-    subject = trained(tmp_path, hidden_size=6, num_layers=2, cell="elman")
-    calls, whole = [], jacobians._whole
-    monkeypatch.setattr(jacobians, "_whole", lambda found: calls.append(len(found)) or whole(found))
-    drawn = flow.section(subject).pictures[0]
-    spectra.section(subject)
-    assert len(calls) == 2  # of two layers
-    assert "layer 2: bound η^k, of the steps looked at" in drawn.svg
-    top = subject.spectra[1]
-    assert f"more than η = {top.growth:.3g} at 6 steps looked at" in drawn.caption
-    assert f"On any data its weights allow at most {top.growth_of_weights:.3g}" in drawn.caption
-
-
-@pytest.mark.parametrize(("growth", "said"), [(0.5, "cannot keep a gradient"), (1.5, "says nothing of how fast")])
-def test_what_the_bound_means_is_said(growth, said):
-    found = jacobians.Spectrum("", 0, False, 1, np.array([[growth]]), None, False, None)
-    assert said in flow.bound_in_words(found)

@@ -41,11 +41,13 @@ def test_a_plain_network_has_the_bound_of_its_weights(tmp_path):
     ("growths", "said"),
     [
         (np.full((16, 2, 1), -0.5), "halves every 1.4 steps"),
-        (np.full((16, 2, 1), 0.5), "chaotic"),
+        (np.full((16, 2, 1), 0.5), "chaotic along these windows"),
         (np.zeros((16, 2, 1)), "neither parts nor joins"),
         (np.tile([[[-0.9]], [[0.88]]], (8, 2, 1)).repeat(2, 0)[1:-1], "neither parts nor joins"),
         (np.full((16, 2, 1), -np.inf), "keeps no difference"),
     ],
 )
 def test_what_an_exponent_means_is_said(growths, said):
-    assert said in spectra.in_words(Exponents("", 0, False, growths))
+    words = spectra.in_words(Exponents("", 0, False, growths), "layer 1", "windows")
+    assert words.startswith("Layer 1 ")
+    assert said in words

@@ -25,6 +25,11 @@ class Segment(NamedTuple):
     reset: Tensor | None
     """Bool (T, B): true where the input is a boundary; None where there is none."""
 
+    def steps(self, first: int, last: int) -> Segment:
+        """Return steps [first, last) of all lanes."""
+        reset = None if self.reset is None else self.reset[first:last]
+        return Segment(self.inputs[first:last], self.targets[first:last], reset)
+
 
 class Lanes:
     """Cuts a stream into `batch_size` contiguous rows read side by side, so that a state carries on.

@@ -1,13 +1,13 @@
 """How far back a gradient reaches: ‖∂L_t/∂s_{t-k}‖ against k, for any cell and whatever state s it has.
 
 Hochreiter (1991) and Bengio, Simard and Frasconi (1994) show why it vanishes or explodes; Pascanu, Mikolov and Bengio
-(2013, arXiv:1211.5063, section 2) bound it. Here it is measured, on a model and its data.
+(2013, arXiv:1211.5063, section 2) bound it by the norms of the steps it goes back over. Here both are measured, on a
+model and its data.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from ostinato._errors import ConfigError
 from ostinato.cells.cell import State
-from ostinato.diagnostics.taps import Step, Tap, as_row, refuse_without_numbers, stepped, tapped
+from ostinato.diagnostics.stretches import feeds_itself, norms_of_steps
+from ostinato.diagnostics.taps import Step, Tap, as_row, in_evaluation, refuse_without_numbers, stepped, tapped
 
 LOST = 0.01
 """Share of a gradient that counts as nothing."""
@@ -39,12 +40,35 @@ class Flow:
     norms: NDArray[np.float64]
     """(K, N): ‖∂L_t/∂s_{t-k}‖ of N rows, each from its own last step t that the loss depends on; NaN before a row's
     first step."""
+    stretches: NDArray[np.float64] | None = None
+    """(K, N): ‖∂s_{t-k}/∂s_{t-k-1}‖, by which the step to s_{t-k} lets a gradient grow at most; None where it is not
+    known, or where gradients have other ways back than over these steps."""
 
     @property
     def ratios(self) -> NDArray[np.float64]:
         """(K, N): the norms, as shares of those at k = 0; at k = 1 where the output is made beside the state."""
         first = self.norms[:1]
         return self.norms / np.where(first > 0, first, self.norms[:2][-1:])
+
+    @property
+    def bound(self) -> NDArray[np.float64]:
+        """(K, N): what `ratios` are at most, the product of `stretches` from where they begin: the left of equation 7.
+
+        Only of a flow that has them.
+        """
+        assert self.stretches is not None
+        first = np.where(
+            self.norms[:1] > 0, self.stretches[:1], 1.0
+        )  # of an output beside the state, `ratios` begin late
+        factors = np.concatenate([np.ones_like(first), first, self.stretches[1:-1]])[: len(self.norms)]
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.where(np.isnan(self.norms + self.stretches), np.nan, np.cumprod(factors, axis=0))
+
+    @property
+    def growth(self) -> float:
+        """η: the largest of `stretches`. `bound` is at most η^k, the right of equation 7."""
+        assert self.stretches is not None
+        return float(np.nanmax(self.stretches))
 
     def quantile(self, share: float) -> NDArray[np.float64]:
         """Return, of each k, a quantile over rows of `ratios`."""
@@ -95,10 +119,12 @@ class Flow:
         return float(np.exp(np.polyfit(kept, np.log(median[kept]), 1)[0])) if len(kept) > 2 else float("nan")
 
 
-def gradient_flow(model: nn.Module, batch: Any, state: State = None) -> list[Flow]:
+def gradient_flow(model: nn.Module, batch: Any, state: State = None, *, bounded: int = 0) -> list[Flow]:
     """Return how the gradient of the loss flows back: of each network and direction as a whole, then of its layers.
 
-    model  with `loss(batch, state) -> (loss, count, state)` and at least one `Recurrent`.
+    model    with `loss(batch, state) -> (loss, count, state)` and at least one `Recurrent`.
+    bounded  rows, the longest that count, of which `stretches` of each top layer are found too, at all steps: lower
+             layers have another way back by those above, and so has a decoder that reads what it gave. It takes longer.
 
     The loss is that of the last step of each row that it depends on. Layers run once on the eager engine, in
     evaluation mode; the model is left as it was and nothing is drawn. Raises ConfigError for a model without a loss,
@@ -111,25 +137,12 @@ def gradient_flow(model: nn.Module, batch: Any, state: State = None) -> list[Flo
         loss, *_ = model.loss(batch, state)  # type: ignore[operator]
     taps = stepped("gradient_flow", taps)
     refuse_without_numbers("gradient_flow", taps)
-    flows = [flow for group in _groups(taps) for flow in _flows(loss, group)]
+    flows = [flow for group in _groups(taps) for flow in _flows(loss, group, bounded)]
     if not flows:
         got = "no finite gradient of the loss reaches a step of its recurrent layers"
         possible = "There is none where nothing is predicted, or all is saturated"
         raise ConfigError("gradient_flow", got, possible, "Pass a batch with something to predict")
     return flows
-
-
-@contextmanager
-def in_evaluation(model: nn.Module) -> Iterator[None]:
-    """Let a model evaluate while the block runs; what is drawn there is drawn aside."""
-    modes = [(module, module.training) for module in model.modules()]
-    with torch.random.fork_rng():
-        model.eval()
-        try:
-            yield
-        finally:
-            for module, learns in modes:
-                module.training = learns
 
 
 def _groups(taps: Sequence[Tap]) -> Iterator[list[Tap]]:
@@ -141,7 +154,7 @@ def _groups(taps: Sequence[Tap]) -> Iterator[list[Tap]]:
     return (list(group) for _, group in groupby(sorted(taps, key=whose), whose))
 
 
-def _flows(loss: Tensor, taps: list[Tap]) -> list[Flow]:
+def _flows(loss: Tensor, taps: list[Tap], bounded: int) -> list[Flow]:
     outputs = [step.output for step in taps[-1].steps]
     credits = torch.autograd.grad(loss, outputs, retain_graph=True, allow_unused=True, materialize_grads=True)
     ends = _last(_by_row([credit.flatten(1).norm(dim=1) for credit in credits]))
@@ -155,11 +168,25 @@ def _flows(loss: Tensor, taps: list[Tap]) -> list[Flow]:
     if not counted.any():
         return []
     first, reach = taps[0], int(ends[counted].max()) + 1  # rows that are not counted may be longer
-    names = [None, *(tap.layer for tap in taps)]
+    top = _stretches(taps[-1], ends, counted & (counted.cumsum(0) <= bounded)) if bounded else None
+    names, stretches = [None, *(tap.layer for tap in taps)], [*[None] * len(taps), top]
+
+    def kept(values: Tensor) -> NDArray[np.float64]:
+        return values[:reach, counted].numpy()
+
     return [
-        Flow(first.network, layer, first.backwards, norms[:reach, counted].numpy())
-        for layer, norms in zip(names, each, strict=True)
+        Flow(first.network, layer, first.backwards, kept(norms), None if steps is None else kept(steps))
+        for layer, norms, steps in zip(names, each, stretches, strict=True)
     ]
+
+
+def _stretches(tap: Tap, ends: Tensor, rows: Tensor) -> Tensor | None:
+    """Return (K, B), NaN but of the rows (B,) that are looked at; None where steps are not the only way back."""
+    if feeds_itself(tap):
+        return None
+    found = torch.full((len(tap.steps), len(ends)), torch.nan, dtype=torch.float64)
+    found[:, rows] = _by_row(norms_of_steps(tap, rows)).double()
+    return _backwards(found, ends)
 
 
 def _starts(norms: Tensor) -> Tensor:
@@ -182,7 +209,7 @@ def _squares(outputs: list[Tensor], credits: list[Tensor], layers: list[list[Ste
 
 def _by_row(steps: list[Tensor]) -> Tensor:
     """Return (T, B) of steps that fewer and fewer rows have, zero where a row has none."""
-    whole = steps[0].new_zeros(len(steps), len(steps[0]), device="cpu")
+    whole = steps[0].new_zeros(len(steps), max(map(len, steps)), device="cpu")
     for step, values in zip(whole, steps, strict=True):
         step[: len(values)] = values.detach()
     return whole

@@ -48,8 +48,6 @@ class Spectrum:
     """(N, n): singular values of N Jacobians, the largest first; of states above `WHOLE` numbers the leading ones."""
     eigenvalues: NDArray[np.complexfloating] | None
     """(M, n): of the Jacobians, or of some where n is large; None for states above `WHOLE` numbers."""
-    is_every_step: bool
-    """Whether all steps of all rows were looked at, so that `growth` bounds every path along these data."""
     growth_of_weights: float | None
     """The spectral norm ‖U‖ of a plain network s' = φ(U s + …): a bound of `growth` on any data."""
     weights: dict[str, NDArray[np.complexfloating]] = field(default_factory=dict)
@@ -57,13 +55,8 @@ class Spectrum:
 
     @property
     def growth(self) -> float:
-        """η: the largest of all singular values, by which a gradient grows at a step at most."""
+        """The largest of all singular values: no step that was looked at lets a change, or a gradient, grow by more."""
         return float(self.singular[:, 0].max())
-
-    def bound(self, steps: int) -> NDArray[np.float64]:
-        """Return η^k for k = 0 … steps - 1, which the share of a gradient k steps back does not exceed."""
-        with np.errstate(over="ignore"):
-            return self.growth ** np.arange(float(steps))
 
 
 def jacobian_spectrum(model: nn.Module, batch: Any, state: State = None, *, steps: int | None = 12) -> list[Spectrum]:
@@ -102,9 +95,7 @@ def _spectrum(model: nn.Module, tap: Tap, steps: int | None) -> Spectrum:
     layers: Any = model.get_submodule(tap.network).layers
     cell = layers[tap.layer][int(tap.backwards)]
     weights = {name: np.linalg.eigvals(_array(matrix)) + 0j for name, matrix in recurrent_matrices(cell).items()}
-    every = len(taken) == count
-    bound = plain_growth(cell)
-    return Spectrum(tap.network, tap.layer, tap.backwards, size, singular, eigenvalues, every, bound, weights)
+    return Spectrum(tap.network, tap.layer, tap.backwards, size, singular, eigenvalues, plain_growth(cell), weights)
 
 
 def _whole(found: list[Visit]) -> tuple[NDArray[np.floating], NDArray[np.complexfloating]]:

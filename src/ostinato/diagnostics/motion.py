@@ -88,14 +88,23 @@ def trajectories(model: nn.Module, batch: Any, state: State = None) -> list[Moti
 
 
 def fixed_points(
-    model: nn.Module, batch: Any, state: State = None, *, layer: int = 0, held: str = "mean", starts: int = 32
+    model: nn.Module,
+    batch: Any,
+    state: State = None,
+    *,
+    network: str | None = None,
+    layer: int = 0,
+    backwards: bool = False,
+    held: str = "mean",
+    starts: int = 32,
 ) -> list[RestingPoint]:
     """Return the fixed and slow points of a layer, the ones found most often first.
 
-    model   with `loss(batch, state)`, or called with (batch, state), and at least one `Recurrent`: its first one that
-            takes steps is searched, in the forward direction.
-    held    the layer's input meanwhile: "mean" of what the data give it, or "zero".
-    starts  visited states that a search starts from.
+    model      with `loss(batch, state)`, or called with (batch, state), and at least one `Recurrent`.
+    network    which one, as `named_modules` names it; None for the first that takes steps.
+    backwards  the direction of the layer that is searched.
+    held       the layer's input meanwhile: "mean" of what the data give it, or "zero".
+    starts     visited states that a search starts from.
 
     Raises ConfigError for a model without recurrence, a layer that is not there, and a state above `LARGEST` numbers.
     """
@@ -103,10 +112,27 @@ def fixed_points(
         raise ConfigError("fixed_points", f"held='{held}'", "Possible: mean, zero")
     if starts < 1:
         raise ConfigError("fixed_points", f"starts={starts}", "Possible: 1 or more")
-    taps = {tap.layer: tap for tap in reversed(visited("fixed_points", model, batch, state)) if not tap.backwards}
-    if layer not in taps:
-        raise ConfigError("fixed_points", f"layer={layer}", f"Layers: {', '.join(map(str, sorted(taps)))}")
-    return _resting_points(taps[layer], held, starts)
+    return _resting_points(
+        _asked(visited("fixed_points", model, batch, state), network, layer, backwards), held, starts
+    )
+
+
+def _asked(taps: list[Tap], network: str | None, layer: int, backwards: bool) -> Tap:
+    """Return the steps of the layer that is asked for. Raises ConfigError where it is not there."""
+    names = list(dict.fromkeys(tap.network for tap in taps))
+    name = names[0] if network is None else network
+    if name not in names:
+        possible = ", ".join(repr(each) for each in names)
+        raise ConfigError("fixed_points", f"network={network!r}", f"Those that take steps: {possible}")
+    own = [tap for tap in taps if tap.network == name and tap.backwards == backwards]
+    if not own:
+        raise ConfigError(
+            "fixed_points", "backwards=True", f"The network '{name}' reads forwards alone", "Leave it out"
+        )
+    found = {tap.layer: tap for tap in own}
+    if layer not in found:
+        raise ConfigError("fixed_points", f"layer={layer}", f"Layers: {', '.join(map(str, sorted(found)))}")
+    return found[layer]
 
 
 def _motion(tap: Tap) -> Motion:
@@ -161,10 +187,11 @@ def _resting_points(tap: Tap, held: str, starts: int) -> list[RestingPoint]:
 
 def _held(tap: Tap, held: str, starts: NDArray[np.float64]) -> Visit:
     """Return the step with its input held, from states (N, n), in float64."""
-    given, step = tap.passes[0], tap.steps[0]
-    x = given.inputs.mean(0) if held == "mean" else torch.zeros_like(given.inputs[0])
-    count = len(starts)
-    dt = None if given.dt is None else given.dt.mean().expand(count)
+    given, step, count = tap.passes[0], tap.steps[0], len(starts)
+    inputs = torch.cat([each.inputs for each in tap.passes])  # a decoder may read one step at a time
+    x = inputs.mean(0) if held == "mean" else torch.zeros_like(inputs[0])
+    dt = None if given.dt is None else torch.cat([each.dt for each in tap.passes if each.dt is not None]).mean()
+    dt = None if dt is None else dt.expand(count)
     step_at = given.bound.over(x.expand(count, -1).contiguous(), dt, [count])
     state = pytree.tree_map(lambda leaf: leaf[:1].expand(count, *leaf.shape[1:]).contiguous(), step.before)
     return Visit(torch.from_numpy(starts), lambda vectors: flat(step_at(0, like(state, vectors))[1]).double())

@@ -97,6 +97,19 @@ def tapped(model: nn.Module) -> Iterator[list[Tap]]:
                     cells[k] = cell.inner if isinstance(cell, _Tapped) else cell  # type: ignore[index,operator]
 
 
+@contextmanager
+def in_evaluation(model: nn.Module) -> Iterator[None]:
+    """Let a model evaluate while the block runs; what is drawn there is drawn aside."""
+    modes = [(module, module.training) for module in model.modules()]
+    with torch.random.fork_rng():
+        model.eval()
+        try:
+            yield
+        finally:
+            for module, learns in modes:
+                module.training = learns
+
+
 class _Tapped(Cell):
     """A cell whose steps are kept. It is a plain one to `unroll`, which runs it step by step."""
 

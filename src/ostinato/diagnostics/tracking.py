@@ -18,10 +18,9 @@ from torch import Tensor, nn
 
 from ostinato._errors import DataError
 from ostinato.data.lanes import Segment
-from ostinato.diagnostics.flow import in_evaluation
 from ostinato.diagnostics.intermediates import state_names
 from ostinato.diagnostics.readout import readout
-from ostinato.diagnostics.taps import Tap, as_row, stepped, tapped
+from ostinato.diagnostics.taps import Tap, as_row, in_evaluation, stepped, tapped
 from ostinato.diagnostics.tracks import Annotation, tracks_of
 
 ROWS, LANE = 32, 1000

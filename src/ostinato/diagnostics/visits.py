@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from ostinato.cells.cell import State
-from ostinato.diagnostics.flow import in_evaluation
 from ostinato.diagnostics.taps import (
     Step,
     Tap,
     as_row,
+    in_evaluation,
     is_number,
     numbers,
     refuse_without_numbers,

@@ -31,6 +31,16 @@ def picture(
     return Picture(name, svg.replace(INK, "currentColor").strip(), _saved(fill, size, "png", "black"), alt, caption)
 
 
+def stem(what: str, found: Any, *more: str) -> str:
+    """Return the stem of a file that shows `what` of a layer, as spectra-encoder-recurrent-1-backwards-eigenvalues.
+
+    found  with `network`, `backwards`, and `layer` from 0, or None for all layers of the network.
+    """
+    layer = [] if found.layer is None else [str(found.layer + 1)]
+    parts = [what, found.network.replace(".", "-"), *layer, *["backwards"] * found.backwards, *more]
+    return "-".join(filter(None, parts))
+
+
 def _saved(fill: Callable[[Any], None], size: tuple[float, float], kind: str, ink: str) -> bytes:
     import matplotlib
     from cycler import cycler

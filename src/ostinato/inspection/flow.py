@@ -3,82 +3,123 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ostinato.diagnostics.flow import LOST, Flow, gradient_flow
-from ostinato.diagnostics.jacobians import Spectrum
-from ostinato.inspection.drawing import COLOURS, picture
+from ostinato.diagnostics.matrices import plain_growth
+from ostinato.inspection.drawing import COLOURS, picture, stem
 from ostinato.inspection.section import Picture, Section
 from ostinato.inspection.subject import Subject
-from ostinato.inspection.words import begun, called, number, share
+from ostinato.inspection.words import begun, number, place, share
 from ostinato.inspection.words import steps as _steps
 
 FLOOR = 1e-8
 """Shares of the gradient below it are not drawn."""
 HIGHEST = 10.0
 """A bound above it is not drawn, unless the gradient is."""
+BOUNDED = 8
+"""Rows whose steps are looked at, all of them, to bound their gradient."""
 BOUND = COLOURS[4]
 
 
 def section(subject: Subject) -> Section:
     """Measure and draw the gradient flow of each network of the model."""
-    flows, before = gradient_flow(subject.model, subject.batch), gradient_flow(subject.fresh, subject.batch)
-    networks = dict.fromkeys((flow.network, flow.backwards) for flow in flows)
-    pictures = tuple(_picture(*network, flows, before, _steps_of(subject, *network)) for network in networks)
+    flows = gradient_flow(subject.model, subject.batch, bounded=BOUNDED)
+    before = [] if subject.fresh is None else gradient_flow(subject.fresh, subject.batch)
+    wholes = [flow for flow in flows if flow.layer is None]
     return Section(
         "Gradient flow",
         "What is wrong at a step can only be learned from steps that its gradient reaches. How much of it is left k "
         "steps back?",
-        pictures,
-        summary=_summary([flow for flow in flows if flow.layer is None]),
+        tuple(_picture(_Way(subject, flows, before, whole, wholes)) for whole in wholes),
+        summary=_summary(wholes),
         data={"after": [_numbers(flow) for flow in flows], "before": [_numbers(flow) for flow in before]},
     )
 
 
-def _steps_of(subject: Subject, network: str, backwards: bool) -> Spectrum | None:
-    """Return the steps of the top layer, where they were looked at: of lower ones gradients go by way of others too."""
-    own = [found for found in subject.spectra if (found.network, found.backwards) == (network, backwards)]
-    return max(own, key=lambda found: found.layer, default=None)
+class _Way(NamedTuple):
+    """One network, read in one direction, and what was measured of it and of others."""
+
+    subject: Subject
+    flows: list[Flow]
+    before: list[Flow]
+    whole: Flow
+    wholes: list[Flow]
+    """Of all networks and directions."""
+
+    def own(self, flows: list[Flow]) -> list[Flow]:
+        """Return the flows of this network and direction, as a whole and of its layers."""
+        whose = self.whole.network, self.whole.backwards
+        return [flow for flow in flows if (flow.network, flow.backwards) == whose]
+
+    @property
+    def layers(self) -> list[Flow]:
+        return self.own(self.flows)[1:]
+
+    @property
+    def fresh(self) -> Flow | None:
+        """The same before it learned; None where that has no gradient."""
+        return next(iter(self.own(self.before)), None)
 
 
-def _picture(
-    network: str, backwards: bool, flows: list[Flow], before: list[Flow], looked_at: Spectrum | None
-) -> Picture:
-    own = [flow for flow in flows if (flow.network, flow.backwards) == (network, backwards)]
-    fresh = next(f for f in before if (f.network, f.backwards, f.layer) == (network, backwards, None))
-    whole, *layers = own
+def _picture(way: _Way) -> Picture:
+    whole, layers, fresh, top = way.whole, way.layers, way.fresh, way.layers[-1]
 
     def fill(figure: Any) -> None:
         axes = figure.subplots()
-        steps = np.arange(len(whole.median))
-        high = whole.quantile(0.9)
-        axes.fill_between(steps, whole.quantile(0.1), high, alpha=0.2, lw=0, label="80 % of windows")
+        steps, high = np.arange(len(whole.median)), whole.quantile(0.9)
+        label = f"80 % of {way.subject.rows}"
+        axes.fill_between(steps, whole.quantile(0.1), high, alpha=0.2, lw=0, label=label)
         axes.plot(steps, whole.median, lw=1.8, label="all layers, median" if len(layers) > 1 else "median")
         for flow in layers if len(layers) > 1 else ():
             axes.plot(steps, flow.median, lw=0.9, ls="--", label=f"layer {(flow.layer or 0) + 1}")
-        back = np.arange(len(fresh.median))
-        axes.plot(back, fresh.median, lw=1.0, color=COLOURS[-1], ls=":", label="before learning")
+        if fresh is not None:
+            axes.plot(
+                np.arange(len(fresh.median)), fresh.median, lw=1.0, color=COLOURS[-1], ls=":", label="before learning"
+            )
         axes.axhline(LOST, lw=0.6, color=COLOURS[-1])
-        if looked_at is not None:
-            bound = looked_at.bound(len(steps))
-            seen = bound <= max(HIGHEST, float(whole.median.max()))
-            label = f"{_whose(looked_at)}bound η^k, of the steps looked at"
-            axes.plot(steps[seen], bound[seen], lw=1.0, ls="-.", color=BOUND, label=label)
+        highest = max(HIGHEST, float(whole.median.max()))
+        for name, style, bound in _bounds(top):
+            seen = bound <= highest
+            label = f"{f'layer {(top.layer or 0) + 1}: ' if len(layers) > 1 else ''}{name}"
+            axes.plot(steps[seen], bound[seen], lw=1.0, ls=style, color=BOUND, label=label)
         axes.set(yscale="log", xlabel="steps back, k", ylabel="share of the gradient that is left")
         lowest = max(FLOOR, 0.5 * float(np.nanmin(np.where(whole.median > 0, whole.median, np.nan))))
         last = int(np.flatnonzero(np.fmax(high, whole.median) > lowest).max(initial=1))
         axes.set(xlim=(0, last), ylim=(lowest, 2 * max(1.0, float(np.nanmax(np.where(high < np.inf, high, 1.0))))))
         axes.legend(fontsize=8)
 
-    name = "-".join(["gradient-flow", network.replace(".", "-"), *(["backwards"] if backwards else [])])
-    alt = f"Share of the gradient that is left against steps back, {_place(whole)}."
-    is_alone = all((flow.network, flow.backwards) == (network, backwards) for flow in flows)
-    whose = "" if is_alone else f"{begun(_place(whole))}: "
-    bound = "" if looked_at is None else f" {bound_in_words(looked_at)}"
-    caption = f"{whose}{in_words(whole)} Before learning 99 % lay within {_briefly(fresh)}.{bound}"
-    return picture(name, fill, alt=alt, caption=caption)
+    where = place(whole, way.wholes)
+    alt = f"Share of the gradient that is left against steps back{f', {where}' if where else ''}."
+    words = [f"{begun(where)}: {in_words(whole)}" if where else in_words(whole)]
+    words += [] if fresh is None else [f"Before learning 99 % lay within {_briefly(fresh)}."]
+    words.append(bound_in_words(top, way.subject.rows, len(layers), _allowed(way.subject, top)))
+    return picture(stem("gradient-flow", whole), fill, alt=alt, caption=" ".join(words))
+
+
+def _bounds(top: Flow) -> list[tuple[str, Any, np.ndarray]]:
+    """Return the lines that bound the gradient of a top layer: what each is called, how it is drawn, and (K,)."""
+    if top.stretches is None:
+        return []
+    with np.errstate(over="ignore"):
+        power = top.growth ** np.arange(float(len(top.norms)))
+    return [("bound by its steps, median", "-.", _median(top.bound)), ("bound η^k", (0, (1, 3)), power)]
+
+
+def _median(values: np.ndarray) -> np.ndarray:
+    """Return the medians (K,) of those that are known of (K, N); infinite where none is."""
+    known = ~np.isnan(values).all(1)
+    found = np.full(len(values), np.inf)
+    found[known] = np.nanquantile(values[known], 0.5, axis=1, method="nearest")
+    return found
+
+
+def _allowed(subject: Subject, top: Flow) -> float | None:
+    """Return by what the weights of a plain layer let a gradient grow at a step at most, on any data."""
+    layers: Any = subject.model.get_submodule(top.network).layers
+    return plain_growth(layers[top.layer][int(top.backwards)])
 
 
 def in_words(flow: Flow) -> str:
@@ -108,33 +149,35 @@ def _explodes(flow: Flow) -> bool:
     return bool(flow.median.max() > 1 / LOST)
 
 
-def _summary(flows: list[Flow]) -> str:
-    if len(flows) == 1:
-        return _reach(flows[0])
-    found = "; ".join(f"{_place(flow)}, {'it explodes' if _explodes(flow) else _briefly(flow)}" for flow in flows)
-    return f"How far back 99 % of the gradient lies: {found}."
+def _summary(wholes: list[Flow]) -> str:
+    if len(wholes) == 1:
+        return _reach(wholes[0])
+    each = [f"{place(flow, wholes)}, {'it explodes' if _explodes(flow) else _briefly(flow)}" for flow in wholes]
+    return f"How far back 99 % of the gradient lies: {'; '.join(each)}."
 
 
-def _place(flow: Flow) -> str:
-    return f"{called(flow.network)} {'backwards' if flow.backwards else 'forwards'}"
+def bound_in_words(top: Flow, rows: str, layers: int, allowed: float | None) -> str:
+    """Return what the norms of a top layer's steps say of its gradient, in a few sentences.
 
-
-def bound_in_words(looked_at: Spectrum) -> str:
-    """Return what the largest singular value of the steps looked at says of a gradient, in a sentence or two."""
-    factor = f"η = {looked_at.growth:.3g} at {len(looked_at.singular)} steps looked at"
-    where = f"In layer {looked_at.layer + 1} a step stretches no change by more than {factor}."
-    allowed = (
-        "such steps cannot keep a gradient, whatever its direction"
-        if looked_at.growth < 1
-        else "a bound that allows a gradient to grow says nothing of how fast it fades"
+    layers   of its network; allowed: what its weights allow at a step, on any data, where that is known.
+    """
+    on_any = "" if allowed is None else f" On any data its weights allow at most η = {number(allowed)}."
+    if top.stretches is None:
+        return f"Its steps set no bound: what it gives at a step it reads again at later ones, by other ways.{on_any}"
+    looked_at = ~np.isnan(top.bound)
+    whose, count = f"layer {(top.layer or 0) + 1}" if layers > 1 else "the layer", int(looked_at.any(0).sum())
+    last = float(_median(top.bound)[-1])
+    means = (
+        f"at the far end no more than {share(last)} of a gradient can be left, whatever its direction"
+        if last < 1
+        else "they would allow a gradient to grow, so they do not say that it fades"
     )
-    weights = looked_at.growth_of_weights
-    on_any = "" if weights is None else f" On any data its weights allow at most {weights:.3g}."
-    return f"{where} The line η^k is the bound of Pascanu et al. (2013) from these steps: {allowed}.{on_any}"
-
-
-def _whose(looked_at: Spectrum) -> str:
-    return f"layer {looked_at.layer + 1}: " if looked_at.layer else ""
+    lower = " Lower layers have no such bound: their gradient also comes by way of those above." if layers > 1 else ""
+    return (
+        f"At all {int(looked_at.sum()):,} steps of {count} {rows}, no step of {whose} stretches a change by more than "
+        f"η = {number(top.growth)}. Its gradient stays below the product of what the steps gone back over stretch at "
+        f"most, and that below η^k (Pascanu et al., 2013): {means}.{on_any}{lower}"
+    )
 
 
 def _briefly(flow: Flow) -> str:
@@ -144,18 +187,24 @@ def _briefly(flow: Flow) -> str:
 
 def _numbers(flow: Flow) -> dict[str, Any]:
     rate = flow.rate()
+    bounded = {} if flow.stretches is None else {"growth": _known(flow.growth), "bound": _finite(_median(flow.bound))}
     return {
         "network": flow.network,
         "layer": flow.layer,
         "backwards": flow.backwards,
         "horizon": flow.horizon(),
         "window": len(flow.median) - 1,
-        "rate": rate if math.isfinite(rate) else None,
+        "rate": _known(rate),
         "median": _finite(flow.median),
         "low": _finite(flow.quantile(0.1)),
         "high": _finite(flow.quantile(0.9)),
+        **bounded,
     }
 
 
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
 def _finite(values: np.ndarray) -> list[float | None]:
-    return [value if math.isfinite(value) else None for value in values.tolist()]
+    return list(map(_known, values.tolist()))

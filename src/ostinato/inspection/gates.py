@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ostinato.diagnostics.quantities import ENDS, Kept, Layer, Quantity, gates
-from ostinato.inspection.drawing import COLOURS, LINES, picture
+from ostinato.inspection.drawing import COLOURS, LINES, picture, stem
 from ostinato.inspection.section import Picture, Section
 from ostinato.inspection.subject import Subject
 from ostinato.inspection.words import begun, listed, number, place, share, steps
@@ -42,10 +42,6 @@ def section(subject: Subject) -> Section:
     )
 
 
-def _place(layer: Layer, layers: Sequence[Layer]) -> str:
-    return place(layer.network, layer.layer, layer.backwards, [each.network for each in layers])
-
-
 def _shown(name: str) -> str:
     return name.replace("'", "′")
 
@@ -65,10 +61,9 @@ def _picture(layer: Layer, layers: Sequence[Layer]) -> Picture:
             axes.tick_params(labelsize=8)
             axes.locator_params(axis="x", nbins=3)
 
-    name = "-".join(["gates", layer.network.replace(".", "-"), f"{layer.layer + 1}", *["backwards"] * layer.backwards])
-    alt = f"Distributions of {', '.join(_shown(q.name) for q in drawn)}, {_place(layer, layers)}."
-    said = in_words(layer, _place(layer, layers))
-    return picture(name, fill, alt=alt, caption=said, size=(7.2, 1.5 * rows + 0.3))
+    alt = f"Distributions of {', '.join(_shown(q.name) for q in drawn)}, {place(layer, layers)}."
+    said = in_words(layer, place(layer, layers))
+    return picture(stem("gates", layer), fill, alt=alt, caption=said, size=(7.2, 1.5 * rows + 0.3))
 
 
 def in_words(layer: Layer, where: str) -> str:
@@ -109,7 +104,7 @@ def _ends(quantity: Quantity) -> list[tuple[str, float]]:
 
 def summary(layers: Sequence[Layer]) -> str:
     """Return what is saturated most of all layers, and how long the slowest unit holds, in two sentences."""
-    ends = [(part, f"{share(part)} of {_shown(q.name)} of {_place(layer, layers)} {MEANT[end]}")
+    ends = [(part, f"{share(part)} of {_shown(q.name)} of {place(layer, layers)} {MEANT[end]}")
             for layer in layers for q in layer.quantities if q.made_by in ENDS for end, part in _ends(q)]  # fmt: skip
     said = [f"Most saturated: {max(ends)[1]}."] if ends else []
     if not ends and any(q.made_by in ENDS for layer in layers for q in layer.quantities):
@@ -148,7 +143,7 @@ def _lasting(layers: list[Layer]) -> Picture:
         for k, (layer, kept) in enumerate(curves):
             times = np.sort(kept.time_constants[np.isfinite(kept.time_constants)])
             units = np.arange(1, len(times) + 1) / len(kept.share)
-            mark, label = "o" if len(times) == 1 else "", f"{kept.state}, {_place(layer, layers)}"
+            mark, label = "o" if len(times) == 1 else "", f"{kept.state}, {place(layer, layers)}"
             line = LINES[k % len(LINES)]
             axes.plot(np.maximum(times, SHORTEST), units, lw=1.5, ls=line, marker=mark, label=label)
         axes.set(xscale="log", ylim=(0, 1.02), xlabel="time constant, in steps", ylabel="share of units at most there")

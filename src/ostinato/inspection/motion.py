@@ -7,18 +7,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.data.lanes import Segment
 from ostinato.diagnostics.motion import Motion, RestingPoint, fixed_points, trajectories
-from ostinato.inspection.drawing import COLOURS, picture
+from ostinato.inspection.drawing import COLOURS, picture, stem
 from ostinato.inspection.section import Picture, Section
-from ostinato.inspection.spectra import ONLY_STREAMS
-from ostinato.inspection.subject import Subject, few
+from ostinato.inspection.subject import Subject
+from ostinato.inspection.words import begun, place
 
 ROWS, DRAWN, STARTS = 8, 3, 16
-"""Windows whose states are seen, those drawn as paths, and states that a search for resting points starts from."""
+"""Rows whose states are seen, those drawn as paths, and states that a search for resting points starts from."""
 TITLE = "State in motion"
 QUESTION = (
-    "A state is a point in a room of many directions, and a text moves it. Here are the two directions in which "
+    "A state is a point in a room of many directions, and what is read moves it. Here are the two directions in which "
     "states differ most."
 )
 SEARCHED = 64
@@ -27,49 +26,47 @@ SEARCHED = 64
 
 def section(subject: Subject) -> Section:
     """Draw the states of each layer, with fixed and slow points where the layer is small."""
-    if not isinstance(subject.batch, Segment):
-        return Section(TITLE, QUESTION, markup=ONLY_STREAMS)
-    batch = few(subject.batch, ROWS)
-    pictures, numbers, said = [], [], []
-    for motion in trajectories(subject.model, batch):
-        is_searched = not motion.backwards and motion.states.shape[2] <= SEARCHED
-        points = fixed_points(subject.model, batch, layer=motion.layer, starts=STARTS) if is_searched else None
-        pictures.append(_picture(motion, points))
-        numbers.append(_numbers(motion, points))
-        said.append(f"{_place(motion).capitalize()}: {_spread(motion)}" + (f" {in_words(points)}" if points else ""))
+    batch = subject.few(ROWS)
+    motions = trajectories(subject.model, batch)
+    points = [_points(subject, batch, motion) for motion in motions]
+    pairs = list(zip(motions, points, strict=True))
+    said = [f"{begun(place(motion, motions))}: {_spread(motion)}" for motion in motions]
     return Section(
         TITLE,
         QUESTION,
-        tuple(pictures),
-        summary=" ".join(said),
-        data={"layers": numbers},
+        tuple(_picture(motion, found, place(motion, motions), subject.rows) for motion, found in pairs),
+        summary=" ".join(
+            f"{words} {in_words(found)}" if found else words for words, found in zip(said, points, strict=True)
+        ),
+        data={"layers": [_numbers(motion, found) for motion, found in pairs]},
     )
 
 
-def _picture(motion: Motion, points: list[RestingPoint] | None) -> Picture:
+def _points(subject: Subject, batch: Any, motion: Motion) -> list[RestingPoint] | None:
+    """Return where a layer's states would rest; None where it is too large to search."""
+    if motion.states.shape[2] > SEARCHED:
+        return None
+    where = {"network": motion.network, "layer": motion.layer, "backwards": motion.backwards}
+    return fixed_points(subject.model, batch, **where, starts=STARTS)
+
+
+def _picture(motion: Motion, points: list[RestingPoint] | None, where: str, rows: str) -> Picture:
     seen = motion.seen(motion.states)
 
     def fill(figure: Any) -> None:
         axes = figure.subplots()
         axes.plot(*_finite(seen.reshape(-1, 2)).T, ".", ms=2, alpha=0.35, color=COLOURS[-1], label="all states")
         for row in range(min(DRAWN, seen.shape[1])):
-            axes.plot(*seen[:, row].T, lw=0.7, alpha=0.8, label=f"window {row + 1}")
+            axes.plot(*seen[:, row].T, lw=0.7, alpha=0.8, label=f"{rows[:-1]} {row + 1}")
         for mark, name, wanted in _kinds(points or []):
             axes.plot(*motion.seen(np.stack([p.state for p in wanted])).T, mark, ms=8, mec="black", label=name)
         shares = motion.explained
         axes.set(xlabel=f"first direction ({shares[0]:.0%})", ylabel=f"second direction ({shares[1]:.0%})")
         axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5))
 
-    place = _place(motion)
-    caption = f"{place.capitalize()}: {_spread(motion)} {in_words(points)}"
-    parts = ["state-in-motion", motion.network.replace(".", "-"), str(motion.layer + 1)]
-    name = "-".join([part for part in parts if part] + (["backwards"] if motion.backwards else []))
-    alt = f"States of {place} along {seen.shape[1]} windows, in the two directions in which they differ most."
-    return picture(name, fill, alt=alt, caption=caption, size=(7.2, 4.6))
-
-
-def _place(motion: Motion) -> str:
-    return f"layer {motion.layer + 1}" + (", backwards" if motion.backwards else "")
+    caption = f"{begun(where)}: {_spread(motion)} {in_words(points)}"
+    alt = f"States of {where} along {seen.shape[1]} {rows}, in the two directions in which they differ most."
+    return picture(stem("state-in-motion", motion), fill, alt=alt, caption=caption, size=(7.2, 4.6))
 
 
 def _kinds(points: list[RestingPoint]) -> list[tuple[str, str, list[RestingPoint]]]:

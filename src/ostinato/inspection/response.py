@@ -7,15 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ostinato.data.lanes import Segment
 from ostinato.diagnostics.response import Response, state_response
 from ostinato.inspection.drawing import COLOURS, LINES, picture
 from ostinato.inspection.section import Picture, Section
-from ostinato.inspection.subject import Subject, few
+from ostinato.inspection.subject import Subject
 from ostinato.inspection.words import number, place, share, steps
 
 ROWS = 16
-"""Windows that are pushed."""
+"""Rows of the data that are pushed."""
 LEFT = 0.01
 """Share of a push that counts as nothing."""
 QUESTION = (
@@ -27,14 +26,15 @@ QUESTION = (
 
 def section(subject: Subject) -> Section:
     """Push each layer of the model, and draw how the difference fades or grows."""
-    batch = few(subject.batch, ROWS) if isinstance(subject.batch, Segment) else subject.batch
-    responses = state_response(subject.model, batch)
+    responses = state_response(subject.model, subject.few(ROWS))
     data = {"layers": [_numbers(found) for found in responses]}
-    return Section("State response", QUESTION, (picture_of(responses),), data=data, summary=in_words(responses))
+    return Section(
+        "State response", QUESTION, (picture_of(responses, subject.rows),), data=data, summary=in_words(responses)
+    )
 
 
-def picture_of(responses: list[Response]) -> Picture:
-    """Draw the responses of all layers; a curve ends where rounding hides what is left."""
+def picture_of(responses: list[Response], rows: str) -> Picture:
+    """Draw the responses of all layers along `rows`; a curve ends where rounding hides what is left."""
     said = in_words(responses)
 
     def fill(figure: Any) -> None:
@@ -44,7 +44,7 @@ def picture_of(responses: list[Response]) -> Picture:
             low, middle, high = (_seen(found, part) for part in (0.1, 0.5, 0.9))
             after = np.arange(len(middle))
             axes.fill_between(after, low, high, alpha=0.2, lw=0, color=colour)
-            axes.plot(after, ended(middle, found.floor), lw=1.6, ls=line, color=colour, label=_place(found, responses))
+            axes.plot(after, ended(middle, found.floor), lw=1.6, ls=line, color=colour, label=place(found, responses))
         axes.axhline(LEFT, lw=0.6, color=COLOURS[-1])
         axes.set(yscale="log", xlabel="steps after the push, k", ylabel="share of the change that is left")
         axes.set_xlim(0, max(1.0, *(_last(found) for found in responses)))
@@ -54,7 +54,7 @@ def picture_of(responses: list[Response]) -> Picture:
     ends = any(bool((found.median[-1:] < found.floor).any()) for found in responses)
     rounding = f" Curves end where less than {100 * hidden:.2g} % is left, which rounding hides." if ends else ""
     caption = (
-        f"{said} Each line is the median, each band holds 80 % of the rows; every layer is pushed by itself, in a "
+        f"{said} Each line is the median, each band holds 80 % of the {rows}; every layer is pushed by itself, in a "
         f"direction by chance.{rounding}"
     )
     alt = "Share of a small change of the state that is left, against steps after it."
@@ -63,7 +63,7 @@ def picture_of(responses: list[Response]) -> Picture:
 
 def in_words(responses: list[Response]) -> str:
     """Return what the responses of layers mean, in a sentence."""
-    found = "; ".join(f"in {_place(each, responses)}, {_answer(each)}" for each in responses)
+    found = "; ".join(f"in {place(each, responses)}, {_answer(each)}" for each in responses)
     return f"What is left of a small change of the state: {found}."
 
 
@@ -96,10 +96,6 @@ def _length(values: np.ndarray, floor: float) -> int:
 def _last(found: Response) -> int:
     """Return the last step at which there is something to draw."""
     return min(len(found.ratios) - 1, _length(_seen(found, 0.9), found.floor))
-
-
-def _place(found: Response, responses: list[Response]) -> str:
-    return place(found.network, found.layer, found.backwards, [each.network for each in responses])
 
 
 def _numbers(found: Response) -> dict[str, Any]:

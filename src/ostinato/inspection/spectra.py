@@ -7,44 +7,42 @@ from typing import Any
 
 import numpy as np
 
-from ostinato.data.lanes import Segment
-from ostinato.diagnostics.jacobians import Spectrum
+from ostinato.diagnostics.jacobians import Spectrum, jacobian_spectrum
 from ostinato.diagnostics.lyapunov import Exponents, lyapunov
-from ostinato.inspection.drawing import COLOURS, picture
+from ostinato.inspection.drawing import COLOURS, picture, stem
 from ostinato.inspection.section import Picture, Section
-from ostinato.inspection.subject import Subject, few
-from ostinato.inspection.words import number, steps
+from ostinato.inspection.subject import Subject
+from ostinato.inspection.words import begun, number, place, steps
 
-FOLLOWED, EXPONENTS = 128, 4
-"""Steps that differences are followed over, and how many exponents."""
+LOOKED_AT, JACOBIANS = 2, 4
+"""Rows of the data, and steps of each, whose Jacobians are computed."""
+ROWS, STEPS, EXPONENTS = 8, 128, 4
+"""Rows and steps that differences are followed over, and how many exponents."""
 TITLE = "Spectra"
 QUESTION = (
     "Each step stretches or shrinks small changes of the state. Directions with a factor above 1 grow, those below "
     "1 fade."
 )
-ONLY_STREAMS = '<p class="quiet">Measured on this page for language models, along windows of one text.</p>'
 LOWEST = 1e-4
 """Singular values below it are not drawn."""
 
 
 def section(subject: Subject) -> Section:
     """Measure and draw the spectra of each layer."""
-    if not isinstance(subject.batch, Segment):
-        return Section(TITLE, QUESTION, markup=ONLY_STREAMS)
-    spectra = subject.spectra
-    exponents = lyapunov(subject.model, few(subject.batch, 2, FOLLOWED), count=EXPONENTS)
-    drawn = [drawing for spectrum in spectra for drawing in (_plane(spectrum), _singular(spectrum))]
+    spectra = jacobian_spectrum(subject.model, subject.few(LOOKED_AT), steps=JACOBIANS)
+    exponents = lyapunov(subject.model, subject.few(ROWS, STEPS), count=EXPONENTS)
+    drawn = [draw(each, place(each, spectra), subject.rows) for each in spectra for draw in (_plane, _singular)]
     pairs = list(zip(spectra, exponents, strict=True))
     return Section(
         TITLE,
         QUESTION,
-        (*drawn, _exponents(exponents)),
-        summary=" ".join(in_words(found, briefly=True) for found in exponents),
+        (*drawn, _exponents(exponents, subject.rows)),
+        summary=" ".join(in_words(found, place(found, exponents), subject.rows, briefly=True) for found in exponents),
         data={"layers": [_numbers(spectrum, found) for spectrum, found in pairs]},
     )
 
 
-def _plane(spectrum: Spectrum) -> Picture:
+def _plane(spectrum: Spectrum, where: str, rows: str) -> Picture:
     shown = {f"of {name}": values for name, values in spectrum.weights.items()}
     if spectrum.eigenvalues is not None:
         shown["of step Jacobians"] = spectrum.eigenvalues.ravel()
@@ -59,16 +57,16 @@ def _plane(spectrum: Spectrum) -> Picture:
         axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5))
 
     radii = {name: float(abs(values).max()) for name, values in shown.items()}
-    alt = f"Eigenvalues in the complex plane, {_place(spectrum)}, with the unit circle."
+    alt = f"Eigenvalues in the complex plane, {where}, with the unit circle."
     said = "; ".join(f"{name} {radius:.3g}" for name, radius in radii.items()) or "there is none"
     caption = (
-        f"{_place(spectrum).capitalize()}: the largest eigenvalue in size is, {said}. Of the Jacobians, those near the "
+        f"{begun(where)}: the largest eigenvalue in size is, {said}. Of the Jacobians, those near the "
         "circle are directions that a state keeps over a step, those near 0 are forgotten at once."
     )
-    return picture(f"spectra-{_name(spectrum)}-eigenvalues", fill, alt=alt, caption=caption, size=(7.2, 4.2))
+    return picture(stem("spectra", spectrum, "eigenvalues"), fill, alt=alt, caption=caption, size=(7.2, 4.2))
 
 
-def _singular(spectrum: Spectrum) -> Picture:
+def _singular(spectrum: Spectrum, where: str, rows: str) -> Picture:
     low, middle, high = np.quantile(spectrum.singular, [0.1, 0.5, 0.9], axis=0)
 
     def fill(figure: Any) -> None:
@@ -90,53 +88,49 @@ def _singular(spectrum: Spectrum) -> Picture:
             f" The spectral norm of its recurrent matrix says at most {spectrum.growth_of_weights:.3g}, on any data."
         )
     caption = (
-        f"{_place(spectrum).capitalize()}: at {len(spectrum.singular)} steps of the text, a step stretches "
+        f"{begun(where)}: at {len(spectrum.singular)} steps of these {rows}, a step stretches "
         f"{growing:.3g} {of} on average, and none by more than {spectrum.growth:.3g}.{plain}"
     )
-    alt = f"Singular values of step Jacobians by rank, {_place(spectrum)}: {middle[0]:.3g} down to {middle[-1]:.3g}."
-    return picture(f"spectra-{_name(spectrum)}-singular-values", fill, alt=alt, caption=caption)
+    alt = f"Singular values of step Jacobians by rank, {where}: {middle[0]:.3g} down to {middle[-1]:.3g}."
+    return picture(stem("spectra", spectrum, "singular-values"), fill, alt=alt, caption=caption)
 
 
-def _exponents(exponents: list[Exponents]) -> Picture:
+def _exponents(exponents: list[Exponents], rows: str) -> Picture:
     def fill(figure: Any) -> None:
         axes = figure.subplots()
         for found in exponents:
             seen = np.isfinite(found.values)
             rank = np.arange(1, len(found.values) + 1)[seen]
             error = np.nan_to_num(found.error[seen])
-            axes.errorbar(rank, found.values[seen], error, marker="o", ms=4, lw=1, capsize=3, label=_place(found))
+            axes.errorbar(
+                rank, found.values[seen], error, marker="o", ms=4, lw=1, capsize=3, label=place(found, exponents)
+            )
         axes.axhline(0.0, lw=0.8, color=COLOURS[-1])
         axes.set(xlabel="rank", ylabel="Lyapunov exponent, nats a step", xticks=range(1, EXPONENTS + 1))
         axes.legend(fontsize=8)
 
-    caption = " ".join(map(in_words, exponents))
+    caption = " ".join(in_words(found, place(found, exponents), rows) for found in exponents)
     alt = f"The leading Lyapunov exponents of each layer. {caption}"
     return picture("spectra-lyapunov-exponents", fill, alt=alt, caption=caption)
 
 
-def in_words(found: Exponents, briefly: bool = False) -> str:
-    """Return what the leading exponent means, in a sentence; `briefly`, without its value."""
+def in_words(found: Exponents, where: str, rows: str, briefly: bool = False) -> str:
+    """Return what the leading exponent means, in a sentence; `briefly`, without its value.
+
+    where  the layer; rows: what differences are followed along.
+    """
     leading, error = float(found.values[0]), float(found.error[0])
-    place = _place(found).capitalize()
+    layer = begun(where)
     if not math.isfinite(leading):
-        return f"{place} keeps no difference between two states for long."
+        return f"{layer} keeps no difference between two states for long."
     sure = f" ± {number(error, 2)}" if math.isfinite(error) else ""
     value = "" if briefly else f" (leading exponent {number(leading)}{sure} nats a step)"
     if leading == 0 or (math.isfinite(error) and abs(leading) <= 2 * error):
-        return f"{place} neither parts nor joins states that differ a little, as far as can be told{value}."
+        return f"{layer} neither parts nor joins states that differ a little, as far as can be told{value}."
     if leading > 0:
-        return f"{place} is chaotic along this text: states that differ a little come apart{value}."
+        return f"{layer} is chaotic along these {rows}: states that differ a little come apart{value}."
     halves = math.log(2) / -leading
-    return f"{place} forgets: a small difference between two states halves every {steps(halves)}{value}."
-
-
-def _place(found: Spectrum | Exponents) -> str:
-    return f"layer {found.layer + 1}" + (", backwards" if found.backwards else "")
-
-
-def _name(found: Spectrum) -> str:
-    parts = [found.network.replace(".", "-"), str(found.layer + 1), *(["backwards"] if found.backwards else [])]
-    return "-".join(part for part in parts if part)
+    return f"{layer} forgets: a small difference between two states halves every {steps(halves)}{value}."
 
 
 def _numbers(spectrum: Spectrum, found: Exponents) -> dict[str, Any]:

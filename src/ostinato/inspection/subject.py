@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,11 @@ from torch import nn
 from ostinato._errors import ConfigError, DataError, RunError
 from ostinato.data.lanes import Segment
 from ostinato.data.streams import TokenStream
-from ostinato.diagnostics.jacobians import Spectrum, jacobian_spectrum
 from ostinato.diagnostics.tracks import Annotation, as_track
 from ostinato.layers.recurrent import Recurrent
 from ostinato.training.config import TaskRun
 from ostinato.training.finite import is_finite
+from ostinato.training.gradient.rows import rows_of
 from ostinato.training.opening import kind_of, load, written_kind
 from ostinato.training.run_folder import RunFolder, load_best
 from ostinato.training.sequence_task import OTHER_SEED
@@ -35,8 +35,6 @@ FEWEST = 8
 LANGUAGE_MODEL = "language-model"
 SYMBOLS = 100_000
 """Of a text, at most so many are read."""
-JACOBIANS = 6
-"""Steps whose Jacobians are computed."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +59,18 @@ class Subject:
     annotations: Mapping[str, Annotation] = field(default_factory=dict)
     """What the user knows of each of these symbols, by name."""
 
-    @cached_property
-    def spectra(self) -> list[Spectrum]:
-        """The steps of each layer and direction along a window; none but of a language model. Measured once."""
-        if not isinstance(self.batch, Segment):
-            return []
-        return jacobian_spectrum(self.model, few(self.batch, 1), steps=JACOBIANS)
+    @property
+    def rows(self) -> str:
+        """What a row of the batch is, in words."""
+        return "sequences" if self.symbols is None else "windows"
+
+    def few(self, rows: int, steps: int | None = None) -> Any:
+        """Return the first rows of the batch, of windows their first steps: what takes long is measured on less.
+
+        Sequences keep all their steps, the last of which may be the only ones that bring a loss.
+        """
+        part = rows_of(self.batch, 0, rows)
+        return part if self.symbols is None or steps is None else part.steps(0, steps)
 
 
 def open_subject(
@@ -182,11 +186,6 @@ def spread(lengths: NDArray, steps: int, rows: int) -> NDArray:
     short = np.flatnonzero(lengths <= steps)
     short = short if len(short) else np.sort(np.argsort(lengths, kind="stable")[:rows])
     return short[np.unique(np.linspace(0, len(short) - 1, min(rows, len(short))).astype(int))]
-
-
-def few(batch: Segment, rows: int, steps: int | None = None) -> Segment:
-    """Return the first rows of windows, and their first steps: what takes long is measured on less."""
-    return Segment(batch.inputs[:steps, :rows], batch.targets[:steps, :rows], None)
 
 
 def windows(symbols: np.ndarray, steps: int, rows: int, read: str, boundary: int) -> Segment:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from ostinato.data.lanes import Segment
-from ostinato.diagnostics.flow import in_evaluation
+from ostinato.diagnostics.taps import in_evaluation
 from ostinato.diagnostics.tracking import FEWEST, Unit, Units, states_of, units
 from ostinato.inspection.coloured import Coloured, Reading, coloured_text
 from ostinato.inspection.section import Section

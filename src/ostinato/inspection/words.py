@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+CALLED = {
+    "": "main network",
+    "question": "reader of questions",
+    "words.spelling": "reader of letters",
+    "head.prediction": "prediction network",
+}
+"""Networks of this library's models that have names a reader would not understand."""
 LEAST = 1e-4
 """Shares below it are not told apart."""
 
@@ -51,20 +59,28 @@ def steps(count: float) -> str:
     return f"{said} step" if said == "1" else f"{said} steps"
 
 
-def place(network: str, layer: int, backwards: bool, networks: Iterable[str]) -> str:
-    """Return which layer it is, of which of the networks that a model has.
+def place(found: Any, among: Sequence[Any]) -> str:
+    """Return where what was found stands: "layer 1", or "layer 1 of the encoder (backwards)".
 
-    >>> place("recurrent", 0, False, ["recurrent"]), place("encoder.recurrent", 1, True, ["decoder", "encoder"])
-    ('layer 1', 'encoder layer 2 backwards')
+    The network is named where `among`, all that was found, has several; the direction, where a network has both.
+    `found.layer` None is a network as a whole: "encoder (backwards)", or "" where it is the only one.
     """
-    whose = f"{called(network)} " if len(set(networks)) > 1 else ""
-    return f"{whose}layer {layer + 1}" + " backwards" * backwards
+    networks = {each.network: {other.backwards for other in among if other.network == each.network} for each in among}
+    name = called(found.network) if len(networks) > 1 else ""
+    parts = [name] if found.layer is None else [f"layer {found.layer + 1}" + (f" of the {name}" if name else "")]
+    if len(networks[found.network]) > 1:
+        parts.append("(backwards)" if found.backwards else "(forwards)")
+    return " ".join(filter(None, parts))
 
 
 def called(network: str) -> str:
-    """Return what a network of a model is called: the encoder, not the attribute in which its layers stand."""
+    """Return what a network of a model is called: the encoder, not the attribute in which its layers stand.
+
+    >>> called("encoder.recurrent"), called("head.prediction"), called("recurrent"), called("own_layers")
+    ('encoder', 'prediction network', 'main network', 'own layers')
+    """
     own = network.removesuffix("recurrent").rstrip(".")
-    return own.replace("_", " ").replace(".", " ") or "main network"
+    return CALLED.get(own) or own.replace("_", " ").replace(".", " ")
 
 
 def listed(parts: Iterable[str]) -> str:
