@@ -84,7 +84,7 @@ def test_a_relu_network_of_the_identity_keeps_the_norm_on_positive_paths(linear)
 def test_of_a_gradient_that_fades_evenly_the_horizon_is_where_a_hundredth_is_left(rate):
     steps = math.ceil(math.log(0.01) / math.log(rate))
     assert Flow("", None, False, rate ** np.arange(4.0 * steps)[:, None]).horizon() == steps
-    assert Flow("", None, False, rate ** np.arange(steps - 1.0)[:, None]).horizon() is None
+    assert Flow("", None, False, rate ** np.arange(steps - 2.0)[:, None]).horizon() is None
 
 
 def test_a_tanh_network_looks_back_less_far_than_a_gru_and_that_less_than_an_lstm_that_forgets_little():
@@ -232,3 +232,8 @@ def test_a_horizon_is_where_the_sum_of_medians_is_nearly_whole():
     assert Flow("", None, False, np.full((1, 3), 0.3)).horizon() is None  # a single step says nothing
     assert Flow("", None, False, np.array([[0.0], [0.2], [1e-9]])).horizon() == 2
     assert math.isnan(Flow("", None, False, np.ones((2, 2))).rate())
+
+
+@pytest.mark.parametrize("rate", [0.9999, 1.0, 1.003])
+def test_what_is_left_of_a_gradient_that_fell_at_once_to_a_millionth_does_not_count_though_it_lasts(rate):
+    assert Flow("", None, False, np.concatenate([[1.0, 0.1], 1e-6 * rate ** np.arange(200)])[:, None]).horizon() == 2

@@ -82,8 +82,8 @@ class Flow:
     def horizon(self, lost: float = LOST) -> int | None:
         """Return the steps that all but `lost` of the gradient lies within; None where they are more than are seen.
 
-        Of the medians m_k: the least n with m_0 + … + m_{n-1} at least 1 - `lost` of the whole sum, to which what lies
-        beyond the window is added as the rate foretells. Where a gradient fades evenly, n is also where m_n has come
+        Of the medians m_k: the least n with m_0 + … + m_{n-1} at least 1 - `lost` of the whole sum, to which another
+        window of this length is added as the rate foretells. Where a gradient fades evenly, n is also where m_n has come
         down to `lost`; where it falls at once and then lasts, as in an LSTM that hardly forgets, what lasts counts.
 
         >>> Flow("", 0, False, 0.9 ** np.arange(100.0)[:, None]).horizon()
@@ -96,14 +96,18 @@ class Flow:
         return int(np.argmax(within >= (1 - lost) * whole)) + 1
 
     def _beyond(self) -> float:
-        """Return the sum of the medians behind the window, if they go on to fade as they do."""
+        """Return the sum of the medians over as many steps again behind the window, if they go on as they do.
+
+        Not over all: what is left of a gradient that fell at once to a millionth, and then lasts, would count for most.
+        """
         median, rate = self.median, self.rate()
         last = float(median[-1])
         if np.isnan(rate):  # too few steps to tell
             return np.inf if last > LOST * float(median.sum()) else 0.0
         if last <= FAINT:
             return 0.0
-        return last * rate / (1 - rate) if rate < 1 else np.inf
+        with np.errstate(over="ignore"):
+            return last * float((rate ** np.arange(1.0, len(median) + 1)).sum())
 
     def rate(self) -> float:
         """Return by what the median is multiplied at each step further back: fitted to the farther half, in logarithms.
