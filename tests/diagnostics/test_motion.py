@@ -146,3 +146,15 @@ def test_what_cannot_be_searched_is_said(settings, message):
 def test_states_that_are_not_finite_are_said(measure):
     with pytest.raises(ostinato.ConfigError, match="no state of layer 1 is finite"):
         measure(bistable(), torch.full((4, 1, 1), torch.nan).double())
+
+
+def test_states_that_grow_beyond_all_numbers_are_left_out(linear):
+    model = linear(3 * torch.eye(2)).float()
+    inputs = torch.randn(120, 2, 2, generator=torch.Generator().manual_seed(0))
+    (motion,) = ostinato.diagnostics.trajectories(model, inputs)
+    kept = np.isfinite(motion.states).all((1, 2))
+    assert kept[:70].all()
+    assert not kept[90:].any()  # 3^81 is beyond float32
+    assert np.isfinite(motion.directions).all()
+    assert ostinato.diagnostics.fixed_points(model, inputs)
+    assert np.isfinite(motion.seen(motion.states)[kept]).all()

@@ -19,6 +19,11 @@ def test_a_row_stands_under_its_heading():
     assert row(FIGURES).split() == ["10/2000", "0.50", "1.5000", "2.1600", "0.30", "12,345", "0:01:15"]
 
 
+def test_figures_that_are_too_long_for_their_columns_stay_apart():
+    large = replace(FIGURES, loss=123456789.0, bits_per_character=178110498.0, norm=1e9)
+    assert row(large).split()[2:5] == ["123456789.0000", "178110498.0000", "1000000000.00"]
+
+
 def test_a_loss_that_nothing_was_counted_for_is_a_dash():
     line = row(replace(FIGURES, loss=math.nan, bits_per_character=math.nan))
     assert "nan" not in line

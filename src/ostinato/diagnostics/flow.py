@@ -144,7 +144,7 @@ def gradient_flow(model: nn.Module, batch: Any, state: State = None, *, bounded:
     flows = [flow for group in _groups(taps) for flow in _flows(loss, group, bounded)]
     if not flows:
         got = "no finite gradient of the loss reaches a step of its recurrent layers"
-        possible = "There is none where nothing is predicted, or all is saturated"
+        possible = "There is none where nothing is predicted, all is saturated, or states are not finite"
         raise ConfigError("gradient_flow", got, possible, "Pass a batch with something to predict")
     return flows
 

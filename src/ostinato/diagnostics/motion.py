@@ -42,7 +42,7 @@ class Motion:
     """From 0."""
     backwards: bool
     states: NDArray[np.float64]
-    """(T, B, n): after every step; NaN where a row has ended."""
+    """(T, B, n): after every step; NaN where a row has ended, or what is no finite number."""
     mean: NDArray[np.float64]
     """(n,)"""
     directions: NDArray[np.float64]
@@ -158,11 +158,11 @@ def _not_finite(where: str, tap: Tap) -> ConfigError:
 
 @torch.no_grad()
 def _states(tap: Tap) -> NDArray[np.float64]:
-    """Return the states after every step (T, B, n)."""
+    """Return the states after every step (T, B, n), NaN where they are not finite."""
     steps = [flat(step.move(step.before)).double().cpu().numpy() for step in longest_path(tap)]
     whole = np.full((len(steps), *steps[0].shape), np.nan)
     for place, values in zip(whole, steps, strict=True):
-        place[: len(values)] = values
+        place[: len(values)] = np.where(np.isfinite(values), values, np.nan)
     return whole
 
 

@@ -165,8 +165,8 @@ def heading(figures: Figures) -> str:
 
 
 def row(figures: Figures) -> str:
-    """Return the figures as one aligned line under `heading`."""
-    return "".join(f"{text:>{width}}" for _, width, text in _columns(figures))
+    """Return the figures as one aligned line under `heading`; a figure too long for its column moves the others."""
+    return "".join(f" {text:>{width - 1}}" for _, width, text in _columns(figures))
 
 
 def _columns(figures: Figures) -> list[tuple[str, int, str]]:
