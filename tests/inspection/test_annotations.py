@@ -23,7 +23,7 @@ def run(tmp_path_factory):
 
 
 def tracks_of(page):
-    return json.loads((page / "units.json").read_text())["tracks"]
+    return json.loads((page / "units.json").read_text())["readings"][0]["tracks"]
 
 
 def test_annotations_in_files_are_searched_like_what_is_known_anyway(run, tmp_path):

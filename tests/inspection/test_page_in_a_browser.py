@@ -1,5 +1,7 @@
 """The page as a reader sees it: opened from a file, in light and dark, on a wide and a narrow screen, by keyboard."""
 
+import json
+
 import pytest
 
 import ostinato
@@ -110,3 +112,117 @@ def test_a_wide_drawing_is_moved_by_the_arrow_keys(opened):
     page.keyboard.press("ArrowRight")
     page.wait_for_function("document.querySelector('.wide').scrollLeft > 0", timeout=5000)
     assert page.evaluate("document.activeElement.className") == "wide"
+
+
+def names_of(page, place=0):
+    """Return the units in the order in which they are offered."""
+    return page.eval_on_selector_all(".reader .unit", "(all, k) => [...all[k].options].map(o => o.text)", place)
+
+
+def colours_of(page):
+    return page.eval_on_selector_all(".reader .read >> nth=0 >> span", "all => all.map(s => s.style.background)")
+
+
+def test_units_are_offered_by_how_well_they_follow(opened, made):
+    page = opened().page
+    tracks = json.loads((made.parent / "units.json").read_text())["readings"][0]["tracks"]
+    assert len(tracks) > 2
+    for track in tracks:
+        page.select_option(".reader .follow", label=track)
+        best = tracks[track]["best"][0]
+        r = f"{best['r']:.2f}".replace("-", "−")
+        assert names_of(page)[0] == f"layer {best['layer'] + 1}, {best['state']}, unit {best['index']} (r = {r})"
+    page.select_option(".reader .follow", value="any")
+    assert names_of(page) == [f"layer {n}, {s}, unit {k}" for n in (1, 2) for s in "hc" for k in range(12)]
+
+
+def test_every_choice_colours_the_text_anew(opened):
+    page = opened().page
+    page.select_option(".reader .follow", value="any")
+    seen = set()
+    for unit in ("0", "17", "47"):
+        page.select_option(".reader .unit", value=unit)
+        seen.add(tuple(colours_of(page)))
+    page.select_option(".reader .follow", value="loss")
+    seen.add(tuple(colours_of(page)))
+    assert page.is_disabled(".reader .unit")
+    assert len(seen) == 4
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [("layer 2, c, unit 7", "layer 2, c, unit 7"), ("2 c 7", "layer 2, c, unit 7"), ("c 11", "layer 1, c, unit 11")],
+)
+def test_a_unit_is_found_by_what_is_typed(opened, typed, found):
+    page = opened().page
+    page.fill(".reader .name", typed)
+    page.keyboard.press("Enter")
+    assert page.inner_text(".reader .next").startswith(f"Coloured by {found}")
+    assert page.eval_on_selector(".reader .unit", "unit => unit.selectedOptions[0].text").startswith(found)
+
+
+def test_a_unit_that_is_not_there_is_said(opened):
+    page = opened().page
+    page.fill(".reader .name", "layer 9")
+    page.keyboard.press("Enter")
+    assert page.inner_text(".reader .next") == "No unit here is called layer 9. The last is layer 2, c, unit 11."
+
+
+def test_a_name_that_is_typed_while_the_loss_is_shown_brings_its_unit(opened):
+    page = opened().page
+    page.select_option(".reader .follow", value="loss")
+    page.fill(".reader .name", "1 h 3")
+    page.keyboard.press("Enter")
+    assert page.inner_text(".reader .next") == "Coloured by layer 1, h, unit 3."
+    assert page.is_enabled(".reader .unit")
+
+
+def test_arrow_keys_walk_through_the_text(opened):
+    page = opened().page
+    page.focus(".reader .read")
+    first = page.inner_text(".reader .next")
+    page.keyboard.press("ArrowRight")
+    assert "Expected after it" in first
+    assert page.inner_text(".reader .next") != first
+    assert page.eval_on_selector(".reader .read", "text => text.querySelectorAll('.at').length") == 1
+
+
+def test_every_control_has_a_name(opened):
+    page = opened().page
+    unnamed = "all => all.filter(c => !c.labels?.length && !c.ariaLabel && !c.innerText).map(c => c.outerHTML)"
+    assert page.eval_on_selector_all(CONTROLS, unnamed) == []
+
+
+@pytest.fixture(scope="module")
+def of_pairs(tmp_path_factory):
+    """Return the page of a translator, whose two networks have readers of their own."""
+    folder = tmp_path_factory.mktemp("pairs")
+    pairs = [f"{'ab' * (k % 7 + 1)}\t{'cd' * (k % 5 + 1)}\n" for k in range(120)]
+    (folder / "pairs.tsv").write_text("".join(pairs))
+    settings = {"validation": "0.5", "hidden_size": 6, "steps": 1, "source_tokens": "char", "target_tokens": "char"}
+    ostinato.train_translator(folder / "pairs.tsv", out=folder / "run", progress=False, **settings)
+    return ostinato.inspect(folder / "run", steps=30, rows=4)
+
+
+def test_each_network_has_a_reader_of_its_own(browser, of_pairs):
+    seen = Opened(browser, of_pairs, "light", WIDE)
+    page = seen.page
+    page.locator(".reader .follow").nth(1).select_option(value="any")
+    assert any("backwards" in name for name in names_of(page, 0))
+    assert not any("backwards" in name for name in names_of(page, 1))
+    page.locator(".reader .read").nth(1).focus()
+    assert page.locator(".reader .next").nth(1).inner_text() == "no text"
+    assert page.locator(".reader .next").nth(0).inner_text().startswith("Coloured by")
+    assert seen.complaints == []
+    page.close()
+
+
+def test_without_scripts_the_text_is_coloured_by_the_first_units(browser, made):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(made.as_uri())
+    assert not page.locator(".reader .controls").first.is_visible()
+    assert page.locator(".reader .read").count() == 3
+    assert "rgba(" in page.locator(".reader .read span").first.get_attribute("style")
+    assert page.locator("noscript p").first.inner_text().startswith("Coloured by layer")
+    context.close()

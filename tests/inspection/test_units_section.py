@@ -12,37 +12,41 @@ import pytest
 import torch
 
 from ostinato.data.vocabulary import Vocabulary
-from ostinato.inspection.coloured import Coloured, Reading, coloured_text
-from ostinato.inspection.units import MOST, section
+from ostinato.diagnostics.tracking import Unit, Units, states_of, units
+from ostinato.inspection import coloured as module
+from ostinato.inspection.coloured import Coloured, coloured, shown_steps, strengths
+from ostinato.inspection.units import section
 from ostinato.models.language_model import LanguageModel
 
 TEXT = 'f(a)\n  g["b"]</script><i>& \n' * 60
 
 
 class Text(HTMLParser):
-    """The symbols of the coloured text, options, and elements that are there."""
+    """The symbols of the first coloured text, options, and elements that are there."""
 
     def __init__(self, markup):
         super().__init__(convert_charrefs=True)
-        self.symbols, self.options, self.tags, self._inside = [], [], [], ""
+        self.symbols, self.options, self.tags, self._depth, self._open = [], [], [], 0, ""
         self.feed(markup)
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
-        if tag == "div" and ("id", "read") in attrs:
-            self._inside = "read"
-        if tag == "span" and self._inside == "read":
+        self._open = tag
+        if tag == "div" and (self._depth or (("class", "read") in attrs and not self.symbols)):
+            self._depth += 1
+        if tag == "span" and self._depth:
             self.symbols.append("")
         if tag == "option":
             self.options.append("")
 
     def handle_endtag(self, tag):
-        self._inside = "" if tag == "div" else self._inside
+        self._open = ""
+        self._depth -= tag == "div" and self._depth > 0
 
     def handle_data(self, data):
-        if self._inside == "read" and self.symbols:
+        if self._open == "span" and self._depth:
             self.symbols[-1] += data
-        elif self.tags and self.tags[-1] == "option":
+        elif self._open == "option":
             self.options[-1] += data
 
 
@@ -55,7 +59,11 @@ def subject_of(text=TEXT, **values):
 
 
 def data_of(markup):
-    return json.loads(re.search(r'<script type="application/json" id="read-data">(.*?)</script>', markup, re.S)[1])
+    return json.loads(re.search(r'<script type="application/json">(.*?)</script>', markup, re.S)[1])
+
+
+def array_of(text, kind):
+    return np.frombuffer(base64.b64decode(text), kind)
 
 
 def test_the_text_stands_on_the_page_symbol_by_symbol():
@@ -64,8 +72,28 @@ def test_the_text_stands_on_the_page_symbol_by_symbol():
     assert [symbol.replace("↵\n", "\n") for symbol in page.symbols] == list(TEXT[-1000:])
     assert "i" not in page.tags
     assert page.tags.count("script") == 2
-    assert 2 <= len(page.options) <= MOST + 1
-    assert page.options[-1].strip() == "loss of each symbol, in nats"
+    assert page.options[-2:] == ["anything: all, in order", "none: the loss of each symbol"]
+    assert "bracket depth" in page.options
+
+
+def test_all_units_are_there_as_bytes():
+    subject = subject_of()
+    data = data_of(section(subject).markup)
+    start = len(TEXT) - 1000
+    names, states = states_of(subject.model, subject.symbols[start - 200 :].astype(np.int64))
+    assert data["names"] == [str(name) for name in names]
+    expected = states[200:].numpy() / np.abs(states[200:].numpy()).max(0)
+    colours = array_of(data["states"], np.int8).reshape(24, 1000)
+    assert colours == pytest.approx(127 * expected.T, abs=0.51)
+
+
+def test_correlations_of_all_units_are_there_in_ten_thousandths():
+    subject = subject_of()
+    pieces = [subject.trained.vocabulary.decode([symbol]) for symbol in subject.symbols]
+    found = units(subject.model, subject.symbols, pieces)
+    data = data_of(section(subject).markup)
+    for name, expected in (("chosen", np.abs(found.chosen)), ("r", found.held_out)):
+        assert array_of(data[name], "<i2").reshape(expected.shape) == pytest.approx(10_000 * expected, abs=0.6)
 
 
 def test_losses_and_chances_are_those_of_the_model():
@@ -76,20 +104,24 @@ def test_losses_and_chances_are_those_of_the_model():
         scores, _ = subject.model(torch.from_numpy(subject.symbols[start - 200 :].astype(np.int64))[:, None])
     logs = scores[:, 0].log_softmax(-1)
     symbols = subject.symbols[start:]
-    expected = [-float(logs[199 + k, symbol]) for k, symbol in enumerate(symbols[:100])]
-    assert data["loss"][:100] == pytest.approx(expected, abs=0.006)
-    chances, likely = logs[200:].exp().topk(5)
-    assert data["likely"][7] == likely[7].tolist()
-    assert data["chances"][7] == pytest.approx((1000 * chances[7]).tolist(), abs=0.6)
+    expected = [-float(logs[199 + k, symbol]) for k, symbol in enumerate(symbols)]
+    said = [float(re.search(r"cost ([\d.]+) nats", note)[1]) for note in data["notes"]]
+    assert said == pytest.approx(expected, abs=0.006)
+    assert array_of(data["loss"], np.int8) == pytest.approx(127 * np.array(expected) / max(expected), abs=0.51)
+    chances, likely = logs[207].exp().topk(5)
+    pairs = zip(map(subject.trained.vocabulary.decode, likely[:, None]), chances.tolist(), strict=True)
+    seen = ",  ".join(f"{text} {100 * share:.1f} %" for text, share in pairs).replace("\n", "↵")
+    assert data["notes"][7].endswith("Expected after it:  " + re.sub(r" (?= \d)", "␣", seen))
 
 
 def test_numbers_hold_the_best_units_of_each_track():
-    numbers = json.loads(json.dumps(section(subject_of()).data, allow_nan=False))
+    (numbers,) = json.loads(json.dumps(section(subject_of()).data, allow_nan=False))["readings"]
     assert numbers["units"] == 24
+    assert numbers["network"] == "recurrent"
     assert "inside a comment" in numbers["not_in_both_halves"]
     best = numbers["tracks"]["bracket depth"]["best"]
     assert len(best) == 5
-    assert set(best[0]) == {"network", "layer", "state", "index", "r"}
+    assert set(best[0]) == {"network", "layer", "state", "index", "backwards", "r"}
 
 
 def test_the_table_names_what_is_found_and_what_is_not_there():
@@ -99,34 +131,58 @@ def test_the_table_names_what_is_found_and_what_is_not_there():
     assert "24 units were searched on 1,512 symbols" in markup  # a tenth of both lanes is read and not counted
 
 
-@pytest.mark.parametrize(
-    ("text", "reason"), [(None, "This model reads none"), (TEXT[:150], "150 symbols; units are looked for in 200")]
-)
-def test_without_text_there_is_a_sentence(text, reason):
+def test_of_a_short_text_there_is_a_sentence():
     subject = subject_of()
-    subject.symbols = None if text is None else subject.symbols[:150]
+    subject.symbols = subject.symbols[:150]
     made = section(subject)
-    assert reason in made.markup
-    assert reason in made.data["left_out"]
+    assert "150 symbols; units are looked for in 200" in made.markup
+    assert "150 symbols" in made.data["left_out"]
+
+
+def found_of(count, tracks=("first",)):
+    r = np.linspace(-0.9, 0.5, count * len(tracks)).reshape(len(tracks), count)
+    names = tuple(Unit("recurrent", 0, "h", k) for k in range(count))
+    return Units(names, tracks, (), r, r / 2, np.zeros(len(tracks)), 100)
+
+
+def shown_of(pieces, values, **further):
+    return Coloured(pieces, [("", len(pieces))], values, [*map(str, range(len(pieces)))], **further)
 
 
 def test_colours_are_bytes_of_the_largest_value():
-    reading = Reading(
-        ["a", "", "\n"],
-        [Coloured("x", np.array([0.5, -1.0, math.nan]))],
-        np.array([math.nan, 1.0, 2.0]),
-        np.array([[0], [1], [0]]),
-        np.array([[1.0], [0.25], [0.5]]),
-        {0: "</script>", 1: " "},
+    assert strengths(np.array([[0.5, 0], [-1.0, 0], [math.nan, 0]])).tolist() == [[64, 0], [-127, 0], [0, 0]]
+
+
+def test_no_text_of_a_user_leaves_its_place():
+    shown = Coloured(
+        ["</script>", "", "\n"], [("<b>", 2), ("", 1)], np.ones((3, 2)), ["</script>", "<!--", "a\nb"], "word"
     )
-    markup = coloured_text(reading)
-    data = data_of(markup)
-    assert np.frombuffer(base64.b64decode(data["units"][0]), np.int8).tolist() == [64, -127, 0]
-    assert np.frombuffer(base64.b64decode(data["units"][1]), np.int8).tolist() == [0, 64, 127]
-    assert data["texts"] == {"0": "</script>", "1": "␣"}
-    assert data["loss"] == [None, 1.0, 2.0]
-    assert Text(markup).symbols == ["a", "∅", "↵\n"]
+    markup = coloured(shown, found_of(2, ("<u>",)))
+    page = Text(markup)
+    assert data_of(markup)["notes"] == ["</script>", "<!--", "a↵b"]
+    assert page.symbols == ["</script>", "∅", "↵\n"]
+    assert "u" not in page.tags
+    assert "&lt;b&gt;" in markup
 
 
-def test_a_unit_that_is_always_zero_has_no_colour():
-    assert Coloured("x", np.zeros(3)).strengths.tolist() == [0, 0, 0]
+def test_each_sequence_has_a_line_of_its_own():
+    shown = Coloured([*"abcde"], [("good", 2), ("bad", 3)], np.ones((5, 1)), [""] * 5)
+    rows = re.findall(r"<div><b>(\w+)</b> (.*?)</div>", coloured(shown, found_of(1)))
+    assert [(label, re.sub("<.*?>", "", spans)) for label, spans in rows[:2]] == [("good", "ab"), ("bad", "cde")]
+
+
+def test_without_anything_that_is_followed_units_stand_in_order():
+    markup = coloured(shown_of([*"abc"], np.ones((3, 4))), found_of(4, ()))
+    assert "Coloured by layer 1, h, unit 0." in markup
+    assert data_of(markup)["r"] == ""
+
+
+def test_of_very_many_units_those_that_follow_most_are_shown(monkeypatch):
+    monkeypatch.setattr(module, "BYTES", 9)
+    markup = coloured(shown_of([*"abc"], np.ones((3, 8))), found_of(8))
+    assert data_of(markup)["names"] == [f"layer 1, h, unit {k}" for k in (0, 1, 2)]
+    assert "3 of the 8 units are here: those that follow most" in markup
+
+
+def test_the_more_units_the_fewer_steps_are_shown():
+    assert [shown_steps(count, 1000) for count in (1, 1500, 3000, 10**6)] == [1000, 1000, 500, 200]

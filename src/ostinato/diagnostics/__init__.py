@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "quantities": ["gates"],
         "remembering": ["Capacity", "memory_capacity"],
         "response": ["Response", "state_response"],
+        "sequences": ["sequence_units"],
         "tracking": ["units"],
     },
 )

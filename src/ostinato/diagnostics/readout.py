@@ -1,4 +1,4 @@
-"""What all units together say of a track: a ridge regression on one half of a text, its correlation on the other."""
+"""What all units together say of a track: a ridge regression on one half of the data, its correlation on the other."""
 
 from __future__ import annotations
 
@@ -15,29 +15,40 @@ Half = tuple[Tensor, Tensor]
 
 def readout(first: Half, second: Half, tracks: NDArray[np.integer]) -> NDArray[np.float64]:
     """Return Pearson's r, on the second half, of what the first half says of each of these tracks; NaN of none."""
-    return np.array([_of_track(first, second, int(k)) for k in tracks], float)
+    found = np.full(len(tracks), np.nan)
+    for places in _alike(first[1][:, tracks]):
+        found[places] = _of_tracks(first, second, torch.from_numpy(tracks[places]))
+    return found
 
 
-def _of_track(first: Half, second: Half, k: int) -> float:
-    (x, y), (unseen, truth) = (_present(half, k) for half in (first, second))
-    if len(x) < 2 or len(unseen) < 2:
-        return float("nan")
+def _alike(values: Tensor) -> list[NDArray[np.integer]]:
+    """Return groups of tracks (n, K) that have values at the same steps: one regression serves them all."""
+    groups: dict[bytes, list[int]] = {}
+    for k, there in enumerate(values.isfinite().T.numpy()):
+        groups.setdefault(there.tobytes(), []).append(k)
+    return [np.array(group) for group in groups.values()]
+
+
+def _of_tracks(first: Half, second: Half, tracks: Tensor) -> list[float]:
+    there = first[1][:, tracks[0]].isfinite()
+    x, y = first[0][there], first[1][there][:, tracks]
+    if len(x) < 2:
+        return [float("nan")] * len(tracks)
     mean, scale = x.mean(0), x.std(0) + 1e-6
-    x = (x - mean) / scale
-    said = ((unseen - mean) / scale) @ _weights(x, y)
-    together = torch.stack([said.double(), truth.double()])
-    r = torch.corrcoef(together)[0, 1] if bool((together.std(1) > 0).all()) else torch.tensor(torch.nan)
-    return float(r)
+    said = ((second[0] - mean) / scale) @ _weights((x - mean) / scale, y)
+    return [_r(mine, second[1][:, k]) for mine, k in zip(said.T, tracks, strict=True)]
 
 
 def _weights(x: Tensor, y: Tensor) -> Tensor:
-    """Return the weights (U,) of a ridge regression of y (n,) on centred x (n, U)."""
+    """Return the weights (U, K) of a ridge regression of y (n, K) on centred x (n, U)."""
     covariance = x.T @ x / len(x)
     covariance.diagonal().add_(RIDGE)
-    return torch.linalg.solve(covariance, x.T @ (y - y.mean()) / len(x))
+    return torch.linalg.solve(covariance, x.T @ (y - y.mean(0)) / len(x))
 
 
-def _present(half: Half, k: int) -> Half:
-    x, y = half
-    there = y[:, k].isfinite()
-    return (x, y[:, k]) if bool(there.all()) else (x[there], y[there, k])
+def _r(said: Tensor, truth: Tensor) -> float:
+    there = truth.isfinite()
+    together = torch.stack([said[there].double(), truth[there].double()])
+    if together.shape[1] < 2 or not bool((together.std(1) > 0).all()):
+        return float("nan")
+    return float(torch.corrcoef(together)[0, 1])

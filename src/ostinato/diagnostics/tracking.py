@@ -16,10 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ostinato._errors import DataError
+from ostinato._errors import ConfigError, DataError
 from ostinato.data.lanes import Segment
+from ostinato.diagnostics.halves import Compared, Halves
 from ostinato.diagnostics.intermediates import state_names
-from ostinato.diagnostics.readout import readout
 from ostinato.diagnostics.taps import Tap, as_row, in_evaluation, stepped, tapped
 from ostinato.diagnostics.tracks import Annotation, tracks_of
 
@@ -43,9 +43,12 @@ class Unit(NamedTuple):
     state: str
     """The part of the state, as h or c."""
     index: int
+    backwards: bool = False
+    """Whether it reads from the end."""
 
     def __str__(self) -> str:
-        return f"layer {self.layer + 1}, {self.state}, unit {self.index}"
+        direction = ", backwards" if self.backwards else ""
+        return f"layer {self.layer + 1}{direction}, {self.state}, unit {self.index}"
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,8 @@ class Units:
     """(tracks,) r in the second half of what all units together say, by a ridge regression on the first."""
     symbols: int
     """How many are counted, in both halves."""
+    sequences: int = 1
+    """How many sequences they are of."""
 
     def best(self, track: str, count: int = 1) -> list[tuple[Unit, float]]:
         """Return the units whose |r| is largest in the first half, each with its r in the second."""
@@ -98,23 +103,29 @@ def units(
     lanes = _lanes(symbols, rows)
     values = np.stack([_lanes(track, rows) for track in wanted.values()], -1)
     warm = min(WARM, len(lanes) // 10)
-    moments, sample = _Moments(rows), _Sample(lanes.size)
-    names: list[Unit] = []
+    chooses = np.broadcast_to(np.arange(rows) < rows // 2, lanes.shape)
+    halves, names = Halves(lanes.size), list[Unit]()
     for start, taken in _states(model, lanes, boundary, names):
         first = max(0, warm - start)
-        moments.add(taken[first:], values[start + first : start + len(taken)])
-        sample.add(taken[first:], values[start + first : start + len(taken)])
-    (chosen, spread), (held_out, held_spread) = moments.correlations()
-    varies = (spread > 0) & (held_spread > 0)
-    kept = np.flatnonzero(varies)
+        here = slice(start + first, start + len(taken))
+        halves.add(taken[first:], values[here], chooses[here])
+    return as_units(names, [*wanted], halves.compared(), (len(lanes) - warm) * rows)
+
+
+def as_units(
+    names: Sequence[Unit], tracks: Sequence[str], compared: Compared, symbols: int, sequences: int = 1
+) -> Units:
+    """Return what a comparison of these units with these tracks has found."""
+    kept = compared.varies
     return Units(
         tuple(names),
-        tuple(name for name, yes in zip(wanted, varies, strict=True) if yes),
-        tuple(name for name, yes in zip(wanted, varies, strict=True) if not yes),
-        chosen[kept],
-        held_out[kept],
-        readout(*sample.halves(), kept),
-        (len(lanes) - warm) * rows,
+        tuple(name for name, yes in zip(tracks, kept, strict=True) if yes),
+        tuple(name for name, yes in zip(tracks, kept, strict=True) if not yes),
+        compared.chosen[kept],
+        compared.held_out[kept],
+        compared.readout[kept],
+        symbols,
+        sequences,
     )
 
 
@@ -144,6 +155,8 @@ def _states(model: nn.Module, lanes: NDArray, boundary: int | None, names: list[
             parts = [part for tap in stepped("units", taps) for part in _parts(tap)]
             if not names:
                 names.extend(Unit(n, k, s, i) for n, k, s, part in parts for i in range(part.shape[-1]))
+            if not names:
+                raise without_units("units")
             yield start, torch.cat([part for *_, part in parts], -1).float()
             for tap in taps:
                 tap.steps.clear()
@@ -156,53 +169,7 @@ def _parts(tap: Tap) -> Iterator[tuple[str, int, str, Tensor]]:
         yield tap.network, tap.layer, name, torch.stack([as_row(leaf) for leaf in steps])
 
 
-class _Moments:
-    """Sums over both halves of a text: of units, tracks and their products."""
-
-    def __init__(self, rows: int):
-        self.halves = (slice(0, rows // 2), slice(rows // 2, rows))
-        self.sums: list[list[Tensor]] = [[], []]
-
-    def add(self, taken: Tensor, values: NDArray[np.float64]) -> None:
-        """Count steps: units (T, B, U) and tracks (T, B, K), NaN where a track has no value."""
-        tracked = torch.from_numpy(np.ascontiguousarray(values))
-        for half, sums in zip(self.halves, self.sums, strict=True):
-            x, y = taken[:, half].flatten(0, 1).double(), tracked[:, half].flatten(0, 1)
-            there = y.isfinite()
-            y, there = y.where(there, 0.0), there.double()
-            new = [there.sum(0)[:, None], y.sum(0)[:, None], y.square().sum(0)[:, None]]
-            new += [there.T @ x, there.T @ x.square(), y.T @ x]
-            sums[:] = [a + b for a, b in zip(sums, new, strict=True)] if sums else new
-
-    def correlations(self) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-        """Return, of each half, Pearson's r (K, U), 0 of a unit that never changes, and the tracks' variances (K,)."""
-        found = []
-        for n, y, yy, x, xx, xy in self.sums:
-            n = n.clamp(min=1)
-            within_y, within_x = yy - y * y / n, (xx - x * x / n).clamp(min=0)
-            scale = (within_y.clamp(min=0) * within_x).sqrt()
-            r = ((xy - x * y / n) / scale).where(scale > 1e-9 * n, 0.0).clamp(-1, 1)
-            found.append((r.numpy(), (within_y / n)[:, 0].where(within_y[:, 0] > 1e-9 * n[:, 0], 0.0).numpy()))
-        return found
-
-
-class _Sample:
-    """Steps spread evenly over a text, to fit a readout to."""
-
-    MOST = 16_000
-
-    def __init__(self, size: int):
-        self.every = max(1, -(-size // self.MOST))
-        self.taken: list[tuple[Tensor, Tensor]] = []
-
-    def add(self, taken: Tensor, values: NDArray[np.float64]) -> None:
-        """Keep some steps of these."""
-        kept = slice(None, None, self.every)
-        self.taken.append((taken[kept].clone(), torch.from_numpy(values[kept].copy()).float()))
-
-    def halves(self) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-        """Return (units (n, U), tracks (n, K)) of the first half of the text, and of the second."""
-        x, y = (torch.cat(parts) for parts in zip(*self.taken, strict=True))
-        middle = x.shape[1] // 2
-        first, second = slice(0, middle), slice(middle, None)
-        return tuple((x[:, half].flatten(0, 1), y[:, half].flatten(0, 1)) for half in (first, second))  # type: ignore[return-value]
+def without_units(where: str) -> ConfigError:
+    """Return the error of a network that has no units."""
+    possible, advice = "A unit is a number of a state", "Pass a model whose cells have one"
+    return ConfigError(where, "no state of numbers in its layers", possible, advice)

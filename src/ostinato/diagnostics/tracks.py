@@ -28,7 +28,7 @@ def tracks_of(pieces: Sequence[str], annotations: Mapping[str, Annotation] | Non
     [1.0, 1.0, 0.0]
     """
     text = "".join(pieces)
-    last = np.cumsum([len(piece) for piece in pieces]) - 1
+    last = np.cumsum([len(piece) for piece in pieces], dtype=int) - 1
     given = dict(annotations or {})
     by_character = tracks(text) | {name: _called(name, f, text) for name, f in given.items() if callable(f)}
     found = {name: np.concatenate([values, [np.nan]])[last] for name, values in by_character.items()}

@@ -1,6 +1,7 @@
-"""A stretch of text, coloured by a unit or by the loss, with what was expected next at each symbol.
+"""Sequences coloured by what units are worth at each step: a text, words, or numbers drawn as bars.
 
-It reads without JavaScript, coloured by the first units; with it, by any of them, and the arrow keys walk through it.
+They read without JavaScript, coloured by the first units. With it, any unit is found by what it follows or by its name,
+and the arrow keys walk from step to step.
 """
 
 from __future__ import annotations
@@ -14,124 +15,145 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.diagnostics.tracking import Units
+
 STATIC = 3
 """Units that are shown where there is no JavaScript."""
-STEPS = 127
+STRONGEST = 127
 """Strengths of colour, of either sign."""
+SCALE = 10_000
+"""By what correlations are multiplied, so that two bytes hold one."""
+BYTES, FEWEST = 1_500_000, 200
+"""What all units of the steps that are shown take, and the steps that are left at least where units are many."""
 NEWLINE, EMPTY = "↵\n", "∅"
 
 
 @dataclass(frozen=True)
 class Coloured:
-    """What colours the text."""
-
-    name: str
-    values: NDArray
-    """(T,)"""
-
-    @property
-    def strengths(self) -> NDArray[np.int8]:
-        """(T,) from -127 to 127, of the largest value there is."""
-        finite = np.where(np.isfinite(self.values), self.values, 0.0)
-        largest = np.abs(finite).max(initial=0.0)
-        return np.rint(finite / (largest or 1.0) * STEPS).astype(np.int8)
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What a model did with a stretch of text of T symbols."""
+    """T steps of one sequence or of several, one after the other."""
 
     pieces: Sequence[str]
-    """The text of each symbol."""
-    units: Sequence[Coloured]
-    """One at least."""
-    loss: NDArray
+    """What each step is shown as."""
+    rows: Sequence[tuple[str, int]]
+    """Of each sequence, what is said of it, and how many steps it has."""
+    values: NDArray
+    """(T, U): what each unit is worth."""
+    notes: Sequence[str]
+    """What is said of each step, to who walks to it."""
+    step: str = "symbol"
+    """What a step is called."""
+    loss: NDArray | None = None
     """(T,) nats; NaN where it is not known."""
-    likely: NDArray
-    """(T, n) numbers of the symbols that were likeliest to come next."""
-    chances: NDArray
-    """(T, n) how likely."""
-    texts: dict[int, str]
-    """The text of each of those symbols."""
 
 
-def coloured_text(reading: Reading) -> str:
-    """Return the HTML of a text to read and to walk through."""
-    units = [*reading.units, Coloured("loss of each symbol, in nats", reading.loss)]
-    options = "".join(f'<option value="{k}">{escape(unit.name)}</option>' for k, unit in enumerate(units))
+def strengths(values: NDArray) -> NDArray[np.int8]:
+    """Return values (T, …) as colours from -127 to 127, of the largest there is over all steps."""
+    finite = np.where(np.isfinite(values), values, 0.0)
+    largest = np.abs(finite).max(0, initial=0.0)
+    return np.rint(finite / np.where(largest > 0, largest, 1.0) * STRONGEST).astype(np.int8)
+
+
+def shown_steps(units: int, most: int) -> int:
+    """Return how many steps are shown, `most` unless all units of them would make the page too large.
+
+    >>> shown_steps(1024, 1000), shown_steps(4096, 1000), shown_steps(100_000, 1000)
+    (1000, 366, 200)
+    """
+    return max(min(most, FEWEST), min(most, BYTES // max(units, 1)))
+
+
+def coloured(shown: Coloured, found: Units) -> str:
+    """Return the HTML of sequences to read and to walk through. `script.READER` stands once behind all of them."""
+    order = sorted(range(len(found.tracks)), key=lambda k: -abs(found.best(found.tracks[k])[0][1]))
+    kept = _kept(found, len(shown.pieces))
+    names = [found.units[u] for u in kept]
+    colours = strengths(shown.values[:, kept])
+    first = _first(found, order, kept)
+    options = "".join(f'<option value="{k}">{escape(found.tracks[k])}</option>' for k in order)
+    loss = f'<option value="loss">none: the loss of each {shown.step}</option>' if shown.loss is not None else ""
     static = "".join(
-        f'<p class="quiet">{escape(unit.name)}</p><div class="read">{_spans(reading.pieces, unit)}</div>'
-        for unit in reading.units[1:STATIC]
+        f'<p class="quiet">Coloured by {escape(str(names[u]))}:</p>\n'
+        f'<div class="read">{_rows(shown, colours[:, u])}</div>'
+        for u in first[1:STATIC]
     )
     return (
-        f'<figure><p><label>Colour by <select id="read-by">{options}</select></label></p>\n'
-        '<div class="read" id="read" tabindex="0" role="group" aria-label="The text, symbol by symbol; arrow keys walk '
-        f'through it">{_spans(reading.pieces, units[0])}</div>\n<p id="read-next" class="quiet" aria-live="polite">'
-        f"Coloured by {escape(units[0].name)}.</p>\n<noscript>{static}</noscript>\n"
-        "<figcaption>Orange is above zero, blue below, each the stronger the nearer to the largest value here. Point "
-        "at a symbol, or walk with the arrow keys, to see what the model expected after it.</figcaption></figure>\n"
-        f'<script type="application/json" id="read-data">{_data(reading, units)}</script>\n'
-        f"<script>{SCRIPT}</script>\n"
+        '<figure class="reader"><p class="controls" hidden>'
+        f'<label>Units that follow <select class="follow">{options}<option value="any">anything: all, in order'
+        f'</option>{loss}</select></label> <label>Unit <select class="unit"></select></label> '
+        f'<label>or by name <input class="name" type="search" placeholder="{escape(str(names[-1]))}"></label></p>\n'
+        f'<div class="read" tabindex="0" role="group" aria-label="The {shown.step}s, one by one; arrow keys walk '
+        f'through them">{_rows(shown, colours[:, first[0]])}</div>\n<p class="next quiet" aria-live="polite">'
+        f"Coloured by {escape(str(names[first[0]]))}.</p>\n<noscript>{static}</noscript>\n"
+        f"<figcaption>{_caption(shown, found, len(kept))}</figcaption>\n"
+        f'<script type="application/json">{_data(shown, found, kept, colours)}</script></figure>\n'
     )
 
 
-def _spans(pieces: Sequence[str], unit: Coloured) -> str:
-    pairs = zip(pieces, unit.strengths.tolist(), strict=True)
-    return "".join(f'<span style="{_style(strength)}">{escape(shown(piece))}</span>' for piece, strength in pairs)
+def _caption(shown: Coloured, found: Units, kept: int) -> str:
+    empty = f" {EMPTY} has no text: a beginning, an end, or part of a character." if "" in shown.pieces else ""
+    fewer = (
+        ""
+        if kept == len(found.units)
+        else f" {kept:,} of the {len(found.units):,} units are here: those that follow most."
+    )
+    return (
+        "Orange is above zero, blue below, each the stronger the nearer to the largest value here. Units stand in the "
+        "order of the half that chooses; r is of the other half. Point at a "
+        f"{shown.step}, or walk with the arrow keys, to see what is known of it.{empty}{fewer}"
+    )
 
 
-def shown(piece: str) -> str:
+def _kept(found: Units, steps: int) -> NDArray[np.integer]:
+    """Return the numbers of the units that are shown: all, or those that follow most."""
+    count = max(1, BYTES // max(steps, 1))
+    if len(found.units) <= count:
+        return np.arange(len(found.units))
+    return np.sort(np.argsort(-np.abs(found.chosen).max(0, initial=0.0), kind="stable")[:count])
+
+
+def _first(found: Units, order: Sequence[int], kept: NDArray[np.integer]) -> list[int]:
+    """Return the places of the units that are shown first: that of each track, then any."""
+    best = [int(np.argmax(np.abs(found.chosen[k][kept]))) for k in order]
+    return [*dict.fromkeys([*best, *range(min(STATIC, len(kept)))])]
+
+
+def _rows(shown: Coloured, colours: NDArray[np.int8]) -> str:
+    rows, start = [], 0
+    for label, steps in shown.rows:
+        here = slice(start, start + steps)
+        named = f"<b>{escape(label)}</b> " if label else ""
+        rows.append(f"<div>{named}{_spans(shown.pieces[here], colours[here])}</div>")
+        start += steps
+    return "".join(rows)
+
+
+def _spans(pieces: Sequence[str], colours: NDArray[np.int8]) -> str:
+    pairs = zip(pieces, colours.tolist(), strict=True)
+    return "".join(f'<span style="{_style(strength)}">{escape(visible(piece))}</span>' for piece, strength in pairs)
+
+
+def visible(piece: str) -> str:
     """Return a piece as the page shows it: what cannot be seen has a sign."""
     return piece.replace("\n", NEWLINE) or EMPTY
 
 
 def _style(strength: int) -> str:
     colour = "224,123,57" if strength > 0 else "59,130,196"
-    return f"background:rgba({colour},{abs(strength) / STEPS:.2f})"
+    return f"background:rgba({colour},{abs(strength) / STRONGEST:.2f})"
 
 
-def _data(reading: Reading, units: Sequence[Coloured]) -> str:
+def _data(shown: Coloured, found: Units, kept: NDArray[np.integer], colours: NDArray[np.int8]) -> str:
     """Return the numbers as JSON that may stand in a page: no text of the user can end the script."""
     data = {
-        "units": [b64encode(unit.strengths.tobytes()).decode() for unit in units],
-        "loss": [None if np.isnan(value) else round(value, 2) for value in reading.loss.tolist()],
-        "likely": reading.likely.tolist(),
-        "chances": np.rint(reading.chances * 1000).astype(int).tolist(),
-        "texts": {n: text.replace("\n", "↵").replace(" ", "␣") or EMPTY for n, text in reading.texts.items()},
+        "names": [str(found.units[u]) for u in kept],
+        "states": _packed(colours.T),
+        "chosen": _packed(np.rint(np.abs(found.chosen[:, kept]) * SCALE).astype("<i2")),
+        "r": _packed(np.rint(found.held_out[:, kept] * SCALE).astype("<i2")),
+        "loss": None if shown.loss is None else _packed(strengths(shown.loss)),
+        "notes": [note.replace("\n", "↵") for note in shown.notes],
     }
-    return json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
-SCRIPT = """
-(() => {
-  const data = JSON.parse(document.getElementById("read-data").textContent);
-  const text = document.getElementById("read"), spans = [...text.children];
-  const by = document.getElementById("read-by"), next = document.getElementById("read-next");
-  let at = -1;
-  const colour = () => {
-    const bytes = Uint8Array.from(atob(data.units[by.value]), (c) => c.charCodeAt(0));
-    new Int8Array(bytes.buffer).forEach((v, k) => {
-      spans[k].style.background = `rgba(${v > 0 ? "224,123,57" : "59,130,196"},${Math.abs(v) / 127})`;
-    });
-  };
-  const show = (k) => {
-    if (k < 0 || k >= spans.length) return;
-    if (at >= 0) spans[at].classList.remove("at");
-    spans[at = k].classList.add("at");
-    const said = data.likely[k].map((n, i) => `${data.texts[n]} ${(data.chances[k][i] / 10).toFixed(1)} %`).join(",  ");
-    const loss = data.loss[k] === null ? "" : `This symbol cost ${data.loss[k].toFixed(2)} nats. `;
-    next.textContent = `${loss}Expected after it:  ${said}`;
-  };
-  by.addEventListener("change", colour);
-  text.addEventListener("mouseover", (event) => show(spans.indexOf(event.target)));
-  text.addEventListener("focus", () => show(Math.max(at, 0)));
-  text.addEventListener("keydown", (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 20, ArrowUp: -20, Home: -1e9, End: 1e9 }[event.key];
-    if (step === undefined) return;
-    event.preventDefault();
-    show(Math.min(Math.max(at + step, 0), spans.length - 1));
-    spans[at].scrollIntoView({ block: "nearest" });
-  });
-  by.dispatchEvent(new Event("change"));
-})();
-"""
+def _packed(values: NDArray) -> str:
+    return b64encode(np.ascontiguousarray(values).tobytes()).decode()

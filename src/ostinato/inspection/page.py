@@ -15,6 +15,7 @@ STYLE = """
 body { margin: 0 auto; max-width: 54rem; padding: 1.5rem 1rem 4rem; background: var(--ground); color: var(--ink);
   font: 16px/1.55 system-ui, sans-serif; }
 h1 { font-size: 1.6rem; margin: 0 0 .3rem; } h2 { font-size: 1.25rem; margin: 2.6rem 0 .4rem; }
+h3 { font-size: 1.05rem; margin: 1.8rem 0 .4rem; }
 nav h2 { font-size: 1rem; margin: 1.2rem 0 .3rem; }
 nav ul { padding: 0; margin: 0; list-style: none; border-top: 1px solid var(--line); }
 nav li { display: grid; grid-template-columns: 12rem 1fr; column-gap: 1rem; padding: .4rem 0;
@@ -27,16 +28,17 @@ figure { margin: 1rem 0 1.6rem; overflow-x: auto; } figure svg { width: 100%; he
 .wide, .table { overflow-x: auto; } table { border-collapse: collapse; font-size: .92rem; margin-bottom: .8rem; }
 th, td { text-align: left; padding: .2rem 1rem .2rem 0; }
 tbody tr { border-top: 1px solid var(--line); } tbody th { font-weight: normal; }
-select { font: inherit; max-width: 100%; }
+select, .name { font: inherit; max-width: 100%; }
 .read { white-space: pre-wrap; overflow-wrap: anywhere; font: 14px/1.7 ui-monospace, monospace; max-height: 26rem;
   overflow-y: auto; border: 1px solid var(--line); padding: .5rem; } .read .at { outline: 2px solid var(--ink); }
-#read-next { min-height: 3.2em; white-space: pre-wrap; }
+.read b { color: var(--quiet); } .next { min-height: 3.2em; white-space: pre-wrap; }
+.controls:not([hidden]) { display: flex; flex-wrap: wrap; gap: .4rem 1.2rem; } .controls label { max-width: 100%; }
 figcaption { border-left: 3px solid var(--line); padding-left: .8rem; position: sticky; left: 0; }
 @media (max-width: 40rem) { nav li { display: block; } figure > svg { width: auto; min-width: 35rem; } }
 @media print {
   body { max-width: none; padding: 0; } h2 { break-after: avoid; } figure { break-inside: avoid; overflow: visible; }
   .read { max-height: none; } .read span { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-  select, #read-next { display: none; }
+  .controls, .next { display: none !important; }
 }
 """
 
