@@ -35,7 +35,8 @@ REACH = (
 )
 UNFOLDING = (
     "What comes in is on the left, what goes out and on to the next step on the right; states and their edges are blue,"
-    " parameters rust, and beside each box stands the size of its value. Below, the cell over its first three steps."
+    " parameters rust, and beside each box stands the size of its value. W @ multiplies what comes in by the matrix W,"
+    " σ is the sigmoid, + and × go unit by unit. Below, the cell over its first three steps."
 )
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 7.2, 0.8, 0.1, 0.3, 0.5
 """Inches of a figure, and of its margins."""

@@ -54,7 +54,8 @@ def _write_family(folder: Path, family: Family, names: Sequence[str]) -> None:
         pictures = {}
         for k, (what, (draw, caption)) in enumerate(DRAWN.items(), 1):
             draw(name, folder / f"{name}-{k}.svg")
-            pictures[what] = f"{caption}\n\n![{what}]({name}-{k}.svg)"
+            picture = f"```{{container}} wide\n![{what}]({name}-{k}.svg)\n```"  # keeps its size, and is moved sideways
+            pictures[what] = f"{caption}\n\n{picture}"
         _write(folder / f"{name}.md", page(name, pictures))
 
 

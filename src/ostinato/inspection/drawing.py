@@ -18,6 +18,8 @@ LINES = ("-", "--", "-.", ":")
 """Of lines side by side, so that colour is not all that tells them apart."""
 INK = "#123456"
 """Stands for the colour of the page's text."""
+GROUND = "#fedcba"
+"""Stands for the colour of the page."""
 SIZE = (7.2, 3.4)
 
 
@@ -25,10 +27,11 @@ def picture(
     name: str, fill: Callable[[Any], None], *, alt: str, caption: str, size: tuple[float, float] = SIZE
 ) -> Picture:
     """Draw a picture; `fill(figure)` draws its inside."""
-    svg = _saved(fill, size, "svg", INK).decode()
+    svg = _saved(fill, size, "svg", INK, GROUND).decode()
     svg = re.sub(r"<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>", "", svg, flags=re.S)
     svg = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", svg)  # several pictures stand on a page
-    return Picture(name, svg.replace(INK, "currentColor").strip(), _saved(fill, size, "png", "black"), alt, caption)
+    svg = svg.replace(INK, "currentColor").replace(GROUND, "var(--ground)")
+    return Picture(name, svg.strip(), _saved(fill, size, "png", "black", "white"), alt, caption)
 
 
 def stem(what: str, found: Any, *more: str) -> str:
@@ -41,13 +44,14 @@ def stem(what: str, found: Any, *more: str) -> str:
     return "-".join(filter(None, parts))
 
 
-def _saved(fill: Callable[[Any], None], size: tuple[float, float], kind: str, ink: str) -> bytes:
+def _saved(fill: Callable[[Any], None], size: tuple[float, float], kind: str, ink: str, ground: str) -> bytes:
     import matplotlib
     from cycler import cycler
     from matplotlib.figure import Figure
 
     inked: dict[Any, Any] = {f"{part}.color": ink for part in ("text", "xtick", "ytick")}
-    inked |= {"axes.edgecolor": ink, "axes.labelcolor": ink, "axes.facecolor": "none", "legend.frameon": False}
+    inked |= {"axes.edgecolor": ink, "axes.labelcolor": ink, "axes.facecolor": "none"}
+    inked |= {"legend.edgecolor": "none", "legend.facecolor": ground, "legend.framealpha": 0.85}
     inked |= {"axes.prop_cycle": cycler(color=COLOURS), "font.family": ["DejaVu Sans", "sans-serif"]}
     image = io.BytesIO()
     with matplotlib.rc_context({**STYLE, **inked}):

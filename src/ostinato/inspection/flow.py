@@ -79,7 +79,7 @@ def _picture(way: _Way) -> Picture:
             axes.plot(
                 np.arange(len(fresh.median)), fresh.median, lw=1.0, color=COLOURS[-1], ls=":", label="before learning"
             )
-        axes.axhline(LOST, lw=0.6, color=COLOURS[-1])
+        axes.axhline(LOST, lw=0.6, color=COLOURS[-1], label=share(LOST))
         highest = max(HIGHEST, float(whole.median.max()))
         for name, style, bound in _bounds(top):
             seen = bound <= highest

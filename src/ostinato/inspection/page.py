@@ -34,14 +34,22 @@ select, .name { font: inherit; max-width: 100%; }
 .read b { color: var(--quiet); } .next { min-height: 3.2em; white-space: pre-wrap; }
 .controls:not([hidden]) { display: flex; flex-wrap: wrap; gap: .4rem 1.2rem; } .controls label { max-width: 100%; }
 figcaption { border-left: 3px solid var(--line); padding-left: .8rem; position: sticky; left: 0; }
-@media (max-width: 40rem) { nav li { display: block; } figure > svg { width: auto; min-width: 35rem; } }
+@media (max-width: 40rem) { nav li, nav a { display: block; } figure > svg { width: auto; min-width: 35rem; } }
 @media print {
-  body { max-width: none; padding: 0; } h2 { break-after: avoid; } figure { break-inside: avoid; overflow: visible; }
+  body { max-width: none; padding: 0; } h2, .question { break-after: avoid; }
+  figure { break-inside: avoid; overflow: visible; }
   .read { max-height: none; } .read span { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   .controls, .next { display: none !important; }
 }
 """
 
+MOVED = """
+const moved = () => document.querySelectorAll("figure, .wide, .table").forEach((each) =>
+  each.scrollWidth > each.clientWidth + 1 ? (each.tabIndex = 0) : each.removeAttribute("tabindex"));
+addEventListener("resize", moved);
+moved();
+"""
+"""What is wider than the screen takes the focus, so that the arrow keys move it."""
 SMALLEST = 0.8
 """Of its own size, how small a wide picture becomes."""
 
@@ -67,7 +75,8 @@ def page(title: str, about: str, sections: Sequence[Section], measured: Sequence
         f'<header>\n<h1>{escape(title)}</h1>\n<p class="quiet">{escape(about)}</p>\n'
         f'<nav aria-labelledby="in-short"><h2 id="in-short">In short</h2>\n<ul>{found}</ul></nav>\n</header>\n<main>\n'
         + "\n".join(map(_section, sections))
-        + f'\n</main>\n<footer class="quiet"><h2>How this was measured</h2>\n{how}</footer>\n</body>\n</html>\n'
+        + f'\n</main>\n<footer class="quiet"><h2>How this was measured</h2>\n{how}</footer>\n'
+        f"<script>{MOVED}</script>\n</body>\n</html>\n"
     )
 
 
@@ -103,8 +112,8 @@ def _figure(picture: Picture) -> str:
     svg = picture.svg.replace("<svg", f'<svg role="img" aria-label="{alt}"', 1)
     for colour in DARK:
         svg = svg.replace(colour, f"var({_name(colour)})")
-    if picture.is_wide:  # moved by the arrow keys once it has the focus
+    if picture.is_wide:
         width = int(svg.partition(' width="')[2].partition('"')[0])
         svg = svg.replace("<svg", f'<svg style="max-width: {width}px; min-width: {SMALLEST * width:.0f}px"', 1)
-        svg = f'<div class="wide" tabindex="0" role="group" aria-label="Moved by the arrow keys">\n{svg}\n</div>'
+        svg = f'<div class="wide">\n{svg}\n</div>'
     return f"<figure>\n{svg}\n<figcaption>{escape(picture.caption)}</figcaption>\n</figure>"

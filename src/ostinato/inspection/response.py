@@ -45,7 +45,7 @@ def picture_of(responses: list[Response], rows: str) -> Picture:
             after = np.arange(len(middle))
             axes.fill_between(after, low, high, alpha=0.2, lw=0, color=colour)
             axes.plot(after, ended(middle, found.floor), lw=1.6, ls=line, color=colour, label=place(found, responses))
-        axes.axhline(LEFT, lw=0.6, color=COLOURS[-1])
+        axes.axhline(LEFT, lw=0.6, color=COLOURS[-1], label=share(LEFT))
         axes.set(yscale="log", xlabel="steps after the push, k", ylabel="share of the change that is left")
         axes.set_xlim(0, max(1.0, *(_last(found) for found in responses)))
         axes.legend(fontsize=8)

@@ -20,7 +20,9 @@ def section(subject: Subject) -> Section:
     found = networks(subject.model)
     return Section(
         "Unfolding",
-        "A recurrent network does the same at every step. What is it, and what goes from one step to the next?",
+        "A recurrent network does the same at every step. What is it, and what goes from one step to the next? W @ "
+        "multiplies what comes in by the matrix W, σ is the sigmoid, + and × go unit by unit, · stands for what comes "
+        "in; the size of a value stands beside its box.",
         tuple(_picture(name, network, len(found) == 1) for name, network in found.items()),
         summary=_summary(found),
         data={"networks": [{"network": name, **_numbers(network)} for name, network in found.items()]},

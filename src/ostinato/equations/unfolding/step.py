@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from ostinato.equations.program import Program
-from ostinato.equations.unfolding.graph import Box, Graph, graph
+from ostinato.equations.unfolding.graph import FROM, Box, Graph, graph
 from ostinato.equations.unfolding.ink import (
     COLOURS,
     LETTER,
@@ -57,7 +57,8 @@ class _Picture:
             wide = max((self.widths.get(place.key, 0.0) for place in row), default=0.0)
             self.lefts.append(at)
             self.rights.append(at + wide)
-            sizes = [width_of([(box.size, "", "")], SMALL) for box in shown.boxes if placed.boxes[box.key] in row]
+            beside = [box for box in shown.boxes if placed.boxes[box.key] in row and not _says_its_size(box)]
+            sizes = [width_of([(box.size, "", "")], SMALL) for box in beside]
             at += wide + max(BETWEEN, 16.0 + max(sizes, default=0.0))
 
     def drawn(self) -> Drawing:
@@ -83,8 +84,8 @@ class _Picture:
             parts.append(rectangle(left, top, wide, place.height, COLOURS.get(box.kind, "")))
         parts.append(words(_pieces(box), middle, line, anchor="middle", bold=box.kind in ("state", "input")))
         if box.note:
-            parts.append(words([(box.note, "", "")], middle, line + 13, size=SMALL, anchor="middle"))
-        if box.kind != "port":
+            parts.append(words([(_note(box), "", "")], middle, line + 13, size=SMALL, anchor="middle"))
+        if box.kind != "port" and not _says_its_size(box):
             parts.append(words([(box.size, "", "")], left + wide + 3, place.y - 4, size=SMALL - 1))
         return [*parts, "</g>"]
 
@@ -112,7 +113,16 @@ class _Picture:
 
 
 def _width(box: Box) -> float:
-    return max(LINE, width_of(_pieces(box)) + 2 * INSIDE, width_of([(box.note, "", "")], SMALL) + 2 * INSIDE)
+    return max(LINE, width_of(_pieces(box)) + 2 * INSIDE, width_of([(_note(box), "", "")], SMALL) + 2 * INSIDE)
+
+
+def _says_its_size(box: Box) -> bool:
+    """Whether the size stands inside: from what comes in, edges go every way, and would cross it beside the box."""
+    return box.kind in FROM
+
+
+def _note(box: Box) -> str:
+    return f"{box.note} ({box.size})" if _says_its_size(box) else box.note
 
 
 def _pieces(box: Box) -> Pieces:

@@ -19,7 +19,7 @@ from ostinato.equations.unfolding.ink import (
 
 STEPS = 3
 WIDE, HIGH, LINES = 100.0, 36.0, 15.0
-"""A box, and what a state needs of its height."""
+"""A box at least, and what a state needs of its height."""
 CARRY, RISE, EDGE = 84.0, 44.0, 22.0
 """Room between boxes beside and above each other, and for what is written at the upper and lower edge."""
 SHIFT, OUT, INTO = 62.0, 20.0, 40.0
@@ -48,18 +48,19 @@ class _OneWay:
     a_layer, shift = 1, 0.0
 
     def __init__(self, name: str, states: Mapping[str, str], layers: int):
-        self.name, self.layers, self.rows = name, layers, layers * self.a_layer
+        self.name, self.layers, self.rows = _short(name), layers, layers * self.a_layer
         shown = [(name, f" {size}") for name, size in states.items()]
         self.carried = shown if len(shown) <= MOST else [*shown[: MOST - 1], ("", f"and {len(shown) - MOST + 1} more")]
         self.high = max(HIGH, LINES * (len(self.carried) + 1))
         self.carry = max(CARRY, 20 + max(width_of(self._label(k, STEPS), SMALL) for k in range(len(self.carried))))
-        self.pitch = WIDE + self.carry + self.shift
+        self.wide = max(WIDE, 16 + width_of([(self.name, "", "")]))
+        self.pitch = self.wide + self.carry + self.shift
         self.height = 2 * EDGE + self.rows * self.high + (self.rows + 1) * RISE
 
     def drawn(self, inputs: str, outputs: str) -> Drawing:
         parts = []
         for step in range(STEPS):
-            middle = self._left(step, 0) + (WIDE + self.shift) / 2
+            middle = self._left(step, 0) + (self.wide + self.shift) / 2
             for name, size, y in (("x", inputs, self.height - 6), ("y", outputs, 14.0)):
                 colour = COLOURS["input" if name == "x" else "named"]
                 parts.append(words([(f"{name}_{step + 1}", "", colour), (f" {size}", "", "")], middle, y, bold=True,
@@ -70,10 +71,10 @@ class _OneWay:
                 parts += self._rise(step, layer, middle)
         for row in range(self.rows):
             parts += self._carry_in(STEPS, row)
-        return Drawing((STEPS + 1) * self.pitch - WIDE, self.height, tuple(parts))
+        return Drawing((STEPS + 1) * self.pitch - self.wide, self.height, tuple(parts))
 
     def _left(self, step: int, row: int) -> float:
-        return (step + 1) * self.pitch - WIDE + self.shift * (row % self.a_layer)
+        return (step + 1) * self.pitch - self.wide + self.shift * (row % self.a_layer)
 
     def _bottom(self, row: int) -> float:
         """Return the lower edge of a row of boxes, the first of which is the lowest."""
@@ -87,18 +88,18 @@ class _OneWay:
 
     def _box(self, step: int, row: int) -> list[str]:
         left, top, note = self._left(step, row), self._top(row), self._note(row)
-        middle, base = left + WIDE / 2, top + self.high / 2 + 0.35 * LETTER - (6.0 if note else 0.0)
+        middle, base = left + self.wide / 2, top + self.high / 2 + 0.35 * LETTER - (6.0 if note else 0.0)
         return [
-            f'<g class="step" data-box="{left:.1f} {top:.1f} {WIDE:.1f} {self.high:.1f}">',
-            rectangle(left, top, WIDE, self.high, COLOURS["state"]),
-            words([(_short(self.name), "", "")], middle, base, anchor="middle", bold=True),
+            f'<g class="step" data-box="{left:.1f} {top:.1f} {self.wide:.1f} {self.high:.1f}">',
+            rectangle(left, top, self.wide, self.high, COLOURS["state"]),
+            words([(self.name, "", "")], middle, base, anchor="middle", bold=True),
             words([(note, "", "")], middle, base + 13, size=SMALL, anchor="middle"),
             "</g>",
         ]
 
     def _carry_in(self, step: int, row: int) -> list[str]:
         """Draw the states between the boxes of a step and of the one before it; before the first, after the last."""
-        right, left = self._left(step, row), self._left(step - 1, row) + WIDE
+        right, left = self._left(step, row), self._left(step - 1, row) + self.wide
         ends = (right, left) if self._reads_backwards(row) else (left, right)
         parts = []
         for k in range(len(self.carried)):
@@ -109,7 +110,10 @@ class _OneWay:
         return parts
 
     def _label(self, k: int, step: int) -> Pieces:
+        """Return what a state is called at a step: h_2, and h_1 (2) where its name has an index already."""
         name, size = self.carried[k]
+        if "_" in name:
+            return [(name, "", ""), (f" ({step})", "", ""), (size, "", "")]
         return [(f"{name}_{step}" if name.isidentifier() else f"{name} {step}" if name else "", "", ""), (size, "", "")]
 
     def _reads_backwards(self, row: int) -> bool:
@@ -139,10 +143,12 @@ class _BothWays(_OneWay):
     def _rise(self, step: int, layer: int, middle: float) -> list[str]:
         below, above = (2 * layer - 2, 2 * layer - 1), (2 * layer, 2 * layer + 1)
         bar = self._top(below[1]) - RISE / 2 if layer else self._bottom(0) + RISE / 2
-        joined = [(self._left(step, row) + (WIDE - OUT - INTO if row % 2 else OUT), self._top(row)) for row in below]
+        joined = [
+            (self._left(step, row) + (self.wide - OUT - INTO if row % 2 else OUT), self._top(row)) for row in below
+        ]
         if not layer:
             joined = [(middle, self.height - EDGE)]
-        parted = [(self._left(step, row) + (WIDE - OUT if row % 2 else INTO), self._bottom(row)) for row in above]
+        parted = [(self._left(step, row) + (self.wide - OUT if row % 2 else INTO), self._bottom(row)) for row in above]
         if layer == self.layers:
             parted = [(middle, EDGE)]
         across = [x for x, _ in joined + parted]
@@ -150,5 +156,5 @@ class _BothWays(_OneWay):
         return [*lines, line([(min(across), bar), (max(across), bar)]), *(arrow([(x, bar), (x, y)]) for x, y in parted)]
 
 
-def _short(name: str, most: int = 12) -> str:
+def _short(name: str, most: int = 30) -> str:
     return name if len(name) <= most else f"{name[: most - 1]}…"
