@@ -226,3 +226,20 @@ def test_without_scripts_the_text_is_coloured_by_the_first_units(browser, made):
     assert "rgba(" in page.locator(".reader .read span").first.get_attribute("style")
     assert page.locator("noscript p").first.inner_text().startswith("Coloured by layer")
     context.close()
+
+
+@pytest.mark.parametrize(("size", "is_moved"), [(WIDE, False), (NARROW, True)], ids=["wide", "narrow"])
+def test_a_picture_takes_the_focus_only_where_it_is_wider_than_the_screen(opened, size, is_moved):
+    page = opened("light", size).page
+    focusable = page.evaluate("[...document.querySelectorAll('figure > svg')].map(s => s.parentNode.tabIndex === 0)")
+    assert focusable == [is_moved] * len(focusable)
+    assert len(focusable) > 3
+
+
+def test_words_of_a_picture_stay_large_enough_on_a_narrow_screen(opened):
+    page = opened("light", NARROW).page
+    heights = page.evaluate(
+        "[...document.querySelectorAll('figure > svg text')].map(t => parseFloat(getComputedStyle(t).fontSize)"
+        " * t.ownerSVGElement.getBoundingClientRect().width / t.ownerSVGElement.viewBox.baseVal.width)"
+    )
+    assert min(heights) >= 8.5

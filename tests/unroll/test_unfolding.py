@@ -30,8 +30,18 @@ def test_a_picture_is_the_same_every_time():
 def test_sizes_are_named_once_and_stand_beside_each_value():
     said = texts(unfolding("lstm", 5, 6))
     assert "One step, D = 5, H = 6" in said
-    assert said.count("D") == 1
+    assert {"input at t (D)", "from t − 1 (H)"} <= set(said)
+    assert "D" not in said  # nothing else has the size of the input
     assert {"x1 5", "y3 6", "h0 6", "c3 6"} <= set(said)
+
+
+def test_a_state_with_an_index_of_its_own_has_the_step_beside_it():
+    assert {"h1 (0) 4", "h2 (3) 4"} <= set(texts(unfolding("clockwork", 4, 4)))
+
+
+def test_a_name_of_the_catalogue_is_written_in_full():
+    longest = max(CATALOGUE, key=len)
+    assert texts(unfolding(longest, 4, 4)).count(longest) == 3
 
 
 def test_layers_stand_above_each_other_and_both_directions_beside():

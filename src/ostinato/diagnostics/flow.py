@@ -83,8 +83,9 @@ class Flow:
         """Return the steps that all but `lost` of the gradient lies within; None where they are more than are seen.
 
         Of the medians m_k: the least n with m_0 + … + m_{n-1} at least 1 - `lost` of the whole sum, to which another
-        window of this length is added as the rate foretells. Where a gradient fades evenly, n is also where m_n has come
-        down to `lost`; where it falls at once and then lasts, as in an LSTM that hardly forgets, what lasts counts.
+        window of this length is added as the rate foretells. Where a gradient fades evenly, n is also where m_n has
+        come down to `lost`; where it falls at once and then lasts, as in an LSTM that hardly forgets, what lasts
+        counts.
 
         >>> Flow("", 0, False, 0.9 ** np.arange(100.0)[:, None]).horizon()
         44

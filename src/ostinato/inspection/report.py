@@ -28,6 +28,7 @@ SECTIONS: dict[str, Callable[[Subject], Section]] = {
     "unfolding": unfolding.section,
 }
 """What a report says, in order."""
+LEFT_OUT = "Not measured of this model"
 
 
 def inspect(
@@ -81,8 +82,9 @@ def _section(name: str, subject: Subject) -> Section:
     except ConfigError as error:
         if error.where not in diagnostics.__all__:
             raise
-        reason = f"Not measured of this model: {error}"
-        return Section(name.capitalize(), "", markup=f"<p>{escape(reason)}</p>", data={"left_out": str(error)})
+        reason = f"{LEFT_OUT}: {error}"
+        said = f"<p>{escape(reason)}</p>"
+        return Section(name.capitalize(), "", markup=said, data={"left_out": str(error)}, summary=f"{LEFT_OUT}.")
 
 
 def _written(folder: Path, subject: Subject, sections: list[Section]) -> Path:
