@@ -100,6 +100,13 @@ def test_explain_says_where_a_drawing_cannot_be_written(main):
     assert "nowhere" in err
 
 
+@pytest.mark.parametrize("folder_name", ["", ".", "/"])
+def test_explain_draws_into_no_folder(main, folder_name):
+    code, out, err = main("explain", "gru", "--svg", folder_name)
+    assert (code, out) == (2, "")
+    assert f"--svg: '{folder_name or '.'}' is a folder" in err
+
+
 def test_explain_refuses_sizes_below_one(main):
     assert main("explain", "lstm", "--hidden-size", "0")[0] == 2
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import tyro
 
+from ostinato._errors import ConfigError
+
 
 @dataclass(frozen=True)
 class Explain:
@@ -29,6 +31,8 @@ class Explain:
 def run(arguments: list[str], program: str) -> int:
     """Print the explanation."""
     asked = tyro.cli(Explain, prog=program, args=arguments, config=(tyro.conf.FlagCreatePairsOff,))
+    if asked.svg is not None and asked.svg.is_dir():
+        raise ConfigError("svg", f"'{asked.svg}' is a folder", "A drawing is one file", "Name it, as lstm.svg")
 
     from ostinato._files import replace_file
     from ostinato.training.config import cell_text
