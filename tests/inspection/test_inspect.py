@@ -3,12 +3,15 @@
 import json
 import math
 import shutil
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 
 import pytest
 
 import ostinato
 from ostinato import ConfigError
+from ostinato._files import alone_in
 from ostinato.cli.main import main
 from ostinato.inspection import report
 from ostinato.inspection.subject import open_subject, windows
@@ -152,6 +155,17 @@ def test_a_kind_that_is_no_name_is_said(run, tmp_path, capsys):
     (copy / "config.yaml").write_text(text.replace("kind: language-model", "kind: [1]"))
     assert main(["inspect", str(copy)]) == 2
     assert "a run of kind [1]" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows locks no folder")
+def test_a_page_waits_until_another_is_written(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "SECTIONS", {"unfolding": report.SECTIONS["unfolding"]})
+    with ThreadPoolExecutor() as others, alone_in(tmp_path):
+        page = others.submit(ostinato.inspect, run, out=tmp_path, steps=20, rows=2)
+        with pytest.raises(TimeoutError):
+            page.result(timeout=1)
+        assert list(tmp_path.iterdir()) == []
+    assert page.result() == tmp_path / "index.html"
 
 
 def test_an_interrupted_report_leaves_no_page(run, tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ostinato import diagnostics
 from ostinato._errors import ConfigError
-from ostinato._files import replace_file
+from ostinato._files import alone_in, replace_file
 from ostinato._version import __version__
 from ostinato.diagnostics.tracks import Annotation
 from ostinato.inspection import flow, gates, motion, response, spectra, unfolding, units
@@ -62,7 +62,8 @@ def inspect(
         progress(done, len(SECTIONS), name)
         sections.append(_section(name, subject))
     progress(len(SECTIONS), len(SECTIONS), "")
-    return _written(folder, subject, sections)
+    with alone_in(folder):
+        return _written(folder, subject, sections)
 
 
 def _made(folder: Path) -> Path:
