@@ -1,6 +1,10 @@
-"""What the model is made of: the operations of a step of each of its networks, and the network over its first steps."""
+"""What the model is made of: the operations of a step of each of its cells, and its layers over their first steps."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import NamedTuple
 
 from torch import nn
 
@@ -10,22 +14,41 @@ from ostinato.cells.description import Description
 from ostinato.cells.wrappers.wrapper import Wrapper
 from ostinato.inspection.section import Picture, Section
 from ostinato.inspection.subject import Subject
-from ostinato.inspection.words import begun, called
+from ostinato.inspection.words import begun, called, listed
 from ostinato.layers.recurrent import Recurrent
 from ostinato.unroll.unfolding import unfolding
 
 
+class Layers(NamedTuple):
+    """Layers of one network that follow each other, whose cells are drawn alike."""
+
+    network: str
+    """Where it stands in the model, as `named_modules` names it."""
+    first: int
+    """Of them, from 0."""
+    count: int
+    whole: int
+    """Layers of the network."""
+    both_ways: bool
+    cell: Cell
+    """That of the first."""
+    drawn: str
+    """As SVG."""
+
+
 def section(subject: Subject) -> Section:
-    """Draw each network of the model."""
+    """Draw each cell of the model once, however many layers have it, with these layers over their first steps."""
     found = networks(subject.model)
+    drawn = [layers for name, network in found.items() for layers in _drawn_alike(name, network)]
+    alike = {each.drawn: [other for other in drawn if other.drawn == each.drawn] for each in drawn}
     return Section(
         "Unfolding",
         "A recurrent network does the same at every step. What is it, and what goes from one step to the next? W @ "
         "multiplies what comes in by the matrix W, σ is the sigmoid, + and × go unit by unit, · stands for what comes "
         "in; the size of a value stands beside its box.",
-        tuple(_picture(name, network, len(found) == 1) for name, network in found.items()),
+        tuple(_picture(group, len(found)) for group in alike.values()),
         summary=_summary(found),
-        data={"networks": [{"network": name, **_numbers(network)} for name, network in found.items()]},
+        data={"networks": [_numbers(each) for each in drawn]},
     )
 
 
@@ -38,28 +61,62 @@ def networks(model: nn.Module) -> dict[str, Recurrent | Cell]:
     return found
 
 
-def _picture(name: str, network: Recurrent | Cell, is_alone: bool) -> Picture:
-    cell, layers, both_ways = _form(network)
-    title = _name(cell)
-    drawn = unfolding(cell, name=title, layers=layers, both_ways=both_ways)
-    said = Description(cell)
-    states = " and ".join(f"{state} ({' × '.join(map(str, shape))})" for state, shape in said.states.items())
-    stands = _stands(network)
-    first = " of the first layer" if layers > 1 else ""
+def _drawn_alike(name: str, network: Recurrent | Cell) -> Iterator[Layers]:
+    """Yield the layers of a network, those together that follow each other and have equal cells of equal sizes."""
+    cells: list[Cell] = [network] if isinstance(network, Cell) else [layer[0] for layer in network.layers]  # type: ignore[index]
+    both_ways = isinstance(network, Recurrent) and network.bidirectional
+    first = 0
+    for _, group in groupby(cells, lambda cell: unfolding(cell, name=_name(cell))):
+        cell, *others = group
+        count = 1 + len(others)
+        drawn = unfolding(cell, name=_name(cell), layers=count, both_ways=both_ways)
+        yield Layers(name, first, count, len(cells), both_ways, cell, drawn)
+        first += count
+
+
+def _picture(group: Sequence[Layers], networks: int) -> Picture:
+    """Draw layers that are drawn alike, once; `networks` is how many the model has."""
+    layers = group[0]
+    said = Description(layers.cell)
+    states = listed(f"{state} ({' × '.join(map(str, shape))})" for state, shape in said.states.items())
+    form = _layers(_name(layers.cell), layers.count, layers.both_ways)
+    where = [words for each in group if (words := _where(each, networks > 1))]
+    each = " of each layer and direction" if layers.count > 1 and layers.both_ways else " of each layer"
+    each = each if layers.count > 1 else " of each direction" if layers.both_ways else ""
     caption = (
-        f"{_said(name, network, is_alone)}. From each step to the next go {states}, along the blue edges. The same "
-        f"{said.trained:,} numbers are used at every step{first}."
+        f"{begun(f'{listed(where)}: {form}' if where else form)}. From each step to the next go {states}, along the "
+        f"blue edges. The same {said.trained:,} numbers{each} are used at every step."
     )
     if said.definition is None:
         caption += " Its step is not written as equations, so only the steps are drawn."
-    alt = f"Computational graph of {name}, {stands}, and its first three steps"
-    return Picture(f"unfolding-{name.replace('.', '-')}", drawn, None, alt, caption, is_wide=True)
+    alt = f"Computational graph of {form}, and its first three steps"
+    return Picture(_stem(layers), layers.drawn, None, alt, caption, is_wide=True)
+
+
+def _where(layers: Layers, is_named: bool) -> str:
+    """Return which layers they are, and of which network where that is to be named; "" for all there are."""
+    name = called(layers.network) if is_named else ""
+    if layers.count == layers.whole:
+        return name
+    last = layers.first + layers.count
+    which = f"layer {last}" if layers.count == 1 else f"layers {layers.first + 1} to {last}"
+    return f"{which} of the {name}" if name else which
+
+
+def _stem(layers: Layers) -> str:
+    number = [] if layers.count == layers.whole else [str(layers.first + 1)]
+    return "-".join(["unfolding", *filter(None, [layers.network.replace(".", "-")]), *number])
 
 
 def _stands(network: Recurrent | Cell) -> str:
-    cell, layers, both_ways = _form(network)
-    ways = (", each in both directions" if layers > 1 else ", in both directions") if both_ways else ""
-    return f"{layers} layers of {_name(cell)}{ways}" if layers > 1 else f"one layer of {_name(cell)}{ways}"
+    if isinstance(network, Cell):
+        return _layers(_name(network), 1, False)
+    return _layers(_name(network.layers[0][0]), network.num_layers, network.bidirectional)  # type: ignore[index,arg-type]
+
+
+def _layers(cell: str, count: int, both_ways: bool) -> str:
+    ways = (", each in both directions" if count > 1 else ", in both directions") if both_ways else ""
+    return f"{count} layers of {cell}{ways}" if count > 1 else f"one layer of {cell}{ways}"
 
 
 def _summary(found: dict[str, Recurrent | Cell]) -> str:
@@ -70,19 +127,12 @@ def _said(name: str, network: Recurrent | Cell, is_alone: bool) -> str:
     return begun(_stands(network) if is_alone else f"{called(name)}: {_stands(network)}")
 
 
-def _numbers(network: Recurrent | Cell) -> dict[str, object]:
-    cell, layers, both_ways = _form(network)
-    said = Description(cell)
+def _numbers(layers: Layers) -> dict[str, object]:
+    cell, said = layers.cell, Description(layers.cell)
     states = {state: list(shape) for state, shape in said.states.items()}
-    return {"cell": _name(cell), "layers": layers, "both_ways": both_ways, "input": cell.input_size,
-            "output": cell.output_size, "states": states, "equations": said.equations or None}  # fmt: skip
-
-
-def _form(network: Recurrent | Cell) -> tuple[Cell, int, bool]:
-    """Return a network's first cell, its layers, and whether each reads in both directions."""
-    if isinstance(network, Cell):
-        return network, 1, False
-    return network.layers[0][0], network.num_layers, network.bidirectional  # type: ignore[index,return-value]
+    return {"network": layers.network, "first": layers.first, "layers": layers.count, "both_ways": layers.both_ways,
+            "cell": _name(cell), "input": cell.input_size, "output": cell.output_size, "states": states,
+            "equations": said.equations or None}  # fmt: skip
 
 
 def _name(cell: Cell) -> str:
