@@ -49,7 +49,12 @@ def test_what_a_bound_means_is_said(stretch, said):
     assert said in words
 
 
+def test_at_the_far_end_it_is_said_of_every_row():
+    found = Flow("", 0, False, np.full((3, 2), 0.1), np.array([[0.5, 0.9]] * 3))
+    assert "no more than 81 % of a gradient" in flow.bound_in_words(found, "windows", 1, None)
+
+
 def test_where_there_is_none_the_reason_is_said():
     without = Flow("", 0, False, np.ones((3, 2)))
-    assert "sets no bound" not in flow.bound_in_words(bounded(0.5), "windows", 1, None)
-    assert flow.bound_in_words(without, "windows", 1, None).startswith("Its steps set no bound: what it gives")
+    assert "set no bound" not in flow.bound_in_words(bounded(0.5), "windows", 1, None)
+    assert flow.bound_in_words(without, "windows", 1, None).startswith("Its steps set no bound: it reads again")

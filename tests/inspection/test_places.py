@@ -27,6 +27,7 @@ SEVERAL = [layer("encoder.recurrent"), layer("encoder.recurrent", backwards=True
         (SEVERAL[2], SEVERAL, "layer 1 of the decoder"),
         (layer("inner.thing"), [layer("inner.thing"), layer("x")], "layer 1 of the inner thing"),
         (layer(number=None), [layer(number=None)], ""),
+        (layer(number=None, backwards=True), BOTH_WAYS, "backwards"),
         (layer("decoder.recurrent", None), SEVERAL, "decoder"),
     ],
 )

@@ -163,10 +163,10 @@ def bound_in_words(top: Flow, rows: str, layers: int, allowed: float | None) -> 
     """
     on_any = "" if allowed is None else f" On any data its weights allow at most η = {number(allowed)}."
     if top.stretches is None:
-        return f"Its steps set no bound: what it gives at a step it reads again at later ones, by other ways.{on_any}"
+        return f"Its steps set no bound: it reads again what it gave, so a gradient has other ways back too.{on_any}"
     looked_at = ~np.isnan(top.bound)
     whose, count = f"layer {(top.layer or 0) + 1}" if layers > 1 else "the layer", int(looked_at.any(0).sum())
-    last = float(_median(top.bound)[-1])
+    last = float(np.nanmax(top.bound[looked_at.any(1)][-1]))
     means = (
         f"at the far end no more than {share(last)} of a gradient can be left, whatever its direction"
         if last < 1

@@ -63,13 +63,14 @@ def place(found: Any, among: Sequence[Any]) -> str:
     """Return where what was found stands: "layer 1", or "layer 1 of the encoder (backwards)".
 
     The network is named where `among`, all that was found, has several; the direction, where a network has both.
-    `found.layer` None is a network as a whole: "encoder (backwards)", or "" where it is the only one.
+    `found.layer` None is a network as a whole: "encoder (backwards)", or "backwards" or "" where it is the only one.
     """
     networks = {each.network: {other.backwards for other in among if other.network == each.network} for each in among}
     name = called(found.network) if len(networks) > 1 else ""
     parts = [name] if found.layer is None else [f"layer {found.layer + 1}" + (f" of the {name}" if name else "")]
+    way = "backwards" if found.backwards else "forwards"
     if len(networks[found.network]) > 1:
-        parts.append("(backwards)" if found.backwards else "(forwards)")
+        parts.append(f"({way})" if any(parts) else way)
     return " ".join(filter(None, parts))
 
 
