@@ -14,8 +14,10 @@ Annotation = Callable[[str], ArrayLike] | ArrayLike
 """A function of the text to one number for each character; or the numbers themselves, one for each symbol."""
 OPENING, CLOSING = "([{", ")]}"
 QUOTES = {"“": 1, "”": 0, "«": 1, "»": 0}
+LONGEST = 64
+"""Backslashes in a row that are looked at."""
 TAB = 8
-"""Columns of a tab."""
+"""Columns from one stop of tabs to the next."""
 
 
 def tracks_of(pieces: Sequence[str], annotations: Mapping[str, Annotation] | None = None) -> dict[str, Track]:
@@ -39,9 +41,9 @@ def tracks(text: str) -> dict[str, Track]:
     """Return what is known without being told, each track one number for each character, that character included.
 
     inside quotes     1 between double quotes, or “ ” or « »; a blank line ends them. Not \\" and '"'.
-    bracket depth     brackets of any kind that are open, outside of quotes and comments.
-    indentation       columns of white space that the line begins with, a tab as 8.
-    position in line  characters since the line began.
+    bracket depth     brackets of any kind that are open, outside of quotes and comments, and not '('.
+    indentation       columns of white space that the line begins with; a tab reaches to the next multiple of 8.
+    position in line  characters since the line began: how long it is so far.
     position in word  letters, digits and _ since the word began; 0 outside.
     inside a comment  1 within /* */, after // and within <!-- -->.
     upper case        1 at a capital letter.
@@ -72,7 +74,7 @@ def _indentation(text: str) -> Track:
         if character == "\n":
             columns, is_leading = 0, True
         elif is_leading and character in " \t":
-            columns += TAB if character == "\t" else 1
+            columns += TAB - columns % TAB if character == "\t" else 1
         else:
             is_leading = False
         found.append(columns)
@@ -94,7 +96,7 @@ def _nesting(text: str) -> tuple[Track, Track, Track]:
             quoted = 1 - quoted
         elif text.startswith("\n\n", max(0, k - 1)):
             quoted = 0
-        elif not quoted:
+        elif not quoted and text[max(0, k - 1) : k + 2] != f"'{character}'":
             depth = max(0, depth + (character in OPENING) - (character in CLOSING))
         found[:, k] = quoted, depth, bool(comment)
     return found[0], found[1], found[2]
@@ -110,7 +112,9 @@ def _comment(text: str, k: int) -> str:
 
 
 def _is_escaped(text: str, k: int) -> bool:
-    return text[max(0, k - 1) : k] == "\\" or text[max(0, k - 1) : k + 2] == "'\"'"
+    """Whether the quote at k is one that begins and ends nothing: \\" (but not \\\\"), or '"'."""
+    before = text[max(0, k - LONGEST) : k]
+    return (len(before) - len(before.rstrip("\\"))) % 2 == 1 or text[max(0, k - 1) : k + 2] == "'\"'"
 
 
 def _called(name: str, function: Callable[[str], ArrayLike], text: str) -> Track:
