@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-RIDGE = 0.01
-"""Added to the variances of units, each of which is 1."""
+RIDGES = (0.01, 0.1, 1.0, 10.0)
+"""Added to the variances of units, each of which is 1: the first where steps are many."""
+MANY = 2
+"""Steps a unit that are many: with fewer, each track has the ridge that foretells the last third of the first half."""
 Half = tuple[Tensor, Tensor]
 """Units (n, U) and tracks (n, K), NaN where a track has no value."""
 
@@ -41,9 +45,19 @@ def _of_tracks(first: Half, second: Half, tracks: Tensor) -> list[float]:
 
 def _weights(x: Tensor, y: Tensor) -> Tensor:
     """Return the weights (U, K) of a ridge regression of y (n, K) on centred x (n, U)."""
-    covariance = x.T @ x / len(x)
-    covariance.diagonal().add_(RIDGE)
-    return torch.linalg.solve(covariance, x.T @ (y - y.mean(0)) / len(x))
+    if len(x) >= MANY * x.shape[1] or len(x) < 3:
+        return _solved(x, y, RIDGES[:1])[0]
+    fitted = 2 * len(x) // 3
+    unseen, truth = x[fitted:], y[fitted:] - y[:fitted].mean(0)
+    best = (unseen @ _solved(x[:fitted], y[:fitted], RIDGES) - truth).square().sum(1).argmin(0)
+    return _solved(x, y, RIDGES)[best, :, torch.arange(len(best))].T
+
+
+def _solved(x: Tensor, y: Tensor, ridges: Sequence[float]) -> Tensor:
+    """Return the weights (R, U, K) of each ridge."""
+    covariance, shared = x.T @ x / len(x), x.T @ (y - y.mean(0)) / len(x)
+    added = torch.eye(len(covariance))
+    return torch.stack([torch.linalg.solve(covariance + ridge * added, shared) for ridge in ridges])
 
 
 def _r(said: Tensor, truth: Tensor) -> float:
