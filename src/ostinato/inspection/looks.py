@@ -34,7 +34,8 @@ class Look:
         """Return the HTML: a table, what it means, and sequences coloured by any unit."""
         rows, heading = self.rows, ""
         if rows is not None:
-            heading = f"<h3>{escape(rows.what.capitalize())}, read by the {escape(called(rows.network))}</h3>\n"
+            reader = "" if rows.network == "recurrent" else f", read by the {called(rows.network)}"
+            heading = f"<h3>{escape(rows.what.capitalize() + reader)}</h3>\n"
         return heading + self._table() + coloured(self.shown, self.found)
 
     def numbers(self) -> dict[str, Any]:
@@ -79,7 +80,8 @@ class Look:
         if not clear:
             return f"No unit follows {what} by itself: no |r| reaches {FOLLOWS} on the half that chose nothing."
         track, unit, r = max(clear, key=lambda each: abs(each[2]))
-        others = f"; {len(clear) - 1} other features have a unit with |r| of {FOLLOWS} or more"
+        many = "1 other feature has" if len(clear) == 2 else f"{len(clear) - 1} other features have"
+        others = f"; {many} a unit with |r| of {FOLLOWS} or more"
         whose = "Clearest of all" if self.rows is None else f"Clearest in {what}"
         return f"{whose}, {unit} follows '{track}' with r = {_signed(r)}{others * (len(clear) > 1)}."
 

@@ -31,7 +31,9 @@ tbody tr { border-top: 1px solid var(--line); } tbody th { font-weight: normal; 
 select, .name { font: inherit; max-width: 100%; }
 .read { white-space: pre-wrap; overflow-wrap: anywhere; font: 14px/1.7 ui-monospace, monospace; max-height: 26rem;
   overflow-y: auto; border: 1px solid var(--line); padding: .5rem; } .read .at { outline: 2px solid var(--ink); }
-.read b { color: var(--quiet); } .next { min-height: 3.2em; white-space: pre-wrap; }
+.read:focus-visible { outline-offset: -2px; } .read b { color: var(--quiet); }
+.read div:not(:only-child) { padding-left: 1.5em; text-indent: -1.5em; }
+.next { min-height: 3.2em; white-space: pre-wrap; }
 .controls:not([hidden]) { display: flex; flex-wrap: wrap; gap: .4rem 1.2rem; } .controls label { max-width: 100%; }
 figcaption { border-left: 3px solid var(--line); padding-left: .8rem; position: sticky; left: 0; }
 @media (max-width: 40rem) { nav li, nav a { display: block; } figure > svg { width: auto; min-width: 35rem; } }
