@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 
 import pytest
+import torch
 
 import ostinato
 from ostinato import ConfigError
@@ -232,6 +233,13 @@ def train(tmp_path):
         ).folder
 
     return trained
+
+
+def test_before_learning_a_model_is_what_training_began_with(train, tmp_path):
+    (tmp_path / "text.txt").write_text(TEXT)
+    subject = open_subject(train(tmp_path / "text.txt", learning_rate=1e-30, weight_decay=0.0, seed=5))
+    begun, fresh = subject.model.state_dict(), subject.fresh.state_dict()
+    assert all(torch.equal(begun[name], fresh[name]) for name in begun)
 
 
 def test_a_model_of_bytes_reads_any_file(train, tmp_path):
