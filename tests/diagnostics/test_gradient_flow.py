@@ -5,11 +5,12 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 import ostinato
 from ostinato.data.lanes import Segment
 from ostinato.data.tasks import TASKS
-from ostinato.diagnostics.flow import Flow, gradient_flow
+from ostinato.diagnostics.flow import Flow, at_ends, gradient_flow
 from ostinato.models.language_model import LanguageModel
 from ostinato.models.sequence_task import SequenceTaskModel
 
@@ -237,3 +238,16 @@ def test_a_horizon_is_where_the_sum_of_medians_is_nearly_whole():
 @pytest.mark.parametrize("rate", [0.9999, 1.0, 1.003])
 def test_what_is_left_of_a_gradient_that_fell_at_once_to_a_millionth_does_not_count_though_it_lasts(rate):
     assert Flow("", None, False, np.concatenate([[1.0, 0.1], 1e-6 * rate ** np.arange(200)])[:, None]).horizon() == 2
+
+
+def test_gradients_on_a_device_are_cut_to_the_last_steps_there():
+    ends = torch.tensor([1, 0])
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        found = at_ends([torch.ones(2, 3, device="cuda"), torch.ones(1, 3, device="cuda")], ends)
+    assert [credit.device.type for credit in found] == ["cuda", "cuda"]
+
+
+def test_gradients_are_cut_to_the_last_step_of_each_row():
+    first, second = at_ends([torch.ones(2, 2), torch.ones(1, 2)], torch.tensor([1, 0]))
+    assert first.tolist() == [[0, 0], [1, 1]]
+    assert second.tolist() == [[1, 1]]

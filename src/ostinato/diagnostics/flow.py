@@ -165,8 +165,7 @@ def _flows(loss: Tensor, taps: list[Tap], bounded: int) -> list[Flow]:
     ends = _last(_by_row([credit.flatten(1).norm(dim=1) for credit in credits]))
     if not (ends >= 0).any():
         return []
-    at_end = [credit * (ends[: len(credit)] == k)[:, None] for k, credit in enumerate(credits)]
-    squares = _squares(outputs, at_end, [tap.steps for tap in taps])
+    squares = _squares(outputs, at_ends(credits, ends), [tap.steps for tap in taps])
     whole: Tensor = sum(squares)  # type: ignore[assignment]
     each = [_backwards(square, ends).sqrt() for square in (whole, *squares)]
     counted = (ends >= 0) & torch.stack([_starts(norms) for norms in each]).all(0)
@@ -183,6 +182,14 @@ def _flows(loss: Tensor, taps: list[Tap], bounded: int) -> list[Flow]:
         Flow(first.network, layer, first.backwards, kept(norms), None if steps is None else kept(steps))
         for layer, norms, steps in zip(names, each, stretches, strict=True)
     ]
+
+
+def at_ends(credits: Sequence[Tensor], ends: Tensor) -> list[Tensor]:
+    """Return the gradients (B, O) by the outputs of each step, zero but in rows whose last step (B,) it is.
+
+    Where they are on a device, `ends` still is on the CPU.
+    """
+    return [credit * (ends[: len(credit)] == k)[:, None].to(credit.device) for k, credit in enumerate(credits)]
 
 
 def _stretches(tap: Tap, ends: Tensor, rows: Tensor) -> Tensor | None:

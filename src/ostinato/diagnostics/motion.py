@@ -194,7 +194,9 @@ def _held(tap: Tap, held: str, starts: NDArray[np.float64]) -> Visit:
     dt = None if dt is None else dt.expand(count)
     step_at = given.bound.over(x.expand(count, -1).contiguous(), dt, [count])
     state = pytree.tree_map(lambda leaf: leaf[:1].expand(count, *leaf.shape[1:]).contiguous(), step.before)
-    return Visit(torch.from_numpy(starts), lambda vectors: flat(step_at(0, like(state, vectors))[1]).double())
+    return Visit(
+        torch.from_numpy(starts).to(x.device), lambda vectors: flat(step_at(0, like(state, vectors))[1]).double()
+    )
 
 
 @torch.no_grad()
@@ -205,8 +207,8 @@ def _search(found: Visit) -> tuple[Tensor, Tensor]:
     """
     here = found.vectors
     rest = found.move(here) - here
-    damping = torch.ones(len(here), 1, 1, dtype=here.dtype)
-    eye = torch.eye(here.shape[1], dtype=here.dtype)
+    damping = here.new_ones(len(here), 1, 1)
+    eye = torch.eye(here.shape[1], dtype=here.dtype, device=here.device)
     for _ in range(ROUNDS):
         slope = jacobian(Visit(here, found.move)) - eye
         back = slope.mT
@@ -235,5 +237,5 @@ def _point(found: Visit, ends: Tensor, speeds: Tensor, group: list[int]) -> Rest
     slopes = jacobian(Visit(ends, found.move))
     first = group[0]
     speed = float(speeds[first])
-    eigenvalues = np.linalg.eigvals(slopes[first].numpy()) + 0j
-    return RestingPoint(ends[first].numpy(), speed, speed <= RESTS, eigenvalues, len(group))
+    eigenvalues = np.linalg.eigvals(slopes[first].cpu().numpy()) + 0j
+    return RestingPoint(ends[first].cpu().numpy(), speed, speed <= RESTS, eigenvalues, len(group))

@@ -132,7 +132,7 @@ def _maker(program: Program, value: str) -> str:
 
 
 def _quantity(name: str, made_by: str, found: Tensor) -> Quantity:
-    found = found.to(torch.promote_types(found.dtype, torch.float32))
+    found = found.to("cpu", torch.promote_types(found.dtype, torch.float32))
     finite = found.isfinite()
     known = found.where(finite, 0.0)
     inside = found.flatten() if bool(finite.all()) else found[finite]
@@ -175,4 +175,4 @@ def _kept(rule: Keeping, known: Mapping[str, Tensor]) -> Kept:
         for factor in path:
             product = product * (known[factor] if isinstance(factor, str) else factor)
         share = share + product
-    return Kept(rule.state, rule.names, share.double().mean(0).numpy())
+    return Kept(rule.state, rule.names, share.double().mean(0).cpu().numpy())

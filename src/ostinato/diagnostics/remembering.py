@@ -126,11 +126,11 @@ def _asked(inputs: Tensor, delays: int) -> Tensor:
 
 def _states(layer: Recurrent, inputs: Tensor) -> Tensor:
     """Return 1 and the states of all layers after every step, (T, B, 1 + n), of inputs (T, B, D)."""
-    kind = next((p.dtype for p in layer.parameters() if p.is_floating_point()), inputs.dtype)
-    one_more = torch.cat([inputs, inputs[:1]]).to(kind)  # states are kept before each step
+    like = next((p for p in layer.parameters() if p.is_floating_point()), inputs)
+    one_more = torch.cat([inputs, inputs[:1]]).to(like)  # states are kept before each step
     taps = visited("memory_capacity", layer, one_more.transpose(0, 1) if layer.batch_first else one_more)
     each = [torch.stack([flat(step.before) for step in tap.steps[1:]]) for tap in taps]
-    states = torch.cat([torch.ones_like(each[0][..., :1]), *each], 2).double()
+    states = torch.cat([torch.ones_like(each[0][..., :1]), *each], 2).double().cpu()
     if not states.isfinite().all():
         got = "a state is not finite"
         raise ConfigError("memory_capacity", got, "States are finite numbers", "Pass a smaller scale, or fewer steps")
