@@ -133,6 +133,23 @@ def test_a_model_without_recurrence_is_refused():
         units(Straight(), symbols_of(text_of(400)), list(text_of(400)))
 
 
+def test_a_model_that_reads_no_text_is_refused():
+    with pytest.raises(ostinato.ConfigError, match=r"units: a Linear has no `read\(segment, state\)`"):
+        units(torch.nn.Linear(2, 2), np.zeros(300, int), ["a"] * 300)
+
+
+def test_pieces_of_another_count_than_symbols_are_refused():
+    with pytest.raises(ostinato.ConfigError, match="units: 10 pieces of text, of 300 symbols"):
+        units(LanguageModel(4, "gru", hidden_size=3), np.zeros(300, int), ["a"] * 10)
+
+
+@pytest.mark.parametrize("form", [list, torch.tensor])
+def test_symbols_may_be_a_list_or_a_tensor(form):
+    text, model = text_of(400), LanguageModel(128, "gru", hidden_size=3)
+    symbols = [ord(character) for character in text]
+    assert (units(model, form(symbols), text).chosen == units(model, np.array(symbols), text).chosen).all()
+
+
 def test_the_model_is_left_as_it_was():
     model = LanguageModel(len(LETTERS), "lstm", hidden_size=4, dropout=0.5)
     before, text = torch.get_rng_state(), text_of(400)

@@ -72,3 +72,9 @@ def test_annotations_are_functions_of_the_text_or_numbers_of_its_symbols():
 def test_annotations_of_another_length_are_refused(given):
     with pytest.raises(ostinato.ConfigError, match=r"annotation 'mine'.*3 (symbols|characters)"):
         tracks_of(["a", "b", "c"], {"mine": given})
+
+
+@pytest.mark.parametrize("given", ["abc", ["a", "b", "c"], lambda text: list(text), [[1], [2, 3]], {"a": 1}])
+def test_annotations_that_are_no_numbers_are_refused(given):
+    with pytest.raises(ostinato.ConfigError, match="annotation 'mine': no numbers"):
+        tracks_of(["a", "b", "c"], {"mine": given})

@@ -94,8 +94,16 @@ def units(
     boundary     the symbol that starts a document, where states begin anew.
 
     The text is read in lanes side by side, on the eager engine and in evaluation mode; the model is left as it was.
-    Raises DataError for a text that is too short, ConfigError for a model without recurrence.
+    Raises DataError for a text that is too short, ConfigError for a model that reads none or has no recurrence, and for
+    another count of pieces than of symbols.
     """
+    symbols = np.asarray(symbols)
+    if not hasattr(model, "read"):
+        got, possible = f"a {type(model).__name__} has no `read(segment, state)`", "A language model has one"
+        raise ConfigError("units", got, possible, "Pass such a model")
+    if len(pieces) != len(symbols):
+        got = f"{len(pieces)} pieces of text, of {len(symbols)} symbols"
+        raise ConfigError("units", got, "Each symbol has a piece, which may be empty")
     if len(symbols) < FEWEST:
         raise DataError("units", f"{len(symbols)} symbols", f"Possible: {FEWEST} or more", "Give a longer text")
     wanted = tracks_of(pieces, annotations)

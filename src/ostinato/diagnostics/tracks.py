@@ -122,9 +122,13 @@ def _called(name: str, function: Callable[[str], ArrayLike], text: str) -> Track
 
 
 def as_track(name: str, values: ArrayLike, length: int, of: str = "symbols") -> Track:
-    """Return the numbers of an annotation (length,). Raises ConfigError for another count of them."""
-    found = np.asarray(values, float)
+    """Return the numbers of an annotation (length,). Raises ConfigError for another count, and for what are none."""
+    where, possible = f"annotation '{name}'", f"One number for each of the {length} {of} that are read"
+    try:
+        found = np.asarray(values, float)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(where, f"no numbers ({error})", possible, "Write nan where there is none") from None
     if found.shape != (length,):
         got = f"{len(found)} numbers" if found.ndim == 1 else f"an array of shape {found.shape}"
-        raise ConfigError(f"annotation '{name}'", got, f"One number for each of the {length} {of} that are read")
+        raise ConfigError(where, got, possible)
     return found
