@@ -75,6 +75,27 @@ CONTRASTS = """() => {
 }"""
 
 
+ON_COLOUR = """() => {
+    const parts = text => text.match(/[\\d.]+/g).map(Number);
+    const light = rgb => rgb.map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, v, k) => sum + v * [0.2126, 0.7152, 0.0722][k], 0);
+    const {backgroundColor, color} = getComputedStyle(document.body), ground = parts(backgroundColor);
+    const ink = light(parts(color).slice(0, 3));
+    return [...document.querySelectorAll(".read span")].map(span => {
+        const [r, g, b, opacity = 1] = parts(getComputedStyle(span).backgroundColor);
+        const seen = light([r, g, b].map((v, k) => opacity * v + (1 - opacity) * ground[k]));
+        return (Math.max(ink, seen) + 0.05) / (Math.min(ink, seen) + 0.05);
+    });
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_coloured_words_are_read(opened, scheme):
+    contrasts = opened(scheme).page.evaluate(ON_COLOUR)
+    assert min(contrasts) >= 4.5  # WCAG 2.2, 1.4.3
+    assert max(contrasts) > 1.5 * min(contrasts)  # some are coloured
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_words_stand_out_from_the_ground(opened, scheme):
     contrasts = opened(scheme).page.evaluate(CONTRASTS)

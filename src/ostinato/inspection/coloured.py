@@ -21,6 +21,8 @@ STATIC = 3
 """Units that are shown where there is no JavaScript."""
 STRONGEST = 127
 """Strengths of colour, of either sign."""
+DEEPEST = 0.65
+"""Opacity of the strongest colour: words are read on it in light and dark (WCAG 2.2, 1.4.3)."""
 SCALE = 10_000
 """By what correlations are multiplied, so that two bytes hold one."""
 BYTES, FEWEST = 1_500_000, 200
@@ -139,7 +141,7 @@ def visible(piece: str) -> str:
 
 def _style(strength: int) -> str:
     colour = "224,123,57" if strength > 0 else "59,130,196"
-    return f"background:rgba({colour},{abs(strength) / STRONGEST:.2f})"
+    return f"background:rgba({colour},{DEEPEST * abs(strength) / STRONGEST:.2f})"
 
 
 def _data(shown: Coloured, found: Units, kept: NDArray[np.integer], colours: NDArray[np.int8]) -> str:

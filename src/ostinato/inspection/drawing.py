@@ -30,6 +30,7 @@ def picture(
     svg = _saved(fill, size, "svg", INK, GROUND).decode()
     svg = re.sub(r"<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>", "", svg, flags=re.S)
     svg = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", svg)  # several pictures stand on a page
+    svg = re.sub(r"<[^>]+>", lambda tag: re.sub(r"(\.\d\d)\d+", r"\1", tag[0]), svg)  # a hundredth of a point is enough
     svg = svg.replace(INK, "currentColor").replace(GROUND, "var(--ground)")
     return Picture(name, svg.strip(), _saved(fill, size, "png", "black", "white"), alt, caption)
 

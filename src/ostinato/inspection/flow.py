@@ -17,6 +17,8 @@ from ostinato.inspection.words import steps as _steps
 
 FLOOR = 1e-8
 """Shares of the gradient below it are not drawn."""
+STEADY = 0.005
+"""By how much a rate may be off 1 for a gradient that neither fades nor grows."""
 HIGHEST = 10.0
 """A bound above it is not drawn, unless the gradient is."""
 BOUNDED = 8
@@ -94,7 +96,7 @@ def _picture(way: _Way) -> Picture:
     where = place(whole, way.wholes)
     alt = f"Share of the gradient that is left against steps back{f', {where}' if where else ''}."
     words = [f"{begun(where)}: {in_words(whole)}" if where else in_words(whole)]
-    words += [] if fresh is None else [f"Before learning 99 % lay within {_briefly(fresh)}."]
+    words += [] if fresh is None else [f"Before learning it reached {_briefly(fresh)} back."]
     words.append(bound_in_words(top, way.subject.rows, len(layers), _allowed(way.subject, top)))
     return picture(stem("gradient-flow", whole), fill, alt=alt, caption=" ".join(words))
 
@@ -127,6 +129,8 @@ def in_words(flow: Flow) -> str:
     rate = flow.rate()
     if flow.horizon() is None or _explodes(flow) or not math.isfinite(rate):
         return _reach(flow)
+    if abs(rate - 1) < STEADY:
+        return f"{_reach(flow)} What is left further back stays as it is."
     half = f", which halves it every {_steps(math.log(0.5) / math.log(rate))}" if 0 < rate < 1 else ""
     return f"{_reach(flow)} Further back each step leaves {share(rate)} of it{half}."
 

@@ -11,7 +11,7 @@ from ostinato.diagnostics.motion import Motion, RestingPoint, fixed_points, traj
 from ostinato.inspection.drawing import COLOURS, picture, stem
 from ostinato.inspection.section import Picture, Section
 from ostinato.inspection.subject import Subject
-from ostinato.inspection.words import begun, place
+from ostinato.inspection.words import begun, place, share
 
 ROWS, DRAWN, STARTS = 8, 3, 16
 """Rows whose states are seen, those drawn as paths, and states that a search for resting points starts from."""
@@ -30,7 +30,7 @@ def section(subject: Subject) -> Section:
     motions = trajectories(subject.model, batch)
     points = [_points(subject, batch, motion) for motion in motions]
     pairs = list(zip(motions, points, strict=True))
-    said = [f"{begun(place(motion, motions))}: {_spread(motion)}" for motion in motions]
+    said = [f"{begun(place(motion, motions))}: {_held(motion)}." for motion in motions]
     return Section(
         TITLE,
         QUESTION,
@@ -61,7 +61,7 @@ def _picture(motion: Motion, points: list[RestingPoint] | None, where: str, rows
         for mark, name, wanted in _kinds(points or []):
             axes.plot(*motion.seen(np.stack([p.state for p in wanted])).T, mark, ms=8, mec="black", label=name)
         shares = motion.explained
-        axes.set(xlabel=f"first direction ({shares[0]:.0%})", ylabel=f"second direction ({shares[1]:.0%})")
+        axes.set(xlabel=f"first direction ({share(shares[0])})", ylabel=f"second direction ({share(shares[1])})")
         axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5))
 
     caption = f"{begun(where)}: {_spread(motion)} {in_words(points)}"
@@ -79,11 +79,14 @@ def _kinds(points: list[RestingPoint]) -> list[tuple[str, str, list[RestingPoint
 
 
 def _spread(motion: Motion) -> str:
-    share = float(motion.explained.sum())
-    if share == 0:
-        return "its states are all the same."
-    size = motion.states.shape[2]
-    return f"two of {size} directions hold {share:.0%} of how states differ; what else they tell is not seen here."
+    return f"{_held(motion)}; what else they tell is not seen here."
+
+
+def _held(motion: Motion) -> str:
+    held = float(motion.explained.sum())
+    if held == 0:
+        return "its states are all the same"
+    return f"two of {motion.states.shape[2]} directions hold {share(held)} of how states differ"
 
 
 def in_words(points: list[RestingPoint] | None) -> str:

@@ -17,7 +17,7 @@ for (const root of document.querySelectorAll(".reader")) {
     const n = spans.length, u = +unit.value;
     const values = follow.value === "loss" ? loss : states.subarray(u * n, (u + 1) * n);
     values.forEach((v, k) => {
-      spans[k].style.background = `rgba(${v > 0 ? "224,123,57" : "59,130,196"},${Math.abs(v) / 127})`;
+      spans[k].style.background = `rgba(${v > 0 ? "224,123,57" : "59,130,196"},${0.65 * Math.abs(v) / 127})`;
     });
     next.textContent = `Coloured by ${follow.value === "loss" ? "the loss" : unit.selectedOptions[0].text}.`;
   };

@@ -12,7 +12,7 @@ from ostinato.diagnostics.lyapunov import Exponents, lyapunov
 from ostinato.inspection.drawing import COLOURS, picture, stem
 from ostinato.inspection.section import Picture, Section
 from ostinato.inspection.subject import Subject
-from ostinato.inspection.words import begun, number, place, steps
+from ostinato.inspection.words import begun, listed, number, place, steps
 
 LOOKED_AT, JACOBIANS = 2, 4
 """Rows of the data, and steps of each, whose Jacobians are computed."""
@@ -37,7 +37,7 @@ def section(subject: Subject) -> Section:
         TITLE,
         QUESTION,
         (*drawn, _exponents(exponents, subject.rows)),
-        summary=" ".join(in_words(found, place(found, exponents), subject.rows, briefly=True) for found in exponents),
+        summary=_summary(exponents, subject.rows),
         data={"layers": [_numbers(spectrum, found) for spectrum, found in pairs]},
     )
 
@@ -129,8 +129,24 @@ def in_words(found: Exponents, where: str, rows: str, briefly: bool = False) -> 
         return f"{layer} neither parts nor joins states that differ a little, as far as can be told{value}."
     if leading > 0:
         return f"{layer} is chaotic along these {rows}: states that differ a little come apart{value}."
-    halves = math.log(2) / -leading
-    return f"{layer} forgets: a small difference between two states halves every {steps(halves)}{value}."
+    return f"{layer} forgets: a small difference between two states halves every {steps(_halves(found))}{value}."
+
+
+def _summary(exponents: list[Exponents], rows: str) -> str:
+    """Return how fast differences fade, layer by layer; where not all fade, what each layer does."""
+    if all(_fades(found) for found in exponents):
+        each = [f"{steps(_halves(found))} in {place(found, exponents)}" for found in exponents]
+        return f"A small difference between two states halves every {listed(each)}."
+    return " ".join(in_words(found, place(found, exponents), rows, briefly=True) for found in exponents)
+
+
+def _fades(found: Exponents) -> bool:
+    leading, error = float(found.values[0]), float(np.nan_to_num(found.error[0]))
+    return math.isfinite(leading) and leading < -2 * error
+
+
+def _halves(found: Exponents) -> float:
+    return math.log(2) / -float(found.values[0])
 
 
 def _numbers(spectrum: Spectrum, found: Exponents) -> dict[str, Any]:
