@@ -1,6 +1,7 @@
 """The gradient horizon while a model learns: shown, kept, warned of, and without effect on what is learned."""
 
 import json
+import re
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from ostinato.models.language_model import LanguageModel
 from ostinato.training import horizon
 from ostinato.training.config import Training
 from ostinato.training.horizon import Horizon, Probe, measured
+from ostinato.training.sequence_task import train_task
 
 TEXT = "to be or not to be that is the question " * 200
 
@@ -82,6 +84,11 @@ def test_a_run_shows_and_keeps_the_horizon(text, tmp_path, capfd):
     shown = capfd.readouterr().out
     assert " horizon " in shown
     assert f" {lines[0]['gradient_horizon']} " in shown
+
+
+def test_the_end_of_a_run_says_how_far_gradients_reach_then_and_as_it_began(tmp_path):
+    outcome = train_task("adding", length=30, out=tmp_path / "run", steps=3, validate_every=3, progress=False)
+    assert re.fullmatch(r">?\d+ steps \(>?\d+ at step 0\)", outcome.horizon)
 
 
 def test_what_is_learned_does_not_depend_on_it(text, tmp_path):

@@ -27,6 +27,6 @@ def run(arguments: list[str], program: str) -> int:
     verdict = "solved" if outcome.solved else "not solved"
     scores = of_a_task(outcome.metrics) if outcome.metrics else "no validation"
     reached = f"{verdict} after {sequences:,} sequences ({outcome.step:,} steps): {scores}"
-    horizon = f"; gradient horizon {outcome.horizon} steps" if outcome.horizon else ""
+    horizon = f"; gradient horizon {outcome.horizon}" if outcome.horizon else ""
     print_beside_published(settings, reached + horizon)
     return 0

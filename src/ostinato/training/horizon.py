@@ -66,6 +66,7 @@ class Probe:
         self.training, self._lanes, self._say = training, lanes, say
         self.is_on = training.gradient_horizon and not training.compile and _is_recurrent(model)
         self.horizon: Horizon | None = None
+        self._earliest: Horizon | None = None
         self._batch: Any = None
         self._before: Horizon | None = None
         self._first: float | None = None
@@ -85,16 +86,19 @@ class Probe:
             self.horizon = None
             self._say(f"note    the gradient horizon is not measured: {str(error).splitlines()[0]}")
         self.is_on = self.horizon is not None
+        self._earliest = self._earliest or self.horizon
         self._warn()
         cost = time.monotonic() - began
         self._spent += cost
         self._rests_until = self._first + (self._spent + 2 * cost) / SHARE  # the next one's, and the last one's
 
     def last(self, model: nn.Module, step: int, device: torch.device) -> str:
-        """Measure once more, at the end, and return the horizon as it is shown; nothing where none is measured."""
+        """Measure once more, at the end, and return in words the horizon then and as the run began; "" without one."""
         self._rests_until = 0.0
         self.look(model, step, device)
-        return self.shown() or ""
+        if not self.is_on or self._earliest is None:
+            return ""
+        return f"{self.horizon} steps ({self._earliest} at step {self._earliest.step})"
 
     def shown(self) -> str | None:
         """Return the horizon as the progress line has it; None where none is measured."""

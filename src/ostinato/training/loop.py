@@ -83,6 +83,7 @@ class Loop:
         """Train to the last step, or until a signal asks to stop; the state is saved either way."""
         self._began = self._read_at = self._saved_at = time.monotonic()
         self.processes.begin_alike(self.model)
+        self.probe.look(self._bare(), self.counters.step, self.device)
         self.model.train()
         asked = 0
         with StopRequest() as request:
@@ -126,8 +127,7 @@ class Loop:
         state = self.processes.gathered(self.state)
         if self.processes.is_first:
             checkpoint.save(self.folder.last, self._bare(), self.stepping, state, self.device, facts, self.folder.kind)
-        self._last_saved_step = self.counters.step
-        self._saved_at = time.monotonic()
+        self._last_saved_step, self._saved_at = self.counters.step, time.monotonic()
 
     def _windows(self) -> Iterator[Window]:
         """Yield windows from where the counters stand, reading after reading, each from no state."""

@@ -119,4 +119,5 @@ class Outcome:
     reached: str = ""
     """These in words."""
     horizon: str = ""
-    """Within how many steps back 99 % of a gradient lies at the end; empty where that is not measured."""
+    """Within how many steps back 99 % of a gradient lies at the end, and as the run began; empty where that is not
+    measured."""
