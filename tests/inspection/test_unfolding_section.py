@@ -22,7 +22,7 @@ def test_layers_that_are_drawn_alike_are_drawn_once_above_each_other():
     found = drawn(recurrent=ostinato.Recurrent("lstm", 8, 8, num_layers=3))
     assert starts(found) == ["3 layers of lstm"]
     assert [picture.name for picture in found.pictures] == ["unfolding-recurrent"]
-    assert "numbers of each layer are used at every step" in found.pictures[0].caption
+    assert "are used at every step, by each layer and direction its own." in found.pictures[0].caption
 
 
 def test_layers_of_other_sizes_have_drawings_of_their_own():
@@ -36,15 +36,23 @@ def test_layers_of_other_sizes_have_drawings_of_their_own():
 def test_two_directions_of_a_cell_are_drawn_once():
     found = drawn(recurrent=ostinato.Recurrent("gru", 8, 8, bidirectional=True))
     assert starts(found) == ["One layer of gru, in both directions"]
-    assert "numbers of each direction are used" in found.pictures[0].caption
+    assert found.pictures[0].svg.count("→") > 0
 
 
 def test_networks_of_other_cells_are_drawn_each_and_equal_ones_once():
     gru, other = (ostinato.Recurrent("gru", 4, 4) for _ in range(2))
     found = drawn(encoder=gru, decoder=other, last=ostinato.Recurrent("lstm", 4, 4))
-    assert starts(found) == ["Encoder and decoder: one layer of gru", "Last: one layer of lstm"]
+    assert starts(found) == ["Encoder: one layer of gru; decoder: one layer of gru", "Last: one layer of lstm"]
     assert found.summary == "Encoder: one layer of gru. Decoder: one layer of gru. Last: one layer of lstm."
     assert len(found.data["networks"]) == 3
+
+
+def test_equal_cells_of_networks_of_other_forms_are_drawn_once_as_of_the_first():
+    both, one = ostinato.Recurrent("gru", 4, 4, bidirectional=True), ostinato.Recurrent("gru", 4, 4)
+    (picture,) = drawn(encoder=both, decoder=one).pictures
+    assert picture.caption.startswith("Encoder: one layer of gru, in both directions; decoder: one layer of gru. From")
+    assert picture.caption.endswith("Its first three steps are drawn as of the encoder.")
+    assert "←" in picture.svg
 
 
 @pytest.mark.parametrize("cell", ["h' = tanh(W @ x + U @ h)", "clockwork"])

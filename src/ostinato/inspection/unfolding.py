@@ -32,15 +32,15 @@ class Layers(NamedTuple):
     both_ways: bool
     cell: Cell
     """That of the first."""
-    drawn: str
-    """As SVG."""
+    step: str
+    """The drawing of the cell alone, which equal cells share."""
 
 
 def section(subject: Subject) -> Section:
     """Draw each cell of the model once, however many layers have it, with these layers over their first steps."""
     found = networks(subject.model)
     drawn = [layers for name, network in found.items() for layers in _drawn_alike(name, network)]
-    alike = {each.drawn: [other for other in drawn if other.drawn == each.drawn] for each in drawn}
+    alike = {each.step: [other for other in drawn if other.step == each.step] for each in drawn}
     return Section(
         "Unfolding",
         "A recurrent network does the same at every step. What is it, and what goes from one step to the next? W @ "
@@ -66,31 +66,32 @@ def _drawn_alike(name: str, network: Recurrent | Cell) -> Iterator[Layers]:
     cells: list[Cell] = [network] if isinstance(network, Cell) else [layer[0] for layer in network.layers]  # type: ignore[index]
     both_ways = isinstance(network, Recurrent) and network.bidirectional
     first = 0
-    for _, group in groupby(cells, lambda cell: unfolding(cell, name=_name(cell))):
+    for step, group in groupby(cells, lambda cell: unfolding(cell, name=_name(cell))):
         cell, *others = group
-        count = 1 + len(others)
-        drawn = unfolding(cell, name=_name(cell), layers=count, both_ways=both_ways)
-        yield Layers(name, first, count, len(cells), both_ways, cell, drawn)
-        first += count
+        yield Layers(name, first, 1 + len(others), len(cells), both_ways, cell, step)
+        first += 1 + len(others)
 
 
 def _picture(group: Sequence[Layers], networks: int) -> Picture:
-    """Draw layers that are drawn alike, once; `networks` is how many the model has."""
-    layers = group[0]
-    said = Description(layers.cell)
+    """Draw layers of equal cells, once; `networks` is how many the model has."""
+    shown = group[0]
+    said, name = Description(shown.cell), _name(shown.cell)
+    drawn = unfolding(shown.cell, name=name, layers=shown.count, both_ways=shown.both_ways)
     states = listed(f"{state} ({' × '.join(map(str, shape))})" for state, shape in said.states.items())
-    form = _layers(_name(layers.cell), layers.count, layers.both_ways)
-    where = [words for each in group if (words := _where(each, networks > 1))]
-    each = " of each layer and direction" if layers.count > 1 and layers.both_ways else " of each layer"
-    each = each if layers.count > 1 else " of each direction" if layers.both_ways else ""
+    forms = [_layers(name, layers.count, layers.both_ways) for layers in group]
+    places = [_where(layers, networks > 1) for layers in group]
+    stands = "; ".join(f"{where}: {form}" if where else form for where, form in zip(places, forms, strict=True))
+    several = len(group) > 1 or shown.count > 1 or shown.both_ways
     caption = (
-        f"{begun(f'{listed(where)}: {form}' if where else form)}. From each step to the next go {states}, along the "
-        f"blue edges. The same {said.trained:,} numbers{each} are used at every step."
+        f"{begun(stands)}. From each step to the next go {states}, along the blue edges. The same {said.trained:,} "
+        f"numbers are used at every step{', by each layer and direction its own' if several else ''}."
     )
+    if len(set(forms)) > 1:
+        caption += f" Its first three steps are drawn as of the {called(shown.network)}."
     if said.definition is None:
         caption += " Its step is not written as equations, so only the steps are drawn."
-    alt = f"Computational graph of {form}, and its first three steps"
-    return Picture(_stem(layers), layers.drawn, None, alt, caption, is_wide=True)
+    alt = f"Computational graph of {stands}, and its first three steps"
+    return Picture(_stem(shown), drawn, None, alt, caption, is_wide=True)
 
 
 def _where(layers: Layers, is_named: bool) -> str:
