@@ -10,8 +10,13 @@ from tests.tones import write_manifest
 import ostinato
 from ostinato.cli.main import main
 from ostinato.inspection import flow
-from ostinato.inspection.subject import open_subject, spread
+from ostinato.inspection.subject import DRAWN, open_subject, spread
+from ostinato.training.config import Reservoir, ReservoirRun, Series
 from ostinato.training.opening import OPENERS
+from ostinato.training.progress import Silent
+from ostinato.training.reservoir import build_model
+from ostinato.training.reservoir import train as fit_reservoir
+from ostinato.training.run_folder import RunFolder, load_best
 from ostinato.training.sequence_task import train_task
 
 SMALL = {"hidden_size": 6, "batch_size": 8, "steps": 2, "threads": 1, "progress": False}
@@ -62,14 +67,28 @@ def a_task(folder):
     train_task("adding", out=folder / "run", length=20, test_sequences=8, **SMALL)
 
 
+def a_reservoir(folder):
+    fit_reservoir(
+        ReservoirRun(Series("memory-capacity", 200, 50), Reservoir(hidden_size=20), out=folder / "run"), Silent()
+    )
+
+
 MAKERS = {
     "classifier": a_classifier, "tagger": a_tagger, "forecaster": a_forecaster, "translator": a_translator,
     "captioner": a_captioner, "transcriber": a_transcriber, "task": a_task,
+    "reservoir": a_reservoir,
 }  # fmt: skip
 
 
 def test_no_kind_is_missing():
-    assert set(MAKERS) | {"language-model"} == set(OPENERS) | {"task"}
+    assert set(MAKERS) | {"language-model"} == set(OPENERS) | set(DRAWN)
+
+
+READ = (
+    "it is validated with",
+    "3 sequences of 20 steps of the task adding",
+    "3 series of 30 steps, memory-capacity, that its readout was not fitted on",
+)
 
 
 @pytest.fixture(scope="module", params=MAKERS)
@@ -83,7 +102,7 @@ def inspected(request, tmp_path_factory):
 
 def test_a_run_of_each_kind_has_a_page_with_every_section(inspected):
     page = (inspected / "inspect" / "index.html").read_text()
-    assert "it is validated with" in page or "3 sequences of 20 steps of the task adding" in page
+    assert any(words in page for words in READ)
     for title in ("gradient-flow", "spectra", "state-response", "gates-and-saturation", "state-in-motion", "unfolding"):
         assert "<svg" in page.partition(f'<section id="{title}"')[2].partition("</section>")[0], title
 
@@ -206,10 +225,25 @@ def test_annotations_are_refused_where_no_symbols_are_read(tmp_path, capsys):
     assert "language models" in said
 
 
-def test_a_task_draws_its_own_sequences(tmp_path, capsys):
-    a_task(tmp_path)
+@pytest.mark.parametrize("kind", DRAWN)
+def test_what_is_drawn_for_a_run_is_read_from_no_file(kind, tmp_path, capsys):
+    MAKERS[kind](tmp_path)
     assert main(["inspect", str(tmp_path / "run"), "--data", "texts.csv"]) == 2
-    assert "A task draws its own sequences" in capsys.readouterr().err
+    assert f"{DRAWN[kind]} are drawn for it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("series", ["mackey-glass", "memory-capacity"])
+def test_the_loss_of_a_reservoir_is_the_error_of_its_readout(series, tmp_path):
+    run = ReservoirRun(Series(series, 200, 50), Reservoir(hidden_size=20), out=tmp_path / "run")
+    fit_reservoir(run, Silent())
+    subject = open_subject(tmp_path / "run", rows=2, steps=40)
+    model = build_model(run)
+    load_best(RunFolder(tmp_path / "run", ReservoirRun()), model)
+    said, _ = model(subject.batch.inputs)
+    loss, count, _ = subject.model.loss(subject.batch)
+    assert loss.item() / count == pytest.approx((said - subject.batch.targets).square().mean().item())
+    assert subject.fresh is None
+    assert "Nothing was learned by it" in flow.section(subject).pictures[0].caption
 
 
 def test_a_model_without_recurrence_is_refused(tmp_path, capsys):

@@ -96,6 +96,7 @@ def _picture(way: _Way) -> Picture:
     where = place(whole, way.wholes)
     alt = f"Share of the gradient that is left against steps back{f', {where}' if where else ''}."
     words = [f"{begun(where)}: {in_words(whole)}" if where else in_words(whole)]
+    words += [] if way.subject.fresh is not None else ["Nothing was learned by it: a readout was solved for."]
     words += [] if fresh is None else [f"Before learning it reached {_briefly(fresh)} back."]
     words.append(bound_in_words(top, way.subject.rows, len(layers), _allowed(way.subject, top)))
     return picture(stem("gradient-flow", whole), fill, alt=alt, caption=" ".join(words))

@@ -18,11 +18,14 @@ from ostinato._errors import ConfigError, DataError, RunError
 from ostinato.data.lanes import Segment
 from ostinato.data.streams import TokenStream
 from ostinato.diagnostics.tracks import Annotation, as_track
+from ostinato.inspection.driven import Driven
 from ostinato.layers.recurrent import Recurrent
-from ostinato.training.config import TaskRun
+from ostinato.training.config import ReservoirRun, TaskRun
 from ostinato.training.finite import is_finite
 from ostinato.training.gradient.rows import rows_of
 from ostinato.training.opening import kind_of, load, written_kind
+from ostinato.training.reservoir import build_model as build_reservoir
+from ostinato.training.reservoir import other_series
 from ostinato.training.run_folder import RunFolder, load_best
 from ostinato.training.sequence_task import OTHER_SEED
 from ostinato.training.sequence_task import build_model as build_task_model
@@ -33,6 +36,8 @@ ROWS, STEPS = 32, 256
 FEWEST = 8
 """Steps of a window at least."""
 LANGUAGE_MODEL = "language-model"
+DRAWN = {"task": "Sequences", "reservoir": "Series"}
+"""Kinds of runs that read no file, and what they read."""
 SYMBOLS = 100_000
 """Of a text, at most so many are read."""
 
@@ -44,8 +49,8 @@ class Subject:
     name: str
     kind: str
     model: nn.Module
-    fresh: nn.Module
-    """The same at the start of its training."""
+    fresh: nn.Module | None
+    """The same at the start of its training; None of what is not trained."""
     batch: Any
     """What `model.loss` takes: rows side by side."""
     read: str
@@ -121,14 +126,17 @@ def _annotated(subject: Subject, annotations: Mapping[str, Annotation]) -> Subje
 
 def _opened(run: Path, text: str | None, data: Path | None, steps: int, rows: int) -> Subject:
     kind = written_kind(run)
+    is_drawn = kind in tuple(DRAWN)  # which may be no name
     if kind != LANGUAGE_MODEL and text is not None:
         possible = "A text alone is read by language models"
-        advice = "Leave it out" if kind == "task" else "Name a file such as it learned from as `data`"
+        advice = "Leave it out" if is_drawn else "Name a file such as it learned from as `data`"
         raise ConfigError("text", f"of a run of kind {kind!r}", possible, advice)
-    if kind == "task" and data is not None:
-        raise ConfigError("data", "of a run of kind 'task'", "A task draws its own sequences", "Leave it out")
+    if is_drawn and data is not None:
+        raise ConfigError("data", f"of a run of kind {kind!r}", f"{DRAWN[kind]} are drawn for it", "Leave it out")
     if kind == "task":
         return _of_task(run, rows)
+    if kind == "reservoir":
+        return _of_reservoir(run, steps, rows)
     if kind_of(run) != LANGUAGE_MODEL:
         return _of_sequences(run, kind, data, steps, rows)
     trained = load(run)
@@ -153,6 +161,18 @@ def _of_task(run: Path, rows: int) -> Subject:
     batch = more(rows)
     read = f"{rows} sequences of {len(batch.inputs)} steps of the task {settings.task.task}"
     return Subject(run.name, "model of a task", model, fresh, batch, read, None, more)
+
+
+def _of_reservoir(run: Path, steps: int, rows: int) -> Subject:
+    """Open a run of `train reservoir`, and series that its readout was not fitted on."""
+    folder = RunFolder(run, ReservoirRun())
+    settings = folder.read_config()
+    with torch.random.fork_rng():
+        model = build_reservoir(settings)
+    load_best(folder, model)
+    more = partial(other_series, settings, model, steps)
+    read = f"{rows} series of {steps} steps, {settings.series.series}, that its readout was not fitted on"
+    return Subject(run.name, "reservoir", Driven(model).eval(), None, more(rows), read, None, more)
 
 
 def _of_sequences(run: Path, kind: str, data: Path | None, steps: int, rows: int) -> Subject:

@@ -82,9 +82,10 @@ def _picture(group: Sequence[Layers], networks: int) -> Picture:
     places = [_where(layers, networks > 1) for layers in group]
     stands = "; ".join(f"{where}: {form}" if where else form for where, form in zip(places, forms, strict=True))
     several = len(group) > 1 or shown.count > 1 or shown.both_ways
+    numbers = f"same {said.trained:,} numbers are" if said.trained else "same numbers, which are never learned, are"
     caption = (
-        f"{begun(stands)}. From each step to the next go {states}, along the blue edges. The same {said.trained:,} "
-        f"numbers are used at every step{', by each layer and direction its own' if several else ''}."
+        f"{begun(stands)}. From each step to the next go {states}, along the blue edges. The {numbers} used at every "
+        f"step{', by each layer and direction its own' if several else ''}."
     )
     if len(set(forms)) > 1:
         caption += f" Its first three steps are drawn as of the {called(shown.network)}."

@@ -17,7 +17,8 @@ from ostinato._errors import ConfigError
 from ostinato._version import __version__
 from ostinato.cells.reservoir.drawing import spectral_radius
 from ostinato.data.tasks.mackey_glass import mackey_glass
-from ostinato.models.reservoir import ReservoirModel, memory_capacity
+from ostinato.data.tasks.sequence_task import Sequences
+from ostinato.models.reservoir import ReservoirModel, delayed, memory_capacity
 from ostinato.training import config
 from ostinato.training.config import ReservoirRun, above_zero, check_seed
 from ostinato.training.devices import kept_threads, processes
@@ -57,7 +58,7 @@ def train(run: ReservoirRun, display: Display) -> Fitted:
         if run.training.threads is not None:
             torch.set_num_threads(run.training.threads)
         run, began = config.with_cell_text(run), time.monotonic()
-        model = _model(run)
+        model = build_model(run)
         display.say(_announced(run, folder, model))
         figures = MEASURES[run.series.series](run, model)
         write_text(staging.config, config.to_yaml(run, __version__))
@@ -96,7 +97,20 @@ def measure_memory(run: ReservoirRun, model: ReservoirModel) -> dict[str, float]
 MEASURES = {"mackey-glass": measure_mackey_glass, "memory-capacity": measure_memory}
 
 
-def _model(run: ReservoirRun) -> ReservoirModel:
+def other_series(run: ReservoirRun, model: ReservoirModel, steps: int, rows: int) -> Sequences:
+    """Return series that nothing was fitted on, with what `model` is to say of them at each step."""
+    generator = torch.Generator().manual_seed(run.training.seed + OTHER_SEED)
+    if run.series.series == "mackey-glass":
+        series = (mackey_glass(steps + 1, rows, generator=generator) - 1).tanh()[..., None]
+        inputs, targets = series[:-1], series[1:]
+    else:
+        inputs = torch.rand(steps, rows, 1, dtype=torch.float64, generator=generator) - 0.5
+        targets = torch.stack([delayed(row, len(model.readout)) for row in inputs[..., 0].T], 1)
+    return Sequences(inputs, targets, torch.ones(steps, rows, dtype=torch.bool))
+
+
+def build_model(run: ReservoirRun) -> ReservoirModel:
+    """Return the reservoir as it is drawn from the seed of the run, with a readout of zeros."""
     torch.manual_seed(run.training.seed)
     settings = run.model
     # a reservoir may remember a little beyond as many steps as it has units
