@@ -148,3 +148,10 @@ def test_gates_are_measured_of_a_network_without_a_loss():
 def test_a_push_of_no_length_or_without_end_is_refused(size):
     with pytest.raises(ConfigError, match="state_response: size="):
         diagnostics.state_response(ostinato.Recurrent("gru", 3, 4), torch.randn(5, 2, 3), size=size)
+
+
+def test_a_gradient_that_is_infinite_from_the_start_is_refused(last):
+    model = last(ostinato.Recurrent("gru", 3, 4))
+    model.loss = lambda batch, state=None: ((model.recurrent(batch)[0] * math.inf).sum(), 1, None)
+    with pytest.raises(ConfigError, match="no finite gradient of the loss reaches a step"):
+        diagnostics.gradient_flow(model, torch.randn(5, 2, 3))
