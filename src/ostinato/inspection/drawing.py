@@ -16,10 +16,10 @@ DARK = dict(zip(COLOURS, ("#4286f5", "#ee7a2a", "#8cecc4", "#d27fdc", "#f5df5a",
 """What each becomes on dark ground, with a contrast of at least 3 as on light ground (WCAG 2.2, 1.4.11)."""
 LINES = ("-", "--", "-.", ":")
 """Of lines side by side, so that colour is not all that tells them apart."""
-INK = "#123456"
-"""Stands for the colour of the page's text."""
-GROUND = "#fedcba"
-"""Stands for the colour of the page."""
+INK, GROUND = "#010203", "#fefdfc"
+"""Stand for the colours of the page's text and of the page; in a PNG they are black and white to the eye."""
+DOTS = 130
+"""An inch."""
 SIZE = (7.2, 3.4)
 
 
@@ -27,12 +27,12 @@ def picture(
     name: str, fill: Callable[[Any], None], *, alt: str, caption: str, size: tuple[float, float] = SIZE
 ) -> Picture:
     """Draw a picture; `fill(figure)` draws its inside."""
-    svg = _saved(fill, size, "svg", INK, GROUND).decode()
+    svg, png = _drawn(fill, size)
     svg = re.sub(r"<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>", "", svg, flags=re.S)
     svg = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", svg)  # several pictures stand on a page
     svg = re.sub(r"<[^>]+>", lambda tag: re.sub(r"(\.\d\d)\d+", r"\1", tag[0]), svg)  # a hundredth of a point is enough
     svg = svg.replace(INK, "currentColor").replace(GROUND, "var(--ground)")
-    return Picture(name, svg.strip(), _saved(fill, size, "png", "black", "white"), alt, caption)
+    return Picture(name, svg.strip(), png, alt, caption)
 
 
 def stem(what: str, found: Any, *more: str) -> str:
@@ -45,19 +45,21 @@ def stem(what: str, found: Any, *more: str) -> str:
     return "-".join(filter(None, parts))
 
 
-def _saved(fill: Callable[[Any], None], size: tuple[float, float], kind: str, ink: str, ground: str) -> bytes:
+def _drawn(fill: Callable[[Any], None], size: tuple[float, float]) -> tuple[str, bytes]:
+    """Return a figure as SVG and as PNG; it is laid out once."""
     import matplotlib
     from cycler import cycler
     from matplotlib.figure import Figure
 
-    inked: dict[Any, Any] = {f"{part}.color": ink for part in ("text", "xtick", "ytick")}
-    inked |= {"axes.edgecolor": ink, "axes.labelcolor": ink, "axes.facecolor": "none"}
-    inked |= {"legend.edgecolor": "none", "legend.facecolor": ground, "legend.framealpha": 0.85}
+    inked: dict[Any, Any] = {f"{part}.color": INK for part in ("text", "xtick", "ytick")}
+    inked |= {"axes.edgecolor": INK, "axes.labelcolor": INK, "axes.facecolor": "none"}
+    inked |= {"legend.edgecolor": "none", "legend.facecolor": GROUND, "legend.framealpha": 0.85}
     inked |= {"axes.prop_cycle": cycler(color=COLOURS), "font.family": ["DejaVu Sans", "sans-serif"]}
-    image = io.BytesIO()
+    svg, png = io.BytesIO(), io.BytesIO()
     with matplotlib.rc_context({**STYLE, **inked}):
         figure = Figure(figsize=size, layout="constrained")
         fill(figure)
-        metadata = {"Date": None} if kind == "svg" else {"Software": None}
-        figure.savefig(image, format=kind, dpi=130, transparent=kind == "svg", metadata=metadata)
-    return image.getvalue()
+        figure.savefig(svg, format="svg", dpi=DOTS, transparent=True, metadata={"Date": None})
+        figure.set_layout_engine("none")
+        figure.savefig(png, format="png", dpi=DOTS, metadata={"Software": None})
+    return svg.getvalue().decode(), png.getvalue()
