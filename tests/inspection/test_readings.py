@@ -1,6 +1,7 @@
 """What runs of every kind read, row by row, and what is known beside it."""
 
 import functools
+import html
 
 import numpy as np
 import pytest
@@ -9,7 +10,9 @@ from tests.inspection.test_inspect_every_kind import MAKERS, SMALL, WORDS
 
 import ostinato
 from ostinato.data.tasks import TASKS
+from ostinato.diagnostics.tracking import Unit, Units
 from ostinato.inspection import units
+from ostinato.inspection.lines import lines
 from ostinato.inspection.readings import READINGS, readings
 from ostinato.inspection.rows import Rows, one_of, picked
 from ostinato.inspection.subject import open_subject
@@ -226,6 +229,37 @@ def test_the_section_of_numbers_has_a_picture_and_a_reader(kind, read):
     assert made.pictures[0].png.startswith(b"\x89PNG")
     assert made.markup.count('class="reader"') == 1
     assert "every other one chooses units" in made.markup
+
+
+def test_any_name_of_a_column_can_be_drawn():
+    names, draw = ["_a$b$c", "温度", "x\ny<b>&"], np.random.default_rng(0)
+    told = tuple(Unit("recurrent", 0, "h", k) for k in range(3))
+    r = np.eye(3)
+    found = Units(told, tuple(f"{name} $\\frac{{$" for name in names), (), r, r, np.zeros(3), 100)
+    columns = {name: draw.random((9, 2)) for name in names}
+    rows = Rows("recurrent", "the windows", "step", np.array([9, 9]), [], {}, columns=columns)
+    made = lines(rows, found, 0, draw.random((9, 3)))
+    assert "_a$b$c" in made.svg
+    assert "□□" in made.svg
+    assert "温度" in made.caption
+
+
+def test_units_that_follow_nothing_are_not_drawn():
+    told, r = (Unit("recurrent", 0, "h", 0),), np.array([[0.1]])
+    rows = Rows("recurrent", "the windows", "step", np.array([9]), [], {}, columns={"x": np.zeros((9, 1))})
+    assert lines(rows, Units(told, ("x",), (), r, r, np.zeros(1), 100), 0, np.zeros((9, 1))) is None
+
+
+def test_what_follows_whole_sequences_best_is_said(read):
+    subject, _, _ = read("task")
+    made = units.section(subject)
+    best = made.data["readings"][0]["tracks"]["to be said"]["best"][0]
+    r = f"{best['r']:.2f}".replace("-", "−")
+    unit = f"layer 1, {best['state']}, unit {best['index']}"
+    sentence = f"Once a whole sequence is read, {unit} follows 'to be said' best, with r = {r}."
+    assert sentence in made.summary
+    counted = "Each sequence counts once for 'to be said'; |r| below 0.12 may be chance."
+    assert html.escape(f"{sentence} {counted}") in made.markup
 
 
 def test_of_few_steps_there_is_a_sentence(read):

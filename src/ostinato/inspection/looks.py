@@ -12,7 +12,7 @@ from ostinato.diagnostics.tracking import Units
 from ostinato.inspection.coloured import Coloured, coloured
 from ostinato.inspection.rows import Rows
 from ostinato.inspection.section import Picture
-from ostinato.inspection.words import called, number
+from ostinato.inspection.words import called, listed, number, signed
 
 FOLLOWS = 0.5
 """|r| from which on a unit is said to follow a track."""
@@ -34,7 +34,7 @@ class Look:
         """Return the HTML: a table, what it means, and sequences coloured by any unit."""
         rows, heading = self.rows, ""
         if rows is not None:
-            reader = "" if rows.network == "recurrent" else f", read by the {called(rows.network)}"
+            reader = "" if rows.network == "recurrent" else f": units of the {called(rows.network)}"
             heading = f"<h3>{escape(rows.what.capitalize() + reader)}</h3>\n"
         return heading + self._table() + coloured(self.shown, self.found)
 
@@ -63,8 +63,8 @@ class Look:
         for k, track in sorted(enumerate(found.tracks), key=lambda each: -abs(found.best(each[1])[0][1])):
             unit, r = found.best(track)[0]
             body.append(
-                f'<tr><th scope="row">{escape(track)}</th><td>{escape(str(unit))}</td><td>{_signed(r)}</td>'
-                f"<td>{_signed(float(found.readout[k]))}</td></tr>"
+                f'<tr><th scope="row">{escape(track)}</th><td>{escape(str(unit))}</td><td>{signed(r)}</td>'
+                f"<td>{signed(float(found.readout[k]))}</td></tr>"
             )
         head = "".join(f'<th scope="col">{name}</th>' for name in HEAD)
         return (
@@ -83,15 +83,31 @@ class Look:
         many = "1 other feature has" if len(clear) == 2 else f"{len(clear) - 1} other features have"
         others = f"; {many} a unit with |r| of {FOLLOWS} or more"
         whose = "Clearest of all" if self.rows is None else f"Clearest in {what}"
-        return f"{whose}, {unit} follows '{track}' with r = {_signed(r)}{others * (len(clear) > 1)}."
+        return f"{whose}, {unit} follows '{track}' with r = {signed(r)}{others * (len(clear) > 1)}."
+
+    def summary(self) -> str:
+        """Return what was found in a sentence or two."""
+        return " ".join(filter(None, (self.clearest(), self._of_whole())))
+
+    def _of_whole(self) -> str:
+        """Return the unit that follows best what is known of whole sequences; "" where nothing is."""
+        if not (whole := self._whole()):
+            return ""
+        best = {track: self.found.best(track)[0] for track in whole}
+        track, (unit, r) = max(best.items(), key=lambda each: abs(each[1][1]))
+        return f"Once a whole sequence is read, {unit} follows '{track}' best, with r = {signed(r)}."
+
+    def _whole(self) -> list[str]:
+        return [] if self.rows is None else [track for track in self.rows.whole if track in self.found.tracks]
 
     def in_words(self) -> str:
         """Return what was found, in a few sentences."""
         found, said = self.found, [self._searched(), self.clearest(), TOGETHER]
-        if self.rows is not None and (whole := [name for name in self.rows.whole if name in found.tracks]):
-            chance = 2 / np.sqrt(np.count_nonzero(self.rows.lengths) / 2)
-            said.append(f"Compared once a sequence, when all of it is read: {', '.join(whole)}.")
-            said.append(f"Of these, |r| below {number(float(chance), 2)} may well be chance.")
+        if self.rows is not None and (whole := self._whole()):
+            chance = number(float(2 / np.sqrt(np.count_nonzero(self.rows.lengths) / 2)), 2)
+            names = listed(f"'{name}'" for name in whole)
+            said.append(self._of_whole())
+            said.append(f"Each sequence counts once for {names}; |r| below {chance} may be chance.")
         if found.constant:
             what = "this text" if self.rows is None else self.rows.what
             said.append(f"Not in both halves of {what}: {', '.join(found.constant)}.")
@@ -108,7 +124,3 @@ class Look:
         if not rows.neighbours:
             halves = "every other one chooses units, the rest judge them"
         return f"{many} of {found.sequences:,} sequences: {halves}."
-
-
-def _signed(r: float) -> str:
-    return "–" if np.isnan(r) else f"{r:.2f}".replace("-", "−")

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ostinato.diagnostics.columns import column_tracks, grouped
 from ostinato.diagnostics.pieces import piece_tracks
+from ostinato.inspection.words import number
 
 COMMONEST = 5
 """Of classes, tags and labels that are followed one by one."""
@@ -141,7 +142,7 @@ def _numbers_of(columns: Mapping[str, NDArray], lengths: NDArray) -> list[list[s
     shown = [*columns.items()][:NOTED]
     return [
         [
-            f"step {k + 1}: " + ", ".join(f"{name} {column[k, row]:.3g}".replace("-", "−") for name, column in shown)
+            f"step {k + 1}: " + ", ".join(f"{name} {number(float(column[k, row]))}" for name, column in shown)
             for k in range(length)
         ]
         for row, length in enumerate(lengths)

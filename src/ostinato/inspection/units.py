@@ -39,7 +39,7 @@ def section(subject: Subject) -> Section:
     there = [look for look in looks if isinstance(look, Look)]
     markup = "".join(f"<p>{escape(look)}</p>\n" if isinstance(look, str) else look.markup() for look in looks)
     pictures = tuple(look.picture for look in there if look.picture is not None)
-    summary = " ".join(look if isinstance(look, str) else look.clearest() for look in looks)
+    summary = " ".join(look if isinstance(look, str) else look.summary() for look in looks)
     numbers = {"readings": [look.numbers() for look in there]} if there else {"left_out": summary}
     return Section(TITLE, QUESTION, pictures, markup + READER * bool(there), numbers, summary)
 

@@ -32,6 +32,15 @@ def number(value: float, digits: int = 3) -> str:
     return plain.replace("-", "−") + (f" × 10{str(int(power)).translate(RAISED)}" if power else "")
 
 
+def signed(r: float) -> str:
+    """Return a correlation as it is read.
+
+    >>> signed(-0.876), signed(float("nan"))
+    ('−0.88', '–')
+    """
+    return "–" if math.isnan(r) else f"{r:.2f}".replace("-", "−")
+
+
 def share(value: float) -> str:
     """Return a share of a whole; one that is not all of it is never called so, nor one that is not nothing.
 
