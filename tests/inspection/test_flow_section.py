@@ -41,7 +41,7 @@ def bounded(stretch, rows=2):
 
 @pytest.mark.parametrize(
     ("stretch", "said"),
-    [(0.5, "at the far end no more than 25 % of a gradient"), (1.5, "they do not say that it fades")],
+    [(0.5, "at the far end 25 % of a gradient is the most that can be left"), (1.5, "they do not say that it fades")],
 )
 def test_what_a_bound_means_is_said(stretch, said):
     words = flow.bound_in_words(bounded(stretch), "sequences", 1, None)
@@ -51,7 +51,11 @@ def test_what_a_bound_means_is_said(stretch, said):
 
 def test_at_the_far_end_it_is_said_of_every_row():
     found = Flow("", 0, False, np.full((3, 2), 0.1), np.array([[0.5, 0.9]] * 3))
-    assert "no more than 81 % of a gradient" in flow.bound_in_words(found, "windows", 1, None)
+    assert "81 % of a gradient is the most" in flow.bound_in_words(found, "windows", 1, None)
+
+
+def test_one_row_is_one():
+    assert "At all 3 steps of 1 window, no step" in flow.bound_in_words(bounded(0.5, rows=1), "windows", 1, None)
 
 
 def test_where_there_is_none_the_reason_is_said():

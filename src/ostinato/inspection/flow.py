@@ -171,9 +171,10 @@ def bound_in_words(top: Flow, rows: str, layers: int, allowed: float | None) -> 
         return f"Its steps set no bound: it reads again what it gave, so a gradient has other ways back too.{on_any}"
     looked_at = ~np.isnan(top.bound)
     whose, count = f"layer {(top.layer or 0) + 1}" if layers > 1 else "the layer", int(looked_at.any(0).sum())
+    rows = rows if count > 1 else rows[:-1]
     last = float(np.nanmax(top.bound[looked_at.any(1)][-1]))
     means = (
-        f"at the far end no more than {share(last)} of a gradient can be left, whatever its direction"
+        f"at the far end {share(last)} of a gradient is the most that can be left, whatever its direction"
         if last < 1
         else "they would allow a gradient to grow, so they do not say that it fades"
     )
