@@ -19,8 +19,10 @@ FLOOR = 1e-8
 """Shares of the gradient below it are not drawn."""
 STEADY = 0.005
 """By how much a rate may be off 1 for a gradient that neither fades nor grows."""
-HIGHEST = 10.0
-"""A bound above it is not drawn, unless the gradient is."""
+LARGEST = 1e300
+"""Shares above it set no scale."""
+FEWEST = 3
+"""Steps that a bound is in the picture for, to be drawn: one that grows leaves it at once, and the words say so."""
 BOUNDED = 8
 """Rows whose steps are looked at, all of them, to bound their gradient."""
 BOUND = COLOURS[4]
@@ -82,15 +84,17 @@ def _picture(way: _Way) -> Picture:
                 np.arange(len(fresh.median)), fresh.median, lw=1.0, color=COLOURS[-1], ls=":", label="before learning"
             )
         axes.axhline(LOST, lw=0.6, color=COLOURS[-1], label=share(LOST))
-        highest = max(HIGHEST, float(whole.median.max()))
+        highest = 2 * max(1.0, float(np.where(high < LARGEST, high, 1.0).max()))
         for name, style, bound in _bounds(top):
             seen = bound <= highest
+            if seen.sum() < FEWEST:
+                continue
             label = f"{f'layer {(top.layer or 0) + 1}: ' if len(layers) > 1 else ''}{name}"
             axes.plot(steps[seen], bound[seen], lw=1.0, ls=style, color=BOUND, label=label)
         axes.set(yscale="log", xlabel="steps back, k", ylabel="share of the gradient that is left")
         lowest = max(FLOOR, 0.5 * float(np.nanmin(np.where(whole.median > 0, whole.median, np.nan))))
         last = int(np.flatnonzero(np.fmax(high, whole.median) > lowest).max(initial=1))
-        axes.set(xlim=(0, last), ylim=(lowest, 2 * max(1.0, float(np.nanmax(np.where(high < np.inf, high, 1.0))))))
+        axes.set(xlim=(0, last), ylim=(lowest, highest))
         axes.legend(fontsize=8)
 
     where = place(whole, way.wholes)

@@ -34,8 +34,9 @@ def section(subject: Subject) -> Section:
     return Section(
         "Gates and saturation",
         "What are the quantities of the equations worth? Each small picture shows how often a value occurs, over all "
-        "units and steps; ′ marks a state after the step. Where a gate is near 0 or 1, little gradient passes through "
-        "it; what a gate keeps of its state says how long a unit remembers.",
+        "units and steps (the outermost bars also hold what lies beyond); ′ marks a state after the step. Where a gate "
+        "is near 0 or 1, little gradient passes through it; what a gate keeps of its state says how long a unit "
+        "remembers.",
         (*(_picture(layer, layers) for layer in layers if layer.quantities), *lasting),
         data={"layers": [_numbers(layer) for layer in layers]},
         summary=summary(layers),
