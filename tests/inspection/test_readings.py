@@ -1,7 +1,6 @@
 """What runs of every kind read, row by row, and what is known beside it."""
 
 import functools
-import html
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from ostinato.data.tasks import TASKS
 from ostinato.diagnostics.tracking import Unit, Units
 from ostinato.inspection import units
 from ostinato.inspection.lines import lines
+from ostinato.inspection.looks import Look
 from ostinato.inspection.readings import READINGS, readings
 from ostinato.inspection.rows import Rows, one_of, picked
 from ostinato.inspection.subject import open_subject
@@ -250,16 +250,20 @@ def test_units_that_follow_nothing_are_not_drawn():
     assert lines(rows, Units(told, ("x",), (), r, r, np.zeros(1), 100), 0, np.zeros((9, 1))) is None
 
 
-def test_what_follows_whole_sequences_best_is_said(read):
-    subject, _, _ = read("task")
-    made = units.section(subject)
-    best = made.data["readings"][0]["tracks"]["to be said"]["best"][0]
-    r = f"{best['r']:.2f}".replace("-", "−")
-    unit = f"layer 1, {best['state']}, unit {best['index']}"
-    sentence = f"Once a whole sequence is read, {unit} follows 'to be said' best, with r = {r}."
-    assert sentence in made.summary
-    counted = "Each sequence counts once for 'to be said'; |r| below 0.12 may be chance."
-    assert html.escape(f"{sentence} {counted}") in made.markup
+@pytest.mark.parametrize(
+    ("r", "sentence"),
+    [
+        (-0.4, "Once a whole sequence is read, layer 1, h, unit 0 follows 'class a' best, with r = −0.40."),
+        (0.15, "Once a whole sequence is read, no unit follows 'class a' clearly."),
+    ],
+)
+def test_what_is_known_of_whole_sequences_has_a_sentence(r, sentence):
+    told, found = (Unit("recurrent", 0, "h", 0),), np.array([[r]])
+    known = {"class a": np.zeros(200), "class b": np.zeros(200)}
+    rows = Rows("recurrent", "the texts", "symbol", np.full(200, 3), [], {}, whole=known)
+    look = Look(rows, Units(told, ("class a",), ("class b",), found, found, np.zeros(1), 600, 200), None)
+    assert look.summary().endswith(sentence)
+    assert f"{sentence} Each sequence counts once for 'class a'; |r| below 0.2 may be chance." in look.in_words()
 
 
 def test_of_few_steps_there_is_a_sentence(read):

@@ -95,7 +95,14 @@ class Look:
             return ""
         best = {track: self.found.best(track)[0] for track in whole}
         track, (unit, r) = max(best.items(), key=lambda each: abs(each[1][1]))
+        names = listed(f"'{name}'" for name in whole)
+        if abs(r) < self._chance():
+            return f"Once a whole sequence is read, no unit follows {names} clearly."
         return f"Once a whole sequence is read, {unit} follows '{track}' best, with r = {signed(r)}."
+
+    def _chance(self) -> float:
+        """Return the |r| that a unit in twenty reaches by chance, by the sequences of the half that judges."""
+        return 0.0 if self.rows is None else float(2 / np.sqrt(np.count_nonzero(self.rows.lengths) / 2))
 
     def _whole(self) -> list[str]:
         return [] if self.rows is None else [track for track in self.rows.whole if track in self.found.tracks]
@@ -103,8 +110,8 @@ class Look:
     def in_words(self) -> str:
         """Return what was found, in a few sentences."""
         found, said = self.found, [self._searched(), self.clearest(), TOGETHER]
-        if self.rows is not None and (whole := self._whole()):
-            chance = number(float(2 / np.sqrt(np.count_nonzero(self.rows.lengths) / 2)), 2)
+        if whole := self._whole():
+            chance = number(self._chance(), 2)
             names = listed(f"'{name}'" for name in whole)
             said.append(self._of_whole())
             said.append(f"Each sequence counts once for {names}; |r| below {chance} may be chance.")
