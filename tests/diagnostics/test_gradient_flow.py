@@ -135,12 +135,12 @@ def test_rows_are_measured_each_from_its_own_last_step():
             outputs, state = self.recurrent(inputs, lengths=self.lengths)
             return outputs.square().sum(), 1, state
 
-    inputs = noise(9, 3, 3)
-    (together,) = (f for f in gradient_flow(Ragged([4, 9, 1]), inputs) if f.layer is None)
-    assert np.isfinite(together.norms).sum(0).tolist() == [9, 4, 1]  # longest first
-    for k, (row, length) in enumerate([(1, 9), (0, 4), (2, 1)]):
+    inputs = noise(9, 5, 3)
+    (together,) = (f for f in gradient_flow(Ragged([4, 9, 1, 8, 7]), inputs) if f.layer is None)
+    assert np.isfinite(together.norms).sum(0).tolist() == [7, 7, 7, 4, 1]  # longest first, as far as half of them go
+    for k, (row, length) in enumerate([(1, 9), (3, 8), (4, 7), (0, 4), (2, 1)]):
         alone = gradient_flow(Ragged([length]), inputs[:length, row : row + 1])[0]
-        assert together.norms[:length, k] == pytest.approx(alone.norms[:, 0])
+        assert together.norms[:length, k] == pytest.approx(alone.norms[:7, 0])
 
 
 def test_a_long_row_that_is_not_counted_leaves_no_steps_without_a_number():

@@ -41,7 +41,7 @@ def test_a_plain_network_has_the_bound_of_its_weights(tmp_path):
     ("growths", "said"),
     [
         (np.full((16, 2, 1), -0.5), "halves every 1.4 steps"),
-        (np.full((16, 2, 1), 0.5), "chaotic along these windows"),
+        (np.full((16, 2, 1), 0.5), "drives states that differ a little apart along these windows"),
         (np.zeros((16, 2, 1)), "neither parts nor joins"),
         (np.tile([[[-0.9]], [[0.88]]], (8, 2, 1)).repeat(2, 0)[1:-1], "neither parts nor joins"),
         (np.full((16, 2, 1), -np.inf), "keeps no difference"),

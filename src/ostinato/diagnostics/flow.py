@@ -39,7 +39,7 @@ class Flow:
     backwards: bool
     norms: NDArray[np.float64]
     """(K, N): ‖∂L_t/∂s_{t-k}‖ of N rows, each from its own last step t that the loss depends on; NaN before a row's
-    first step."""
+    first step. As far back as half of the rows go: a median of the few longest would be of others."""
     stretches: NDArray[np.float64] | None = None
     """(K, N): ‖∂s_{t-k}/∂s_{t-k-1}‖, by which the step to s_{t-k} lets a gradient grow at most; None where it is not
     known, or where gradients have other ways back than over these steps."""
@@ -171,7 +171,7 @@ def _flows(loss: Tensor, taps: list[Tap], bounded: int) -> list[Flow]:
     counted = (ends >= 0) & torch.stack([_starts(norms) for norms in each]).all(0)
     if not counted.any():
         return []
-    first, reach = taps[0], int(ends[counted].max()) + 1  # rows that are not counted may be longer
+    first, reach = taps[0], int(ends[counted].median()) + 1
     top = _stretches(taps[-1], ends, counted & (counted.cumsum(0) <= bounded)) if bounded else None
     names, stretches = [None, *(tap.layer for tap in taps)], [*[None] * len(taps), top]
 

@@ -128,7 +128,8 @@ def in_words(found: Exponents, where: str, rows: str, briefly: bool = False) -> 
     if leading == 0 or (math.isfinite(error) and abs(leading) <= 2 * error):
         return f"{layer} neither parts nor joins states that differ a little, as far as can be told{value}."
     if leading > 0:
-        return f"{layer} is chaotic along these {rows}: states that differ a little come apart{value}."
+        apart = f"drives states that differ a little apart along these {rows}{value}"
+        return f"{layer} {apart}: chaos, where states stay within bounds, and an explosion where not."
     return f"{layer} forgets: a small difference between two states halves every {steps(_halves(found))}{value}."
 
 
