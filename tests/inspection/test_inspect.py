@@ -66,13 +66,12 @@ def test_the_page_stands_alone(run, tmp_path, capsys):
 
 def test_what_the_model_is_made_of_is_drawn(run, tmp_path):
     made = ostinato.inspect(run, out=tmp_path / "page", steps=20, rows=2).read_text()
-    for layer in (1, 2):  # the first reads symbols, the second what the first gives
-        assert f"Layer {layer}: one layer of lstm. From each step to the next go h (8) and c (8)" in made
+    assert "2 layers of lstm. From each step to the next go h (8) and c (8)" in made
     assert 'data-name="W_f"' in made
-    drawn = (tmp_path / "page" / "unfolding-recurrent-1.svg").read_text()
+    drawn = (tmp_path / "page" / "unfolding-recurrent.svg").read_text()
     assert drawn.startswith("<svg")
     numbers = json.loads((tmp_path / "page" / "unfolding.json").read_text())["networks"]
-    assert [(n["cell"], n["layers"], n["states"]) for n in numbers] == [("lstm", 1, {"h": [8], "c": [8]})] * 2
+    assert [(n["cell"], n["layers"], n["states"]) for n in numbers] == [("lstm", 2, {"h": [8], "c": [8]})]
 
 
 def test_a_text_or_a_file_is_read_where_it_is_given(run, tmp_path):
@@ -128,7 +127,7 @@ def test_what_cannot_be_measured_of_a_model_is_said_in_its_section(changed, monk
     reason = "gradient_flow: no finite gradient of the loss reaches a step of its recurrent layers"
     assert f"Not measured of this model: {reason}" in made.read_text()
     assert json.loads((made.parent / "gradient-flow.json").read_text())["left_out"].startswith(reason)
-    assert (made.parent / "unfolding-recurrent-1.svg").is_file()
+    assert (made.parent / "unfolding-recurrent.svg").is_file()
 
 
 def test_what_is_wrong_with_an_annotation_ends_the_report(run, tmp_path):

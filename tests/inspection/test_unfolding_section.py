@@ -27,10 +27,19 @@ def test_layers_that_are_drawn_alike_are_drawn_once_above_each_other():
 
 def test_layers_of_other_sizes_have_drawings_of_their_own():
     found = drawn(recurrent=ostinato.Recurrent("gru", 3, [8, 8, 8, 5]))
-    assert starts(found) == ["Layer 1: one layer of gru", "Layers 2 to 3: 2 layers of gru", "Layer 4: one layer of gru"]
-    assert [picture.name for picture in found.pictures] == [f"unfolding-recurrent-{first}" for first in (1, 2, 4)]
+    assert starts(found) == ["Layers 1 to 3: 3 layers of gru", "Layer 4: one layer of gru"]
+    assert [picture.name for picture in found.pictures] == [f"unfolding-recurrent-{first}" for first in (1, 4)]
     numbers = [(n["first"], n["layers"], n["input"], n["output"]) for n in found.data["networks"]]
-    assert numbers == [(0, 1, 3, 8), (1, 2, 8, 8), (3, 1, 8, 5)]
+    assert numbers == [(0, 3, 3, 8), (3, 1, 8, 5)]
+
+
+def test_a_stack_whose_first_layer_reads_another_size_is_one_drawing():
+    found = drawn(recurrent=ostinato.Recurrent("gru", 3, 8, num_layers=3))
+    assert starts(found) == ["3 layers of gru"]
+    assert (
+        "The same 312 numbers are used at every step, by each layer and direction its own, 432 above the first."
+        in found.pictures[0].caption
+    )
 
 
 def test_two_directions_of_a_cell_are_drawn_once():

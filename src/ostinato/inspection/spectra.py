@@ -23,6 +23,9 @@ QUESTION = (
     "Each step stretches or shrinks small changes of the state. Directions with a factor above 1 grow, those below "
     "1 fade."
 )
+WIDE, HEIGHTS, ROOM = 7.2, (2.4, 4.6), (4.6, 0.9)
+"""Inches of a plane: how wide it is with its legend, how high at least and at most; what its axes have of the width,
+and what stands above and below them."""
 LOWEST = 1e-4
 """Singular values below it are not drawn."""
 
@@ -43,9 +46,9 @@ def section(subject: Subject) -> Section:
 
 
 def _plane(spectrum: Spectrum, where: str, rows: str) -> Picture:
-    shown = {f"of {name}": values for name, values in spectrum.weights.items()}
+    shown = {f"weights {name}": values for name, values in spectrum.weights.items()}
     if spectrum.eigenvalues is not None:
-        shown["of step Jacobians"] = spectrum.eigenvalues.ravel()
+        shown["step Jacobians"] = spectrum.eigenvalues.ravel()
 
     def fill(figure: Any) -> None:
         axes = figure.subplots()
@@ -58,12 +61,25 @@ def _plane(spectrum: Spectrum, where: str, rows: str) -> Picture:
 
     radii = {name: float(abs(values).max()) for name, values in shown.items()}
     alt = f"Eigenvalues in the complex plane, {where}, with the unit circle."
-    said = "; ".join(f"{name} {radius:.3g}" for name, radius in radii.items()) or "there is none"
+    said = listed(f"{number(radius)} of {name}" for name, radius in radii.items())
     caption = (
-        f"{begun(where)}: the largest eigenvalue in size is, {said}. Of the Jacobians, those near the "
-        "circle are directions that a state keeps over a step, those near 0 are forgotten at once."
+        f"{begun(where)} has no square matrix that multiplies its state, and too many numbers for whole Jacobians."
     )
-    return picture(stem("spectra", spectrum, "eigenvalues"), fill, alt=alt, caption=caption, size=(7.2, 4.2))
+    if radii:
+        caption = f"{begun(where)}: the largest eigenvalues have sizes of {said}."
+    if spectrum.eigenvalues is not None:
+        caption += (
+            " Of the Jacobians, those near the circle are directions that a state keeps over a step, those near 0 are "
+            "forgotten at once."
+        )
+    size = _fitted(np.concatenate([np.exp(1j * np.linspace(0, 2 * math.pi, 9)), *shown.values()]))
+    return picture(stem("spectra", spectrum, "eigenvalues"), fill, alt=alt, caption=caption, size=size)
+
+
+def _fitted(values: np.ndarray) -> tuple[float, float]:
+    """Return the size of a picture that leaves little beside these, both axes being of one scale, in inches."""
+    wide, high = np.ptp(values.real), np.ptp(values.imag)
+    return WIDE, float(np.clip(ROOM[0] * high / wide + ROOM[1], *HEIGHTS))
 
 
 def _singular(spectrum: Spectrum, where: str, rows: str) -> Picture:

@@ -26,14 +26,22 @@ class Layers(NamedTuple):
     """Where it stands in the model, as `named_modules` names it."""
     first: int
     """Of them, from 0."""
-    count: int
     whole: int
     """Layers of the network."""
     both_ways: bool
-    cell: Cell
-    """That of the first."""
+    cells: list[Cell]
+    """Of each of them, one: alike but for the size of what they read."""
     step: str
-    """The drawing of the cell alone, which equal cells share."""
+    """The drawing of the first cell alone, which equal cells share."""
+
+    @property
+    def count(self) -> int:
+        return len(self.cells)
+
+    @property
+    def cell(self) -> Cell:
+        """That of the first, which is drawn."""
+        return self.cells[0]
 
 
 def section(subject: Subject) -> Section:
@@ -62,14 +70,21 @@ def networks(model: nn.Module) -> dict[str, Recurrent | Cell]:
 
 
 def _drawn_alike(name: str, network: Recurrent | Cell) -> Iterator[Layers]:
-    """Yield the layers of a network, those together that follow each other and have equal cells of equal sizes."""
+    """Yield the layers of a network, those together that follow each other and differ in what they read alone."""
     cells: list[Cell] = [network] if isinstance(network, Cell) else [layer[0] for layer in network.layers]  # type: ignore[index]
     both_ways = isinstance(network, Recurrent) and network.bidirectional
     first = 0
-    for step, group in groupby(cells, lambda cell: unfolding(cell, name=_name(cell))):
-        cell, *others = group
-        yield Layers(name, first, 1 + len(others), len(cells), both_ways, cell, step)
-        first += 1 + len(others)
+    for _, group in groupby(cells, _form):
+        alike = list(group)
+        step = unfolding(alike[0], name=_name(alike[0]))
+        yield Layers(name, first, len(cells), both_ways, alike, step)
+        first += len(alike)
+
+
+def _form(cell: Cell) -> tuple[object, ...]:
+    """Return what a cell is, whatever the size of its input."""
+    said = Description(cell)
+    return _name(cell), said.equations, tuple(said.states.items()), cell.output_size
 
 
 def _picture(group: Sequence[Layers], networks: int) -> Picture:
@@ -85,7 +100,7 @@ def _picture(group: Sequence[Layers], networks: int) -> Picture:
     numbers = f"same {said.trained:,} numbers are" if said.trained else "same numbers, which are never learned, are"
     caption = (
         f"{begun(stands)}. From each step to the next go {states}, along the blue edges. The {numbers} used at every "
-        f"step{', by each layer and direction its own' if several else ''}."
+        f"step{', by each layer and direction its own' if several else ''}{_above(shown)}."
     )
     if len(set(forms)) > 1:
         caption += f" Its first three steps are drawn as of the {called(shown.network)}."
@@ -93,6 +108,12 @@ def _picture(group: Sequence[Layers], networks: int) -> Picture:
         caption += " Its step is not written as equations, so only the steps are drawn."
     alt = f"Computational graph of {stands}, and its first three steps"
     return Picture(_stem(shown), drawn, None, alt, caption, is_wide=True)
+
+
+def _above(layers: Layers) -> str:
+    """Return how many numbers the layers above the first have, where they are others."""
+    first, *others = [Description(cell).trained for cell in layers.cells]
+    return "" if all(own == first for own in others) else f", {others[0]:,} above the first"
 
 
 def _where(layers: Layers, is_named: bool) -> str:
