@@ -99,6 +99,7 @@ def _time_limit() -> Iterator[threading.Event]:
 NEXT = f"""What to type next:
   ostinato generate {RUN} --prompt "class " --temperature 0.8
   ostinato evaluate {RUN} {TEXT}
+  ostinato inspect {RUN}
   ostinato train language-model --out {RUN} --resume --epochs 20
   ostinato explain lstm
   ostinato train language-model YOUR_TEXT.txt"""
