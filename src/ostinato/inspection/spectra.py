@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ostinato.diagnostics.jacobians import Spectrum, jacobian_spectrum
 from ostinato.diagnostics.lyapunov import Exponents, lyapunov
@@ -76,7 +77,7 @@ def _plane(spectrum: Spectrum, where: str, rows: str) -> Picture:
     return picture(stem("spectra", spectrum, "eigenvalues"), fill, alt=alt, caption=caption, size=size)
 
 
-def _fitted(values: np.ndarray) -> tuple[float, float]:
+def _fitted(values: NDArray[np.complexfloating]) -> tuple[float, float]:
     """Return the size of a picture that leaves little beside these, both axes being of one scale, in inches."""
     wide, high = np.ptp(values.real), np.ptp(values.imag)
     return WIDE, float(np.clip(ROOM[0] * high / wide + ROOM[1], *HEIGHTS))
