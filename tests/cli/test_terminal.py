@@ -9,23 +9,25 @@ from command_line import SMALL, entry_point, environment
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal needs a Unix system")
-def test_a_terminal_shows_a_live_line_and_the_samples(folder):
+NEEDS_UNIX = pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal needs a Unix system")
+
+
+def shown_on_a_terminal(folder, *words):
+    """Return what a command shows there, without the codes of colours and places."""
     import pexpect
 
-    child = pexpect.spawn(
-        entry_point(),
-        ["train", "language-model", "book.txt", *SMALL],
-        cwd=str(folder),
-        env=environment() | {"TERM": "xterm-256color"},
-        dimensions=(40, 160),
-        encoding="utf-8",
-        timeout=60,
-    )
+    settings = {"env": environment() | {"TERM": "xterm-256color"}, "dimensions": (40, 160), "encoding": "utf-8"}
+    child = pexpect.spawn(entry_point(), [*words], cwd=str(folder), timeout=120, **settings)
     child.expect(pexpect.EOF)
     shown = ESCAPE.sub("", child.before)
     child.close()
     assert child.exitstatus == 0
+    return shown
+
+
+@NEEDS_UNIX
+def test_a_terminal_shows_a_live_line_and_the_samples(folder):
+    shown = shown_on_a_terminal(folder, "train", "language-model", "book.txt", *SMALL)
     assert "step 12/12" in shown
     assert re.search(r"loss \d\.\d{3}  \d\.\d{3} bits/char  norm .* symbols/s  0:00:0\d left", shown)
     assert re.search(r"step 12, epoch 0\.\d\d: loss .* nats, .* bits/char, the best so far", shown)
@@ -33,24 +35,10 @@ def test_a_terminal_shows_a_live_line_and_the_samples(folder):
     assert "ostinato generate runs/book" in shown
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal needs a Unix system")
+@NEEDS_UNIX
 def test_a_terminal_shows_a_bar_while_a_run_is_inspected(ostinato, folder):
-    import pexpect
-
     ostinato("train", "language-model", "book.txt", *SMALL)
-    child = pexpect.spawn(
-        entry_point(),
-        ["inspect", "runs/book", "--steps", "8", "--rows", "1"],
-        cwd=str(folder),
-        env=environment() | {"TERM": "xterm-256color"},
-        dimensions=(40, 160),
-        encoding="utf-8",
-        timeout=120,
-    )
-    child.expect(pexpect.EOF)
-    shown = ESCAPE.sub("", child.before)
-    child.close()
-    assert child.exitstatus == 0
+    shown = shown_on_a_terminal(folder, "inspect", "runs/book", "--steps", "8", "--rows", "1")
     assert re.search("━+.* 2/7  spectra", shown)
     assert shown.split()[-1] == "runs/book/inspect/index.html"
 

@@ -10,7 +10,7 @@ import numpy as np
 from ostinato.diagnostics.flow import LOST, Flow, gradient_flow
 from ostinato.diagnostics.matrices import plain_growth
 from ostinato.inspection.drawing import COLOURS, picture, stem
-from ostinato.inspection.section import Picture, Section
+from ostinato.inspection.section import Picture, Section, all_known, known
 from ostinato.inspection.subject import Subject
 from ostinato.inspection.words import begun, number, place, share
 from ostinato.inspection.words import steps as _steps
@@ -117,9 +117,9 @@ def _bounds(top: Flow) -> list[tuple[str, Any, np.ndarray]]:
 
 def _median(values: np.ndarray) -> np.ndarray:
     """Return the medians (K,) of those that are known of (K, N); infinite where none is."""
-    known = ~np.isnan(values).all(1)
+    there = ~np.isnan(values).all(1)
     found = np.full(len(values), np.inf)
-    found[known] = np.nanquantile(values[known], 0.5, axis=1, method="nearest")
+    found[there] = np.nanquantile(values[there], 0.5, axis=1, method="nearest")
     return found
 
 
@@ -197,24 +197,16 @@ def _briefly(flow: Flow) -> str:
 
 def _numbers(flow: Flow) -> dict[str, Any]:
     rate = flow.rate()
-    bounded = {} if flow.stretches is None else {"growth": _known(flow.growth), "bound": _finite(_median(flow.bound))}
+    bounded = {} if flow.stretches is None else {"growth": known(flow.growth), "bound": all_known(_median(flow.bound))}
     return {
         "network": flow.network,
         "layer": flow.layer,
         "backwards": flow.backwards,
         "horizon": flow.horizon(),
         "window": len(flow.median) - 1,
-        "rate": _known(rate),
-        "median": _finite(flow.median),
-        "low": _finite(flow.quantile(0.1)),
-        "high": _finite(flow.quantile(0.9)),
+        "rate": known(rate),
+        "median": all_known(flow.median),
+        "low": all_known(flow.quantile(0.1)),
+        "high": all_known(flow.quantile(0.9)),
         **bounded,
     }
-
-
-def _known(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def _finite(values: np.ndarray) -> list[float | None]:
-    return list(map(_known, values.tolist()))

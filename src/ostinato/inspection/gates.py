@@ -10,7 +10,7 @@ import numpy as np
 
 from ostinato.diagnostics.quantities import ENDS, Kept, Layer, Quantity, gates
 from ostinato.inspection.drawing import COLOURS, LINES, picture, stem
-from ostinato.inspection.section import Picture, Section
+from ostinato.inspection.section import Picture, Section, all_known
 from ostinato.inspection.subject import Subject
 from ostinato.inspection.words import begun, listed, number, place, share, steps
 
@@ -172,11 +172,11 @@ def _numbers(layer: Layer) -> dict[str, Any]:
             {
                 "name": q.name,
                 "made_by": q.made_by,
-                "edges": _finite(q.edges),
+                "edges": all_known(q.edges.round(DIGITS)),
                 "counts": q.counts.tolist(),
-                "means": _finite(q.means),
-                "low": _finite(q.low),
-                "high": _finite(q.high),
+                "means": all_known(q.means.round(DIGITS)),
+                "low": all_known(q.low.round(DIGITS)),
+                "high": all_known(q.high.round(DIGITS)),
                 "dead": q.dead,
                 "unknown": q.unknown,
             }
@@ -186,13 +186,9 @@ def _numbers(layer: Layer) -> dict[str, Any]:
             {
                 "state": kept.state,
                 "by": list(kept.by),
-                "share": _finite(kept.share),
-                "time_constants": _finite(kept.time_constants),
+                "share": all_known(kept.share.round(DIGITS)),
+                "time_constants": all_known(kept.time_constants.round(DIGITS)),
             }
             for kept in layer.kept
         ],
     }
-
-
-def _finite(values: np.ndarray) -> list[float | None]:
-    return [round(value, DIGITS) if math.isfinite(value) else None for value in values.tolist()]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from ostinato.diagnostics.response import Response, state_response
 from ostinato.inspection.drawing import COLOURS, LINES, picture
-from ostinato.inspection.section import Picture, Section
+from ostinato.inspection.section import Picture, Section, all_known
 from ostinato.inspection.subject import Subject
 from ostinato.inspection.words import number, place, share, steps
 
@@ -106,9 +105,5 @@ def _numbers(found: Response) -> dict[str, Any]:
         "start": found.start,
         "faded": found.faded(LEFT),
         "floor": found.floor,
-        **{name: _finite(found.quantile(part)) for name, part in (("low", 0.1), ("median", 0.5), ("high", 0.9))},
+        **{name: all_known(found.quantile(part)) for name, part in (("low", 0.1), ("median", 0.5), ("high", 0.9))},
     }
-
-
-def _finite(values: np.ndarray) -> list[float | None]:
-    return [value if math.isfinite(value) else None for value in values.tolist()]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,3 +45,13 @@ class Section:
     def anchor(self) -> str:
         """The name of the section in links and file names."""
         return self.title.lower().replace(" ", "-")
+
+
+def known(value: float) -> float | None:
+    """Return a number as JSON may hold it: None where it is not finite."""
+    return value if math.isfinite(value) else None
+
+
+def all_known(values: Iterable[float]) -> list[float | None]:
+    """Return numbers as JSON may hold them."""
+    return [known(float(value)) for value in values]

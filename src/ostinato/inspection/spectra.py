@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ostinato.diagnostics.jacobians import Spectrum, jacobian_spectrum
 from ostinato.diagnostics.lyapunov import Exponents, lyapunov
 from ostinato.inspection.drawing import COLOURS, picture, stem
-from ostinato.inspection.section import Picture, Section
+from ostinato.inspection.section import Picture, Section, all_known
 from ostinato.inspection.subject import Subject
 from ostinato.inspection.words import begun, listed, number, place, steps
 
@@ -183,10 +183,6 @@ def _numbers(spectrum: Spectrum, found: Exponents) -> dict[str, Any]:
             name: {"real": values.real.tolist(), "imaginary": values.imag.tolist()}
             for name, values in spectrum.weights.items()
         },
-        "lyapunov": _finite(found.values),
-        "lyapunov_error": _finite(found.error),
+        "lyapunov": all_known(found.values),
+        "lyapunov_error": all_known(found.error),
     }
-
-
-def _finite(values: np.ndarray) -> list[float | None]:
-    return [value if math.isfinite(value) else None for value in values.tolist()]
